@@ -1,0 +1,1 @@
+"""What is on disk: volumes, index, coverage, retention, healing, export. May import `media`."""

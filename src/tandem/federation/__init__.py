@@ -1,0 +1,1 @@
+"""Cluster numbers and the file catalogue."""

@@ -1,0 +1,1 @@
+"""The agent on each server: pulse, supervisor, store client, fencing, preflight checks."""

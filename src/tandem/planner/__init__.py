@@ -1,0 +1,1 @@
+"""Cost of downtime, availability, sizing, the report."""

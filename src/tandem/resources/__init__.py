@@ -1,0 +1,1 @@
+"""What can be kept running: address, process, systemd unit, OCF agent, machine, recording."""
