@@ -4,10 +4,10 @@ from random import Random
 
 FIRST_RETRY_MS = (50, 400)
 """The first retry is quick, since most connections fail by a camera's or switch's short restart,
-and every millisecond of it is video; the spread keeps a hundred cameras from returning in step."""
+and each millisecond is video; the spread keeps a hundred cameras from returning in step."""
 
 LONGEST_RETRY_MS = 5_000
-"""Cap while a camera is unreachable: what its return may cost, against one packet in five seconds."""
+"""Cap while a camera is unreachable: what its return may cost, against a packet in five seconds."""
 
 REFUSED_RETRY_MS = 30_000
 """Where the camera refused our password: many lock an account after a few tries a minute."""

@@ -15,7 +15,7 @@ NATIVE_SCHEMES = frozenset({"rtsp"})
 
 
 class CameraError(ValueError):
-    """A camera's description cannot be used; the message names the camera and says what to write."""
+    """A camera's description cannot be used; names the camera and says what to write."""
 
 
 class StreamName(enum.StrEnum):

@@ -53,7 +53,7 @@ class SourceError(Exception):
 
 
 class UnitSink(Protocol):
-    """Where a source puts what arrives. Every call is made on the event loop and returns at once."""
+    """Where a source puts what arrives, from the event loop. Every call returns at once."""
 
     def begin(self, audio_clock_hz: int | None) -> None:
         """The camera agreed to play. `audio_clock_hz` is None where no sound will come."""

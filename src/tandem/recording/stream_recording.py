@@ -1,0 +1,218 @@
+"""The recording of one stream: a source when there is one, the next attempt when there is none.
+
+Everything that happens to a camera's pictures between the network and the disk's queue happens
+here, on the event loop, without waiting: capture times, fragments, and the account of what is
+missing and why.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from random import Random
+
+from tandem.clock import Clock
+from tandem.media.fragmenter import Fragment, Fragmenter
+from tandem.media.rtp.clock import CaptureClock
+from tandem.media.units import VIDEO_CLOCK_HZ, AccessUnit, TimelineBreak
+from tandem.recording.backoff import Backoff
+from tandem.recording.camera import StreamOrder
+from tandem.recording.source import Cause, Source, SourceError
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """A time of which this recorder has no pictures.
+
+    Attributes:
+        from_us: end of the last picture, UTC; None where there was none in this process's life.
+        to_us: the first picture after it, UTC.
+        cause: as the source said.
+        detail: its sentence.
+    """
+
+    from_us: int | None
+    to_us: int
+    cause: Cause
+    detail: str
+
+
+@dataclass(slots=True)
+class StreamCounters:
+    """What one stream went through since this process began to record it."""
+
+    pictures: int = 0
+    bytes: int = 0
+    keyframes: int = 0
+    lost_packets: int = 0
+    damaged_pictures: int = 0
+    connections: int = 0
+    failures: int = 0
+
+
+@dataclass(slots=True)
+class StreamState:
+    """How a stream is doing, for the status.
+
+    Attributes:
+        connected: pictures are expected.
+        failure: cause and sentence of the last failure, while not connected.
+        last_picture_us: capture time of the newest closed fragment's end, UTC.
+        since_us: UTC of the last change of `connected`.
+    """
+
+    connected: bool = False
+    failure: SourceError | None = None
+    last_picture_us: int | None = None
+    since_us: int = 0
+    counters: StreamCounters = field(default_factory=StreamCounters)
+
+
+class StreamSink:
+    """Takes what sources push, and gives fragments and gaps to whoever keeps them.
+
+    Args:
+        order: what is recorded.
+        clock: of the node.
+        keep: called with every closed fragment, from the event loop.
+        note: called with every gap that has ended, from the event loop.
+    """
+
+    def __init__(
+        self,
+        order: StreamOrder,
+        clock: Clock,
+        keep: Callable[[StreamOrder, Fragment], None],
+        note: Callable[[StreamOrder, Gap], None],
+    ) -> None:
+        self.order = order
+        self.state = StreamState(since_us=clock.utc_us())
+        self.video_clock = CaptureClock(VIDEO_CLOCK_HZ)
+        self._clock = clock
+        self._keep = keep
+        self._note = note
+        self._audio_clock: CaptureClock | None = None
+        self._fragmenter = Fragmenter(self.video_clock)
+        self._connected_boot_us = 0
+        self._lost_before = (0, 0)
+
+    def begin(self, audio_clock_hz: int | None) -> None:
+        """A source agreed to play: a new timeline begins."""
+        self._connected_boot_us = self._clock.boot_us()
+        self.state.counters.connections += 1
+        self.state.since_us = self._clock.utc_us()
+        self.state.connected = True
+        self.video_clock.restart()
+        self._audio_clock = CaptureClock(audio_clock_hz) if audio_clock_hz else None
+        self._fragmenter = Fragmenter(self.video_clock, self._audio_clock)
+        counters = self.state.counters
+        self._lost_before = (counters.lost_packets, counters.damaged_pictures)
+
+    def video(self, items: Sequence[AccessUnit | TimelineBreak]) -> None:
+        """Pictures arrived."""
+        boot_us, utc_us = self._clock.boot_us(), self._clock.utc_us()
+        for item in items:
+            if isinstance(item, TimelineBreak):
+                self._break_timeline()
+                continue
+            self.video_clock.observe(item.rtp_time, boot_us, utc_us)
+            fragment = self._fragmenter.video(item)
+            if fragment is not None:
+                self._close(fragment)
+
+    def audio(self, items: Sequence[AccessUnit | TimelineBreak]) -> None:
+        """Sound arrived."""
+        if self._audio_clock is None:
+            return
+        boot_us, utc_us = self._clock.boot_us(), self._clock.utc_us()
+        for item in items:
+            if isinstance(item, TimelineBreak):
+                self._audio_clock.restart()
+                continue
+            self._audio_clock.observe(item.rtp_time, boot_us, utc_us)
+            self._fragmenter.audio(item)
+
+    def sender_report(self, rtp_time: int, ntp_utc_us: int, *, is_video: bool) -> None:
+        """The camera related its clock to RTP time."""
+        clock = self.video_clock if is_video else self._audio_clock
+        if clock is not None:
+            clock.sender_report(rtp_time, ntp_utc_us, self._clock.boot_us(), self._clock.utc_us())
+
+    def lost(self, packets: int, damaged_units: int) -> None:
+        """Totals of this connection's losses."""
+        counters = self.state.counters
+        counters.lost_packets = self._lost_before[0] + packets
+        counters.damaged_pictures = self._lost_before[1] + damaged_units
+
+    def end(self, failure: SourceError) -> int:
+        """The source failed; closes what is open. Returns how long it delivered, in ms."""
+        self._finish()
+        state = self.state
+        lived_ms = (
+            (self._clock.boot_us() - self._connected_boot_us) // 1000 if state.connected else 0
+        )
+        if state.connected:
+            state.since_us = self._clock.utc_us()
+        state.connected = False
+        state.failure = failure
+        state.counters.failures += 1
+        return lived_ms
+
+    def close(self) -> None:
+        """The recording is over by order: nothing that arrived is left behind."""
+        self._finish()
+
+    def _break_timeline(self) -> None:
+        self._finish()
+        self.video_clock.restart()
+
+    def _finish(self) -> None:
+        fragment = self._fragmenter.finish()
+        if fragment is not None:
+            self._close(fragment)
+
+    def _close(self, fragment: Fragment) -> None:
+        state = self.state
+        failure, state.failure = state.failure, None
+        if failure is not None:
+            self._note(
+                self.order,
+                Gap(state.last_picture_us, fragment.start_us, failure.cause, failure.message),
+            )
+        state.last_picture_us = fragment.end_us
+        counters = state.counters
+        counters.pictures += len(fragment.video)
+        counters.bytes += sum(len(sample.data) for sample in fragment.video)
+        counters.keyframes += fragment.begins_with_keyframe
+        self._keep(self.order, fragment)
+
+
+async def record(
+    sink: StreamSink, make_source: Callable[[StreamOrder], Source], random: Random
+) -> None:
+    """Record one stream until cancelled, whatever its camera does.
+
+    Args:
+        sink: of the stream.
+        make_source: a fresh source for each attempt.
+        random: jitter of the attempts.
+    """
+    backoff = Backoff(random)
+    try:
+        while True:
+            try:
+                await make_source(sink.order).run(sink)
+            except SourceError as failure:
+                lived_ms = sink.end(failure)
+                delay_ms = backoff.failed(lived_ms, refused=failure.cause.is_refusal)
+                log.warning(
+                    "%s: %s; trying again in %.1f s",
+                    sink.order.label,
+                    failure.message,
+                    delay_ms / 1000,
+                )
+                await asyncio.sleep(delay_ms / 1000)
+    finally:
+        sink.close()
