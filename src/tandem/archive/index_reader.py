@@ -1,0 +1,155 @@
+"""Questions to a volume's index. Any number of threads may ask, each with a reader of its own."""
+
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+from uuid import UUID
+
+from tandem.archive import schema
+from tandem.archive.errors import index_error
+from tandem.archive.rows import Gap, GapCause, Role, Segment, Span, State
+
+_Values = Sequence[object] | Mapping[str, object]
+_ROLES = {role.value: role for role in Role}
+
+# Segments over [from, to): none begins earlier than `from` less the longest of the camera.
+_SEGMENTS_OVER = """
+SELECT * FROM segment
+WHERE camera_id = :camera AND state <> 'garbage' AND start_us < :to AND end_us > :from
+  AND start_us > :from - (SELECT max(end_us - start_us) FROM segment WHERE camera_id = :camera)
+ORDER BY start_us, segment_id
+"""
+_SPANS_OVER = """
+SELECT stream, role, start_us, end_us FROM segment
+WHERE camera_id = :camera AND state <> 'garbage' AND start_us < :to AND end_us > :from
+  AND start_us > :from - (SELECT max(end_us - start_us) FROM segment WHERE camera_id = :camera)
+ORDER BY start_us
+"""
+_GAPS_OVER = """
+SELECT camera_id, stream, from_us, to_us, cause, detail FROM gap
+WHERE camera_id = :camera AND from_us < :to AND to_us > :from
+ORDER BY from_us, stream
+"""
+
+
+class IndexReader:
+    """Reads an index; sees every committed row, waits for nobody.
+
+    Attributes:
+        path: the database's file.
+    """
+
+    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+        self.path = path
+        self._connection = connection
+        connection.row_factory = sqlite3.Row
+
+    @classmethod
+    def open_for_reading(cls, path: Path) -> "IndexReader":
+        """Open an index that exists; it is never changed.
+
+        Raises:
+            IndexDamagedError: it is no index of ours.
+            DiskError: it cannot be opened.
+        """
+        try:
+            connection = sqlite3.connect(
+                f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None
+            )
+            schema.configure(connection)
+        except sqlite3.Error as error:
+            raise index_error(error, str(path)) from error
+        return IndexReader(path, connection)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._connection.close()
+
+    def problem(self) -> str | None:
+        """What is wrong with the database as such (`PRAGMA quick_check`); None if nothing is."""
+        try:
+            answer: str = self._connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+        except sqlite3.DatabaseError as error:
+            return str(error)
+        return None if answer == "ok" else answer
+
+    def segment(self, segment_id: UUID) -> Segment | None:
+        """One segment, whatever its state."""
+        rows = self._ask("SELECT * FROM segment WHERE segment_id = ?", (segment_id.bytes,))
+        return _segment(rows[0]) if rows else None
+
+    def segment_at(self, path: PurePosixPath) -> Segment | None:
+        """The segment whose file is at a path."""
+        rows = self._ask("SELECT * FROM segment WHERE path = ?", (str(path),))
+        return _segment(rows[0]) if rows else None
+
+    def segments(self, camera_id: str, from_us: int, to_us: int) -> list[Segment]:
+        """What is readable of a camera in [from_us, to_us): all but garbage, by time."""
+        rows = self._ask(_SEGMENTS_OVER, {"camera": camera_id, "from": from_us, "to": to_us})
+        return [_segment(row) for row in rows]
+
+    def all_segments(self) -> Iterator[Segment]:
+        """Every row, oldest first; read in portions, so that a million fit."""
+        with self._errors():
+            yield from map(
+                _segment,
+                self._connection.execute("SELECT * FROM segment ORDER BY start_us, segment_id"),
+            )
+
+    def unfinished(self, state: State) -> list[Segment]:
+        """The segments in a state other than closed; oldest first."""
+        rows = self._ask(
+            "SELECT * FROM segment WHERE state <> 'closed' AND state = ? "
+            "ORDER BY start_us, segment_id",
+            (state,),
+        )
+        return [_segment(row) for row in rows]
+
+    def timeline(self, camera_id: str, from_us: int, to_us: int) -> list[Span]:
+        """The times of a camera's segments over [from_us, to_us), by start; one index's work."""
+        rows = self._ask(_SPANS_OVER, {"camera": camera_id, "from": from_us, "to": to_us})
+        return [Span(stream, _ROLES[role], start, end) for stream, role, start, end in rows]
+
+    def gaps(self, camera_id: str, from_us: int, to_us: int) -> list[Gap]:
+        """The gaps of a camera over [from_us, to_us), by start."""
+        rows = self._ask(_GAPS_OVER, {"camera": camera_id, "from": from_us, "to": to_us})
+        return [
+            Gap(camera, stream, start, end, GapCause(cause), detail)
+            for camera, stream, start, end, cause, detail in rows
+        ]
+
+    def recorded_bytes(self) -> int:
+        """The sum of all segments."""
+        total: int = self._ask("SELECT recorded_bytes FROM total")[0]["recorded_bytes"]
+        return total
+
+    def _ask(self, question: str, values: _Values = ()) -> list[sqlite3.Row]:
+        with self._errors():
+            return self._connection.execute(question, values).fetchall()
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise index_error(error, str(self.path)) from error
+
+
+def _segment(row: sqlite3.Row) -> Segment:
+    return Segment(
+        segment_id=UUID(bytes=row["segment_id"]),
+        camera_id=row["camera_id"],
+        stream=row["stream"],
+        path=PurePosixPath(row["path"]),
+        role=Role(row["role"]),
+        start_us=row["start_us"],
+        end_us=row["end_us"],
+        durable_bytes=row["durable_bytes"],
+        frames=row["frames"],
+        keyframes=row["keyframes"],
+        state=State(row["state"]),
+        hash=row["hash"],
+        locked=bool(row["locked"]),
+        promised_us=row["promised_us"],
+    )

@@ -1,0 +1,127 @@
+"""What the index holds, as values: segments, their progress, spans, gaps."""
+
+import enum
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import NamedTuple
+from uuid import UUID
+
+
+class State(enum.StrEnum):
+    """Where a segment is in its life."""
+
+    OPEN = "open"
+    """Being written, or left so by a crash."""
+    CLOSED = "closed"
+    """Complete, durable; never changes again."""
+    SUSPECT = "suspect"
+    """A disk failed on it: only `durable_bytes` are sure."""
+    GARBAGE = "garbage"
+    """Being deleted: its file may be gone already."""
+
+
+class Role(enum.StrEnum):
+    """Which of the two copies this is."""
+
+    PRIMARY = "primary"
+    SECOND = "second"
+
+
+class GapCause(enum.StrEnum):
+    """Why a time is not recorded."""
+
+    CAMERA_UNREACHABLE = "camera_unreachable"
+    CAMERA_REFUSED = "camera_refused"
+    CAMERA_UNAUTHORISED = "camera_unauthorised"
+    CAMERA_STALLED = "camera_stalled"
+    CAMERA_UNSUPPORTED = "camera_unsupported"
+    RTP_LOSS = "rtp_loss"
+    DISK_FULL = "disk_full"
+    DISK_ERROR = "disk_error"
+    DISK_TOO_SLOW = "disk_too_slow"
+    VOLUME_MISSING = "volume_missing"
+    RECORDER_DOWN = "recorder_down"
+    NODE_DOWN = "node_down"
+    FILE_LOST = "file_lost"
+    """The index knows a file that the volume no longer has."""
+    DELETED_FOR_SPACE = "deleted_for_space"
+    """Deleted before its retention ended, since the disk was full."""
+    DISABLED = "disabled"
+    """Recording was switched off."""
+    UNKNOWN = "unknown"
+    """Nothing says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """One row of the index: one file of about a minute.
+
+    Attributes:
+        segment_id: unique everywhere.
+        camera_id: the camera.
+        stream: which of its streams.
+        path: inside the volume.
+        role: which copy this is.
+        start_us: capture time of the first sample, UTC.
+        end_us: capture time at which the last durable sample ends, UTC.
+        durable_bytes: how much of the file is known to be on the disk.
+        frames: samples of the picture track in it.
+        keyframes: how many of these one may begin at.
+        state: where it is in its life.
+        hash: BLAKE3 of the whole file; None while open, and after a rebuild until checked.
+        locked: held as evidence: never deleted.
+        promised_us: when this node promised, as primary, to keep these frames for the retention;
+            None if it did not. Who promised never deletes as a second.
+    """
+
+    segment_id: UUID
+    camera_id: str
+    stream: str
+    path: PurePosixPath
+    role: Role
+    start_us: int
+    end_us: int
+    durable_bytes: int = 0
+    frames: int = 0
+    keyframes: int = 0
+    state: State = State.OPEN
+    hash: bytes | None = None
+    locked: bool = False
+    promised_us: int | None = None
+
+
+class Progress(NamedTuple):
+    """What a sync has made durable in one open segment."""
+
+    segment_id: UUID
+    end_us: int
+    durable_bytes: int
+    frames: int
+    keyframes: int
+
+
+class Closing(NamedTuple):
+    """The last progress of a segment, and its end: closed with a hash, suspect without one."""
+
+    progress: Progress
+    hash: bytes | None
+
+
+class Span(NamedTuple):
+    """The time of one segment: what a timeline is made of."""
+
+    stream: str
+    role: Role
+    start_us: int
+    end_us: int
+
+
+class Gap(NamedTuple):
+    """A time that is not recorded, and why. `to_us` is the first time after it."""
+
+    camera_id: str
+    stream: str
+    from_us: int
+    to_us: int
+    cause: GapCause
+    detail: str = ""

@@ -1,0 +1,93 @@
+"""The index's schema, its version, and the way from one version to the next."""
+
+import sqlite3
+
+from tandem.archive.errors import IndexDamagedError
+
+APPLICATION_ID = 0x54444D31  # "TDM1": `file tandem-index.sqlite` tells what it is
+
+_VERSION_1 = """
+CREATE TABLE segment (
+    segment_id    BLOB    NOT NULL PRIMARY KEY CHECK (length(segment_id) = 16),
+    camera_id     TEXT    NOT NULL,
+    stream        TEXT    NOT NULL,
+    path          TEXT    NOT NULL UNIQUE,
+    role          TEXT    NOT NULL CHECK (role IN ('primary', 'second')),
+    start_us      INTEGER NOT NULL,
+    end_us        INTEGER NOT NULL,
+    durable_bytes INTEGER NOT NULL CHECK (durable_bytes >= 0),
+    frames        INTEGER NOT NULL,
+    keyframes     INTEGER NOT NULL,
+    state         TEXT    NOT NULL CHECK (state IN ('open', 'closed', 'suspect', 'garbage')),
+    hash          BLOB    CHECK (length(hash) = 32),
+    locked        INTEGER NOT NULL CHECK (locked IN (0, 1)),
+    promised_us   INTEGER,
+    CHECK (hash IS NULL OR state <> 'open')
+) STRICT;
+
+-- A timeline is read from this alone; times are in it, so it is written at each sync.
+CREATE INDEX segment_timeline ON segment (camera_id, start_us, end_us, stream, role, state);
+-- How far before a time a segment over it may begin: max() of a camera is one look-up.
+CREATE INDEX segment_length ON segment (camera_id, end_us - start_us);
+-- What is not closed is little, and looked for at every opening.
+CREATE INDEX segment_unfinished ON segment (state) WHERE state <> 'closed';
+
+CREATE TABLE gap (
+    camera_id TEXT    NOT NULL,
+    stream    TEXT    NOT NULL,
+    from_us   INTEGER NOT NULL,
+    to_us     INTEGER NOT NULL,
+    cause     TEXT    NOT NULL,
+    detail    TEXT    NOT NULL,
+    PRIMARY KEY (camera_id, stream, from_us)
+) STRICT, WITHOUT ROWID;
+
+-- One row: what the segments add up to, so that nobody has to add up a million of them.
+CREATE TABLE total (recorded_bytes INTEGER NOT NULL) STRICT;
+INSERT INTO total VALUES (0);
+CREATE TRIGGER total_insert AFTER INSERT ON segment BEGIN
+    UPDATE total SET recorded_bytes = recorded_bytes + new.durable_bytes;
+END;
+CREATE TRIGGER total_update AFTER UPDATE OF durable_bytes ON segment BEGIN
+    UPDATE total SET recorded_bytes = recorded_bytes + new.durable_bytes - old.durable_bytes;
+END;
+CREATE TRIGGER total_delete AFTER DELETE ON segment BEGIN
+    UPDATE total SET recorded_bytes = recorded_bytes - old.durable_bytes;
+END;
+"""
+
+MIGRATIONS = (_VERSION_1,)
+"""Step n leads from `user_version` n to n + 1. Released steps are never changed, only added to."""
+
+
+def configure(connection: sqlite3.Connection) -> None:
+    """What every connection needs; in WAL mode readers never wait for the writer."""
+    connection.execute("PRAGMA busy_timeout = 5000")
+    connection.execute("PRAGMA synchronous = FULL")  # in WAL mode: every commit is durable
+    connection.execute("PRAGMA trusted_schema = OFF")
+
+
+def migrate(connection: sqlite3.Connection, path: str) -> None:
+    """Bring an index to this version, each step in a transaction with its number.
+
+    Args:
+        connection: in autocommit mode.
+        path: the file, for messages.
+
+    Raises:
+        IndexDamagedError: it was written by a newer Tandem, or is another program's database.
+        sqlite3.Error: as SQLite says.
+    """
+    version: int = connection.execute("PRAGMA user_version").fetchone()[0]
+    owner: int = connection.execute("PRAGMA application_id").fetchone()[0]
+    if version > len(MIGRATIONS) or owner not in {0, APPLICATION_ID}:
+        raise IndexDamagedError(
+            f"The index {path} is of version {version}, and this Tandem knows {len(MIGRATIONS)}. "
+            f"Update this node; or move the index away, and it is rebuilt from the files."
+        )
+    connection.execute("PRAGMA journal_mode = WAL")
+    for number, step in enumerate(MIGRATIONS[version:], start=version + 1):
+        connection.executescript(
+            f"BEGIN IMMEDIATE; {step} PRAGMA application_id = {APPLICATION_ID}; "
+            f"PRAGMA user_version = {number}; COMMIT;"
+        )
