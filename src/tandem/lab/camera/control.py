@@ -1,0 +1,121 @@
+"""The control channel: a Unix socket, one JSON object a line each way.
+
+A request is `{"version": 1, "command": ..., ...}`, with these commands:
+
+    addresses                                     RTSP address of each camera
+    statistics  [camera]                          figures of one camera, or of all
+    fault       camera kind [value] [client] [duration_s]
+                                                  begin a fault, until it is cleared or for so long
+    clear       [camera] [kind]                   end one kind of fault, or all
+
+A reply is `{"version": 1, "ok": true, "result": ...}` or `{"version": 1, "ok": false, "error":
+"a sentence"}`. With `duration_s` 0 a fault begins and ends at once: `reset` and `ssrc-change` have
+done their work by then.
+"""
+
+import asyncio
+import json
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from tandem.lab.camera.camera import Camera
+from tandem.lab.camera.faults import Fault, FaultKind
+from tandem.lab.camera.server import CameraServer
+
+CONTROL_VERSION = 1
+
+
+class Control:
+    """Answers requests about the cameras of this process.
+
+    Args:
+        server: the cameras.
+    """
+
+    def __init__(self, server: CameraServer) -> None:
+        self._server = server
+        self._commands = {
+            "addresses": self._addresses,
+            "statistics": self._statistics,
+            "fault": self._fault,
+            "clear": self._clear,
+        }
+
+    async def run(self, path: Path) -> None:
+        """Serve the socket until cancelled.
+
+        Args:
+            path: the socket; one that an earlier process left there is replaced.
+
+        Raises:
+            OSError: the socket cannot be made.
+        """
+        server = await asyncio.start_unix_server(self._serve, path)
+        await server.serve_forever()
+
+    def reply(self, line: bytes) -> bytes:
+        """Carry out one request.
+
+        Args:
+            line: the request.
+
+        Returns:
+            The reply, with its newline.
+        """
+        answer: dict[str, Any] = {"version": CONTROL_VERSION}
+        try:
+            answer |= {"ok": True, "result": self._carry_out(json.loads(line))}
+        except (KeyError, TypeError, ValueError) as error:
+            sentence = f"{error.args[0]} is missing." if type(error) is KeyError else str(error)
+            answer |= {"ok": False, "error": sentence}
+        return json.dumps(answer).encode() + b"\n"
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(ConnectionError):  # whoever asked has gone
+            while line := await reader.readline():
+                writer.write(self.reply(line))
+                await writer.drain()
+        writer.close()
+
+    def _carry_out(self, request: object) -> object:
+        if not isinstance(request, dict) or request.get("version") != CONTROL_VERSION:
+            raise ValueError(f'A request is a JSON object with "version": {CONTROL_VERSION}.')
+        command = self._commands.get(request["command"])
+        if command is None:
+            known = ", ".join(self._commands)
+            raise ValueError(f"There is no command {request['command']!r}; there are {known}.")
+        return command(request)
+
+    def _addresses(self, _request: dict[str, Any]) -> object:
+        return self._server.addresses()
+
+    def _statistics(self, request: dict[str, Any]) -> object:
+        return {one.config.number: one.statistics() for one in self._named(request)}
+
+    def _fault(self, request: dict[str, Any]) -> object:
+        camera = self._camera(request["camera"])
+        fault = Fault(FaultKind(request["kind"]), request.get("value"), request.get("client"))
+        camera.faults.begin(fault)
+        duration_s = request.get("duration_s")
+        if duration_s is not None:
+            later = asyncio.get_running_loop().call_later
+            later(float(duration_s), camera.faults.end, fault)
+        return camera.faults.names()
+
+    def _clear(self, request: dict[str, Any]) -> object:
+        kind = FaultKind(request["kind"]) if "kind" in request else None
+        for camera in self._named(request):
+            camera.faults.clear(kind)
+        return None
+
+    def _named(self, request: dict[str, Any]) -> list[Camera]:
+        if "camera" in request:
+            return [self._camera(request["camera"])]
+        return list(self._server.cameras.values())
+
+    def _camera(self, number: object) -> Camera:
+        for camera in self._server.cameras.values():
+            if camera.config.number == number:
+                return camera
+        raise ValueError(f"There is no camera {number}.")
