@@ -1,4 +1,4 @@
-"""Questions to a volume's index. Any number of threads may ask, each with a reader of its own."""
+"""Questions to a volume's index. Any thread may ask; no answer waits for the writer."""
 
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
@@ -31,6 +31,20 @@ SELECT camera_id, stream, from_us, to_us, cause, detail FROM gap
 WHERE camera_id = :camera AND from_us < :to AND to_us > :from
 ORDER BY from_us, stream
 """
+_OLDEST = """
+SELECT * FROM segment WHERE locked = 0 AND state IN ('closed', 'suspect')
+ORDER BY start_us, segment_id LIMIT :n
+"""
+_OLDEST_SECONDS = """
+SELECT * FROM segment
+WHERE role = 'second' AND promised_us IS NULL AND locked = 0 AND state IN ('closed', 'suspect')
+ORDER BY start_us, segment_id LIMIT :n
+"""
+_OLDEST_OF_CAMERA = """
+SELECT * FROM segment
+WHERE camera_id = :camera AND locked = 0 AND state IN ('closed', 'suspect')
+ORDER BY start_us LIMIT :n
+"""
 
 
 class IndexReader:
@@ -55,7 +69,10 @@ class IndexReader:
         """
         try:
             connection = sqlite3.connect(
-                f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None
+                f"{path.absolute().as_uri()}?mode=ro",
+                uri=True,
+                isolation_level=None,
+                check_same_thread=False,
             )
             schema.configure(connection)
         except sqlite3.Error as error:
@@ -119,10 +136,28 @@ class IndexReader:
             for camera, stream, start, end, cause, detail in rows
         ]
 
+    def deletable(self, limit: int) -> list[Segment]:
+        """What `deletion` has to choose from: of all, of each camera and of the seconds the oldest.
+
+        Args:
+            limit: how many of each.
+
+        Returns:
+            Closed and suspect segments without a lock, each once, in no certain order.
+        """
+        questions: list[tuple[str, dict[str, object]]] = [(_OLDEST, {}), (_OLDEST_SECONDS, {})]
+        questions += [(_OLDEST_OF_CAMERA, {"camera": camera}) for camera in self.held_bytes()]
+        rows = (row for sql, values in questions for row in self._ask(sql, values | {"n": limit}))
+        return list({row["segment_id"]: _segment(row) for row in rows}.values())
+
+    def held_bytes(self) -> dict[str, int]:
+        """The sum of each camera's segments."""
+        rows = self._ask("SELECT camera_id, held_bytes FROM total")
+        return {row["camera_id"]: row["held_bytes"] for row in rows}
+
     def recorded_bytes(self) -> int:
         """The sum of all segments."""
-        total: int = self._ask("SELECT recorded_bytes FROM total")[0]["recorded_bytes"]
-        return total
+        return sum(self.held_bytes().values())
 
     def _ask(self, question: str, values: _Values = ()) -> list[sqlite3.Row]:
         with self._errors():

@@ -42,17 +42,25 @@ CREATE TABLE gap (
     PRIMARY KEY (camera_id, stream, from_us)
 ) STRICT, WITHOUT ROWID;
 
--- One row: what the segments add up to, so that nobody has to add up a million of them.
-CREATE TABLE total (recorded_bytes INTEGER NOT NULL) STRICT;
-INSERT INTO total VALUES (0);
+-- Who may be deleted, oldest first; and whose second copies await their primary's promise.
+CREATE INDEX segment_oldest ON segment (start_us, segment_id)
+    WHERE locked = 0 AND state IN ('closed', 'suspect');
+CREATE INDEX segment_second ON segment (start_us, segment_id)
+    WHERE role = 'second' AND promised_us IS NULL AND locked = 0 AND state IN ('closed', 'suspect');
+
+-- What the segments of a camera add up to, so that nobody has to add up a million of them.
+CREATE TABLE total (camera_id TEXT NOT NULL PRIMARY KEY, held_bytes INTEGER NOT NULL)
+    STRICT, WITHOUT ROWID;
 CREATE TRIGGER total_insert AFTER INSERT ON segment BEGIN
-    UPDATE total SET recorded_bytes = recorded_bytes + new.durable_bytes;
+    INSERT INTO total VALUES (new.camera_id, new.durable_bytes)
+    ON CONFLICT (camera_id) DO UPDATE SET held_bytes = held_bytes + excluded.held_bytes;
 END;
 CREATE TRIGGER total_update AFTER UPDATE OF durable_bytes ON segment BEGIN
-    UPDATE total SET recorded_bytes = recorded_bytes + new.durable_bytes - old.durable_bytes;
+    UPDATE total SET held_bytes = held_bytes + new.durable_bytes - old.durable_bytes
+    WHERE camera_id = new.camera_id;
 END;
 CREATE TRIGGER total_delete AFTER DELETE ON segment BEGIN
-    UPDATE total SET recorded_bytes = recorded_bytes - old.durable_bytes;
+    UPDATE total SET held_bytes = held_bytes - old.durable_bytes WHERE camera_id = old.camera_id;
 END;
 """
 

@@ -276,6 +276,21 @@ class Volume:
         except FileNotFoundError:
             return None
 
+    def listdir(self, path: PurePosixPath) -> list[str]:
+        """The names in a directory of the volume, sorted; none if it is not a directory.
+
+        Raises:
+            OSError: as the system says.
+        """
+        try:
+            fd = self.open_file(path, os.O_RDONLY | os.O_DIRECTORY)
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+        try:
+            return sorted(self.disk.listdir(fd))
+        finally:
+            self.disk.close(fd)
+
     def _prune(self, directory: PurePosixPath) -> None:
         """Remove a day's directory that became empty; the names above it stay."""
         if len(directory.parts) < 3:
