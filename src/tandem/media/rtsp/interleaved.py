@@ -1,0 +1,191 @@
+"""The hot path: RTP packets and RTSP messages out of one TCP stream (RFC 2326 section 10.12).
+
+About 360 packets a second arrive from each camera, so per packet there is one unpack, one call and
+no object. The network writes into one buffer for the life of the connection; packets are handed on
+where they lie.
+"""
+
+import re
+import struct
+from collections.abc import Callable, Sequence
+from typing import Final, Protocol
+
+from tandem.media.rtsp.errors import Cause, RtspError
+from tandem.media.rtsp.message import Message, MessageReader
+
+BUFFER_BYTES: Final = 128 * 1024
+MAX_FRAME_BYTES: Final = 4 + 65_535
+MAX_GARBAGE_BYTES: Final = 256 * 1024
+
+_DOLLAR: Final = 0x24
+_FRAME_HEADER: Final = struct.Struct(">BBH")  # "$", channel, length of the packet
+_read_frame_header: Final = _FRAME_HEADER.unpack_from
+
+_STARTS: Final = (
+    b"RTSP/",
+    b"HTTP/",  # no RTSP, but the message reader can then say so
+    b"OPTIONS ",
+    b"ANNOUNCE ",
+    b"SET_PARAMETER ",
+    b"GET_PARAMETER ",
+    b"REDIRECT ",
+    b"TEARDOWN ",
+    b"PLAY_NOTIFY ",
+)
+_LONGEST_START: Final = max(len(start) for start in _STARTS)
+_LINE_ENDS: Final = re.compile(rb"[\r\n]*")
+# A frame after garbage is believed only if its packet is of RTP version 2 (RFC 3550 section 5.1).
+_PLAUSIBLE: Final = re.compile(
+    rb"\$[\s\S]{3}[\x80-\xbf]|" + b"|".join(re.escape(start) for start in _STARTS)
+)
+
+
+class PacketReceiver(Protocol):
+    """What takes the packets of one channel."""
+
+    def receive(self, buffer: memoryview, start: int, end: int) -> None:
+        """Take the packet `buffer[start:end]`, valid only during the call; must not raise.
+
+        Args:
+            buffer: the connection's buffer.
+            start: first byte of the packet.
+            end: one past its last byte.
+        """
+        ...
+
+
+class InterleavedReader:
+    """Takes one connection's bytes apart; for `asyncio.BufferedProtocol` or any `recv_into`.
+
+    Packets go to the receiver of their channel, before and after PLAY was answered alike; messages
+    are returned. Between the two, garbage (a wrong Content-Length leaves some) is skipped up to the
+    next plausible beginning.
+
+    Args:
+        buffer_bytes: size of the buffer; at least one whole frame of 65,539 bytes.
+
+    Attributes:
+        unclaimed_packets: how many came on channels without a receiver; only grows.
+        garbage_bytes: how many were skipped; only grows.
+        resyncs: how often bytes had to be skipped; only grows.
+    """
+
+    def __init__(self, *, buffer_bytes: int = BUFFER_BYTES) -> None:
+        if buffer_bytes < MAX_FRAME_BYTES:
+            raise ValueError(f"a frame of {MAX_FRAME_BYTES} bytes must fit in the buffer")
+        self.unclaimed_packets = 0
+        self.garbage_bytes = 0
+        self.resyncs = 0
+        self._buffer = bytearray(buffer_bytes)
+        self._view = memoryview(self._buffer)
+        self._filled = 0
+        self._receivers: list[Callable[[memoryview, int, int], None]] = [self._unclaimed] * 256
+        self._message_reader = MessageReader()
+        self._messages: list[Message] = []
+        self._in_message = False
+        self._in_garbage = False
+        self._skipped = 0  # bytes of the garbage we are in, or were last in
+
+    def register(self, channel: int, receiver: PacketReceiver) -> None:
+        """Send the packets of `channel` (0 to 255) to `receiver` from now on."""
+        self._receivers[channel] = receiver.receive
+
+    def get_buffer(self) -> memoryview:
+        """Where the next bytes go; never empty."""
+        return self._view[self._filled :]
+
+    def received(self, n_bytes: int) -> Sequence[Message]:
+        """Take note that the first `n_bytes` of `get_buffer()` were filled.
+
+        Returns:
+            The messages that ended in them, in order.
+
+        Raises:
+            RtspError: what comes is not RTSP (`PROTOCOL`); the connection is of no more use.
+        """
+        buffer, view, receivers = self._buffer, self._view, self._receivers
+        position = 0
+        stop = end = self._filled + n_bytes
+        if self._in_message or self._in_garbage:
+            position = self._read_text(0, end)
+            stop = position if self._in_garbage else end
+        while stop - position >= 4:
+            magic, channel, length = _read_frame_header(buffer, position)
+            if magic != _DOLLAR:
+                text = position
+                position = self._read_text(text, end)
+                if position == text or self._in_garbage:
+                    break
+                continue
+            packet = position + 4
+            after = packet + length
+            if after > end:
+                break
+            receivers[channel](view, packet, after)
+            position = after
+        self._filled = rest = end - position
+        if rest and position:
+            view[:rest] = view[position:end]
+        if not self._messages:
+            return ()
+        messages, self._messages = self._messages, []
+        return messages
+
+    def _unclaimed(self, _buffer: memoryview, _start: int, _end: int) -> None:
+        self.unclaimed_packets += 1
+
+    def _read_text(self, position: int, end: int) -> int:
+        """Read what is no frame: a message, line ends before one, or garbage.
+
+        Returns:
+            Where to read on; `position` itself where more bytes are needed to decide.
+        """
+        if self._in_message:
+            return self._read_message(position, end)
+        if self._in_garbage:
+            return self._skip_garbage(position, end)
+        line_ends = _LINE_ENDS.match(self._buffer, position, end)
+        if line_ends and line_ends.end() > position:
+            return line_ends.end()
+        begun = bytes(self._view[position : min(end, position + _LONGEST_START)])
+        if begun.startswith(_STARTS):
+            self._in_message = True
+            return self._read_message(position, end)
+        if any(start.startswith(begun) for start in _STARTS):
+            return position
+        self.resyncs += 1
+        self._in_garbage = True
+        self._skipped = 0
+        return self._skip_garbage(position, end)
+
+    def _read_message(self, position: int, end: int) -> int:
+        used, message = self._message_reader.feed(self._view[position:end])
+        if message is not None:
+            self._messages.append(message)
+            self._in_message = False
+        return position + used
+
+    def _skip_garbage(self, position: int, end: int) -> int:
+        """Skip to the next plausible beginning, or to where one may have begun."""
+        found = _PLAUSIBLE.search(self._buffer, position, end)
+        stop = found.start() if found else max(position, end - _LONGEST_START)
+        self._in_garbage = found is None
+        self._skipped += stop - position
+        self.garbage_bytes += stop - position
+        if self._skipped > MAX_GARBAGE_BYTES:
+            raise RtspError(
+                Cause.PROTOCOL,
+                f"The camera sent {self._skipped} bytes that are neither RTP packets nor RTSP; "
+                "check the port of its URL, restart the camera or update its firmware.",
+            )
+        return stop
+
+
+def frame(channel: int, packet: bytes) -> bytes:
+    """Wrap a packet of ours (an RTCP report) for its channel.
+
+    Args:
+        channel: 0 to 255.
+        packet: at most 65,535 bytes.
+    """
+    return _FRAME_HEADER.pack(_DOLLAR, channel, len(packet)) + packet
