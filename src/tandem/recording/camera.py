@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
+from tandem.archive.rows import Role
+
 NATIVE_SCHEMES = frozenset({"rtsp"})
 """Received by Tandem itself; every other scheme goes through libav, in a process of its own."""
 
@@ -25,18 +27,15 @@ class StreamName(enum.StrEnum):
     SUB = "sub"
 
 
-class Role(enum.StrEnum):
-    """What a copy is for. Both do the same work; they differ in how long they keep it."""
-
-    PRIMARY = "primary"
-    SECOND = "second"
-
-
 class TransportPreference(enum.StrEnum):
     """How RTP travels: inside the RTSP connection, or as datagrams beside it."""
 
     TCP = "tcp"
     UDP = "udp"
+
+
+StreamKey = tuple[str, StreamName]
+"""A stream of a camera: its camera's id, and its name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +69,11 @@ class StreamOrder:
     transport: TransportPreference
     audio: bool
     role: Role
+
+    @property
+    def key(self) -> StreamKey:
+        """Which stream of which camera."""
+        return (self.camera_id, self.stream)
 
     @property
     def is_native(self) -> bool:

@@ -117,7 +117,8 @@ class StreamSink:
             if isinstance(item, TimelineBreak):
                 self._break_timeline()
                 continue
-            self.video_clock.observe(item.rtp_time, boot_us, utc_us)
+            if self.video_clock.observe(item.rtp_time, boot_us, utc_us):
+                self._break_timeline()
             fragment = self._fragmenter.video(item)
             if fragment is not None:
                 self._close(fragment)
@@ -129,9 +130,10 @@ class StreamSink:
         boot_us, utc_us = self._clock.boot_us(), self._clock.utc_us()
         for item in items:
             if isinstance(item, TimelineBreak):
-                self._audio_clock.restart()
+                self._break_sound(self._audio_clock)
                 continue
-            self._audio_clock.observe(item.rtp_time, boot_us, utc_us)
+            if self._audio_clock.observe(item.rtp_time, boot_us, utc_us):
+                self._break_sound(self._audio_clock)
             self._fragmenter.audio(item)
 
     def sender_report(self, rtp_time: int, ntp_utc_us: int, *, is_video: bool) -> None:
@@ -167,6 +169,10 @@ class StreamSink:
     def _break_timeline(self) -> None:
         self._finish()
         self.video_clock.restart()
+
+    def _break_sound(self, clock: CaptureClock) -> None:
+        self._finish()
+        clock.restart()
 
     def _finish(self) -> None:
         fragment = self._fragmenter.finish()

@@ -1,0 +1,260 @@
+"""Access units to fragments: when a fragment closes, and which times its samples get.
+
+A fragment closes when a keyframe arrives, when the decoding configuration changes, or after
+`FRAGMENT_US`; always on the arrival of the *next* picture, since only that tells how long the last
+one lasts. So the fragments of one connection touch each other exactly: each begins at the decode
+time at which the one before it ends.
+
+Times are absolute: microseconds since 1970 from the capture clock, turned into ticks of the track.
+The clock is pivoted at each boundary and nowhere else, so that no time inside a fragment depends on
+when it was asked for, and its anchor stays free until the first fragment closes.
+"""
+
+from collections import deque
+from dataclasses import dataclass
+from itertools import pairwise
+
+from tandem.media.mp4.decode_times import DecodeTimes
+from tandem.media.mp4.fragment import Sample
+from tandem.media.rtp.clock import CaptureClock
+from tandem.media.units import VIDEO_CLOCK_HZ, AccessUnit, AudioConfig, VideoConfig
+
+FRAGMENT_US = 2_000_000
+"""Longest fragment: what a killed process may lose of its copy, and what a reader waits for."""
+
+FRAGMENT_TICKS = FRAGMENT_US * VIDEO_CLOCK_HZ // 1_000_000
+
+FIRST_GUESS_TICKS = VIDEO_CLOCK_HZ // 25
+"""Duration of a last picture where nothing was seen to measure one by."""
+
+UNDECODABLE_BYTES = 8 << 20
+"""How much to hold for a camera that has not told its parameter sets: two seconds at 32 Mbit/s."""
+
+SOUND_BYTES = 1 << 20
+"""How much sound may wait for pictures: over a minute of the widest audio that is recorded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fragment:
+    """A closed run of pictures, and the sound that belongs beside them.
+
+    Attributes:
+        video: at least one sample, decode times strictly increasing.
+        audio: possibly none.
+        video_config: decodes every picture in it.
+        audio_config: None until sound was heard on this connection.
+        start_us: first decode time, UTC.
+        end_us: the decode time of the picture after the last one, UTC.
+        continues: it touches the fragment before it; False where a connection or a timeline began.
+    """
+
+    video: list[Sample]
+    audio: list[Sample]
+    video_config: VideoConfig
+    audio_config: AudioConfig | None
+    start_us: int
+    end_us: int
+    continues: bool
+
+    @property
+    def begins_with_keyframe(self) -> bool:
+        """Whether it can be decoded by itself."""
+        return self.video[0].is_keyframe
+
+    @property
+    def size_bytes(self) -> int:
+        """Of all its samples."""
+        return sum(len(sample.data) for run in (self.video, self.audio) for sample in run)
+
+
+@dataclass(slots=True)
+class _Timed:
+    """A picture whose times are settled."""
+
+    unit: AccessUnit
+    pts: int
+    dts: int
+
+
+class Fragmenter:
+    """Turns the access units of one connection into fragments.
+
+    Args:
+        video_clock: capture clock of the video stream.
+        audio_clock: capture clock of the audio stream, where sound is recorded.
+
+    Attributes:
+        undecodable_units: pictures dropped since the camera never told its parameter sets.
+    """
+
+    def __init__(self, video_clock: CaptureClock, audio_clock: CaptureClock | None = None) -> None:
+        self._video_clock = video_clock
+        self._audio_clock = audio_clock
+        self._config: VideoConfig | None = None
+        self._audio_config: AudioConfig | None = None
+        self._decode_times = DecodeTimes(None)
+        self._last_dts: int | None = None
+        self._head: _Timed | None = None
+        self._pending: list[AccessUnit] = []
+        self._undecodable_bytes = 0
+        self._sound: deque[AccessUnit] = deque()
+        self._sound_bytes = 0
+        self._next_sound_dts: int | None = None
+        self._continues = False
+        self.undecodable_units = 0
+
+    def video(self, unit: AccessUnit) -> Fragment | None:
+        """Take the next picture; returns the fragment that it closes, if it does."""
+        config = unit.config if isinstance(unit.config, VideoConfig) else None
+        if self._config is None and not self._begin(unit, config):
+            return None
+        changed = config is not None and config is not self._config
+        closed = None
+        if changed or self._is_boundary(unit):
+            closed = self._close(unit)
+        if changed and config is not None:
+            self._adopt(config)
+        if closed is None:
+            self._pending.append(unit)
+        return closed
+
+    def audio(self, unit: AccessUnit) -> None:
+        """Take the next frame of sound; it waits for the fragment it belongs to."""
+        if self._audio_clock is None or not isinstance(unit.config, AudioConfig):
+            return
+        self._audio_config = unit.config
+        self._sound.append(unit)
+        self._sound_bytes += len(unit.data)
+        while self._sound_bytes > SOUND_BYTES:
+            self._sound_bytes -= len(self._sound.popleft().data)
+
+    def finish(self) -> Fragment | None:
+        """The connection or the timeline ends: close what is open, if anything is.
+
+        The last picture is taken to last as long as the one before it. What comes next begins a
+        timeline of its own; the caller restarts the clocks.
+        """
+        closed = self._close(None) if self._config is not None else None
+        self._head = None
+        self._pending = []
+        self._sound.clear()
+        self._sound_bytes = 0
+        self._next_sound_dts = None
+        self._continues = False
+        self._decode_times = DecodeTimes(self._config.reorder_depth if self._config else None)
+        return closed
+
+    def _begin(self, unit: AccessUnit, config: VideoConfig | None) -> bool:
+        """Wait for the first configuration; pictures before it are held for a while."""
+        if config is not None:
+            self._adopt(config)
+            return True
+        self._pending.append(unit)
+        self._undecodable_bytes += len(unit.data)
+        if self._undecodable_bytes > UNDECODABLE_BYTES:
+            self.undecodable_units += len(self._pending)
+            self._pending = []
+            self._undecodable_bytes = 0
+        return False
+
+    def _adopt(self, config: VideoConfig) -> None:
+        self._config = config
+        self._decode_times = DecodeTimes(config.reorder_depth)
+
+    def _is_boundary(self, unit: AccessUnit) -> bool:
+        if self._head is not None:
+            begin = self._head.unit.rtp_time
+        elif self._pending:
+            begin = self._pending[0].rtp_time
+        else:
+            return False
+        return unit.is_keyframe or unit.rtp_time - begin >= FRAGMENT_TICKS
+
+    def _time(self, unit: AccessUnit) -> _Timed:
+        pts = self._video_clock.capture_us(unit.rtp_time) * 9 // 100
+        dts = self._decode_times.push(pts)
+        if self._last_dts is not None and dts <= self._last_dts:
+            dts = self._last_dts + 1
+        self._last_dts = dts
+        return _Timed(unit, pts, dts)
+
+    def _close(self, following: AccessUnit | None) -> Fragment | None:
+        timed = [self._head] if self._head is not None else []
+        timed += [self._time(unit) for unit in self._pending]
+        if not timed or self._config is None:
+            return None
+        successor = self._time(following) if following is not None else None
+        end = successor.dts if successor is not None else timed[-1].dts + _usual_duration(timed)
+        fragment = self._build(timed, end, self._config, is_last=successor is None)
+        self._head = successor
+        self._pending = []
+        self._continues = True
+        if following is not None and self._video_clock.advance(following.rtp_time):
+            self._begin_again(following)
+        return fragment
+
+    def _begin_again(self, unit: AccessUnit) -> None:
+        """Capture time was stepped at this unit: its fragment does not touch the one before."""
+        self._decode_times = DecodeTimes(self._config.reorder_depth if self._config else None)
+        self._last_dts = None
+        self._head = self._time(unit)
+        self._continues = False
+
+    def _build(
+        self, timed: list[_Timed], end: int, config: VideoConfig, *, is_last: bool
+    ) -> Fragment:
+        ends = [picture.dts for picture in timed[1:]] + [end]
+        return Fragment(
+            video=[
+                Sample(
+                    data=picture.unit.data,
+                    dts=picture.dts,
+                    composition_offset=picture.pts - picture.dts,
+                    duration=until - picture.dts,
+                    is_keyframe=picture.unit.is_keyframe,
+                    identity=picture.unit.identity,
+                )
+                for picture, until in zip(timed, ends, strict=True)
+            ],
+            audio=self._take_sound(None if is_last else end * 100 // 9),
+            video_config=config,
+            audio_config=self._audio_config,
+            start_us=timed[0].dts * 100 // 9,
+            end_us=end * 100 // 9,
+            continues=self._continues,
+        )
+
+    def _take_sound(self, end_us: int | None) -> list[Sample]:
+        """The sound captured before `end_us`, or all of it where the connection ends.
+
+        The last frame heard waits for the next one, which tells how long it lasts.
+        """
+        clock, config = self._audio_clock, self._audio_config
+        if clock is None or config is None or not self._sound:
+            return []
+        rate = config.sample_rate_hz
+        samples: list[Sample] = []
+        while self._sound and (end_us is None or len(self._sound) > 1):
+            begin_us = clock.capture_us(self._sound[0].rtp_time)
+            if end_us is not None and begin_us >= end_us:
+                break
+            unit = self._sound.popleft()
+            self._sound_bytes -= len(unit.data)
+            dts = max(begin_us * rate // 1_000_000, self._next_sound_dts or 0)
+            if self._sound:
+                until = clock.capture_us(self._sound[0].rtp_time) * rate // 1_000_000
+            else:
+                until = dts + config.samples_per_frame
+            self._next_sound_dts = max(until, dts + 1)
+            samples.append(
+                Sample(unit.data, dts, 0, self._next_sound_dts - dts, True, unit.identity)
+            )
+        if samples and self._sound:
+            clock.advance(self._sound[0].rtp_time)
+        return samples
+
+
+def _usual_duration(timed: list[_Timed]) -> int:
+    """How long the last picture lasts, by those before it."""
+    steps = sorted(after.dts - before.dts for before, after in pairwise(timed))
+    return steps[len(steps) // 2] if steps else FIRST_GUESS_TICKS

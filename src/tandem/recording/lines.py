@@ -1,0 +1,60 @@
+"""Lines in and out of a process, by threads of their own, whatever is at the other end.
+
+An event loop cannot wait for a regular file (libuv aborts the process), and a pipe whose reader
+sleeps must not hold up a recording.
+"""
+
+import asyncio
+import queue
+import threading
+from typing import BinaryIO
+
+
+class LineReader:
+    """Gives the lines of a stream to the event loop.
+
+    Args:
+        stream: read until its end, by a thread that does not keep the process alive.
+    """
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._lines: asyncio.Queue[bytes] = asyncio.Queue()
+        self._stream = stream
+        threading.Thread(target=self._run, name="orders", daemon=True).start()
+
+    async def readline(self) -> bytes:
+        """The next line, or nothing at the stream's end."""
+        return await self._lines.get()
+
+    def _run(self) -> None:
+        line = b"..."
+        while line:
+            line = self._stream.readline()
+            self._loop.call_soon_threadsafe(self._lines.put_nowait, line)
+
+
+class LineWriter:
+    """Writes lines without ever waiting; while the reader does not keep up, lines are left out.
+
+    Args:
+        stream: written by a thread that does not keep the process alive.
+    """
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._lines: queue.Queue[bytes] = queue.Queue(maxsize=1)
+        self._stream = stream
+        threading.Thread(target=self._run, name="status", daemon=True).start()
+
+    def write(self, line: bytes) -> bool:
+        """Write a line, unless the one before still waits for the reader."""
+        try:
+            self._lines.put_nowait(line)
+        except queue.Full:
+            return False
+        return True
+
+    def _run(self) -> None:
+        while True:
+            self._stream.write(self._lines.get() + b"\n")
+            self._stream.flush()

@@ -1,0 +1,95 @@
+"""What a recorder process is told: one JSON object a line, each the whole of what is wanted.
+
+Level-triggered: a line replaces all before it, so one that was lost or read late does no harm.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from tandem.archive.space import Limits
+from tandem.recording.camera import CameraError, StreamOrder, parse_stream_order
+
+VERSION = 1
+"""Of this conversation. Agent and recorder are of one installation, so there is only one."""
+
+
+class OrdersError(ValueError):
+    """The orders cannot be used; nothing of them is carried out."""
+
+
+@dataclass(frozen=True, slots=True)
+class VolumeOrder:
+    """A volume that this recorder may write to.
+
+    Attributes:
+        path: its mount point.
+        volume_id: what its identity file must say.
+        limits: size cap and free-space floor.
+    """
+
+    path: Path
+    volume_id: UUID
+    limits: Limits
+
+
+@dataclass(frozen=True, slots=True)
+class Orders:
+    """All that one recorder process is to do.
+
+    Attributes:
+        cluster_number: whose volumes these are.
+        volumes: at least one; fixed for the life of the process.
+        streams: what is to be recorded.
+    """
+
+    cluster_number: int
+    volumes: tuple[VolumeOrder, ...]
+    streams: tuple[StreamOrder, ...]
+
+
+def parse_orders(line: str | bytes) -> Orders:
+    """Read one line of orders.
+
+    Args:
+        line: `{"version": 1, "cluster_number": n, "volumes": [{"path", "volume_id", "max_bytes",
+            "min_free_bytes"}], "streams": [see `parse_stream_order`]}`.
+
+    Raises:
+        OrdersError: it is not of that form; the message never quotes the line, which may hold
+            passwords.
+    """
+    try:
+        text = json.loads(line)
+        if text["version"] != VERSION:
+            raise OrdersError(
+                f"orders of version {text['version']} reached a recorder of {VERSION}"
+            )
+        return Orders(
+            cluster_number=int(text["cluster_number"]),
+            volumes=tuple(_volume(volume) for volume in text["volumes"]),
+            streams=tuple(parse_stream_order(stream) for stream in text["streams"]),
+        )
+    except CameraError as problem:
+        raise OrdersError(str(problem)) from None
+    except json.JSONDecodeError:
+        raise OrdersError("the recorder's orders are not JSON") from None
+    except (KeyError, TypeError, ValueError) as problem:
+        if isinstance(problem, OrdersError):
+            raise
+        raise OrdersError(f"the recorder's orders lack or spoil a value: {problem}") from None
+
+
+def _volume(text: Mapping[str, Any]) -> VolumeOrder:
+    default = Limits()
+    return VolumeOrder(
+        path=Path(text["path"]),
+        volume_id=UUID(text["volume_id"]),
+        limits=Limits(
+            max_bytes=text.get("max_bytes"),
+            min_free_bytes=text.get("min_free_bytes", default.min_free_bytes),
+        ),
+    )

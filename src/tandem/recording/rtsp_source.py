@@ -1,0 +1,321 @@
+"""Tandem's own RTSP receiver: sockets and timers around `media.rtsp` and `media.rtp`."""
+
+import asyncio
+import socket
+from collections.abc import Iterable
+from random import Random
+from typing import cast
+
+from tandem.clock import Clock
+from tandem.media.codecs.errors import CodecError
+from tandem.media.rtsp import errors
+from tandem.media.rtsp.client import RtspClient
+from tandem.media.rtsp.errors import RtspError
+from tandem.media.rtsp.events import (
+    Ended,
+    Event,
+    Failed,
+    InterleavedDelivery,
+    Playing,
+    Redirected,
+    Send,
+    TracksReady,
+    UdpDelivery,
+)
+from tandem.media.rtsp.interleaved import InterleavedReader, frame
+from tandem.media.rtsp.transport import LowerTransport
+from tandem.media.rtsp.url import CameraUrl, Credentials, parse_url
+from tandem.recording.camera import StreamOrder, TransportPreference
+from tandem.recording.datagrams import PortPair
+from tandem.recording.source import Cause, SourceError, UnitSink
+from tandem.recording.track_receiver import TrackReceiver
+
+CONNECT_S = 5.0
+"""To look up a name and open a connection: longer than a lost SYN and its first repetition."""
+
+STALL_US = 5_000_000
+"""A camera that sends nothing for this long is taken for dead. Above the longest pause of healthy
+ones (an encoder restarts within two seconds), far below what a second copy's window covers."""
+
+TICK_S = 0.5
+"""How often timers are looked at; no deadline here is finer than a second."""
+
+REPORT_US = 5_000_000
+"""Interval of our RTCP receiver reports (RFC 3550 section 6.2), a sign of life to some cameras."""
+
+CAUSES = {
+    errors.Cause.INVALID_URL: Cause.PROTOCOL,
+    errors.Cause.UNAUTHORISED: Cause.UNAUTHORISED,
+    errors.Cause.NOT_FOUND: Cause.NOT_FOUND,
+    errors.Cause.NO_VIDEO: Cause.NO_VIDEO,
+    errors.Cause.UNSUPPORTED_CODEC: Cause.UNSUPPORTED,
+    errors.Cause.UNSUPPORTED_TRANSPORT: Cause.UNSUPPORTED,
+    errors.Cause.SESSION_LIMIT: Cause.SESSION_LIMIT,
+    errors.Cause.SESSION_LOST: Cause.CLOSED,
+    errors.Cause.REDIRECT_LOOP: Cause.PROTOCOL,
+    errors.Cause.CAMERA_ERROR: Cause.PROTOCOL,
+    errors.Cause.SILENT: Cause.STALLED,
+    errors.Cause.PROTOCOL: Cause.PROTOCOL,
+}
+
+
+class RtspSource:
+    """One attempt to record from an RTSP camera.
+
+    Args:
+        order: what to receive.
+        clock: of the node.
+        random: for nonces and identifiers, none of them secret.
+    """
+
+    def __init__(self, order: StreamOrder, clock: Clock, random: Random) -> None:
+        self._order = order
+        self._clock = clock
+        self._random = random
+
+    async def run(self, sink: UnitSink) -> None:
+        """Connect and push into `sink` until the connection ends.
+
+        Raises:
+            SourceError: always, save when cancelled.
+        """
+        wants_udp = self._order.transport is TransportPreference.UDP
+        ports = [PortPair() for _ in range(1 + self._order.audio)] if wants_udp else []
+        try:
+            for pair in ports:
+                await pair.open()
+            await self._run(sink, ports)
+        except RtspError as error:
+            raise SourceError(CAUSES[error.cause], str(error)) from None
+        finally:
+            for pair in ports:
+                pair.close()
+
+    async def _run(self, sink: UnitSink, ports: list[PortPair]) -> None:
+        url = self._camera_url()
+        client = RtspClient(
+            url,
+            client_nonce=f"{self._random.getrandbits(64):016x}",
+            transports=[LowerTransport.UDP if ports else LowerTransport.TCP],
+            udp_ports=[pair.numbers for pair in ports],
+            with_audio=self._order.audio,
+        )
+        while True:
+            session = _Session(client, url, sink, self._clock, self._random, ports)
+            await self._connect(session, url)
+            try:
+                url = await session.ended
+            finally:
+                session.close()
+
+    def _camera_url(self) -> CameraUrl:
+        url = parse_url(self._order.url)
+        login = self._order.login
+        if login is None:
+            return url
+        return CameraUrl(
+            url.text, url.host, url.port, url.is_tls, Credentials(login.username, login.password)
+        )
+
+    async def _connect(self, session: "_Session", url: CameraUrl) -> None:
+        loop = asyncio.get_running_loop()
+        place = f"{url.host}:{url.port}"
+        try:
+            async with asyncio.timeout(CONNECT_S):
+                await loop.create_connection(lambda: session, url.host, url.port)
+        except TimeoutError:
+            raise SourceError(
+                Cause.UNREACHABLE,
+                f"{place} does not answer; is the camera on, and is the way to it free?",
+            ) from None
+        except socket.gaierror:
+            raise SourceError(
+                Cause.NAME_UNKNOWN,
+                f"the name {url.host} is not known; check it, or use the camera's address",
+            ) from None
+        except ConnectionRefusedError:
+            raise SourceError(
+                Cause.REFUSED,
+                f"{place} refuses connections; is RTSP switched on, and is it the right port?",
+            ) from None
+        except OSError as error:
+            raise SourceError(
+                Cause.UNREACHABLE, f"{place} cannot be reached: {error.strerror or error}"
+            ) from None
+
+
+class _Session(asyncio.BufferedProtocol):
+    """One TCP connection, and what comes through it and beside it.
+
+    Attributes:
+        ended: becomes the URL of a redirect, or the error that ended the session.
+    """
+
+    def __init__(
+        self,
+        client: RtspClient,
+        url: CameraUrl,
+        sink: UnitSink,
+        clock: Clock,
+        random: Random,
+        ports: list[PortPair],
+    ) -> None:
+        loop = asyncio.get_running_loop()
+        self.ended: asyncio.Future[CameraUrl] = loop.create_future()
+        self._client = client
+        self._url = url
+        self._sink = sink
+        self._clock = clock
+        self._random = random
+        self._ports = ports
+        self._reader = InterleavedReader()
+        self._transport: asyncio.Transport | None = None
+        self._tracks: list[TrackReceiver] = []
+        self._channels: list[int] = []
+        self._timer: asyncio.TimerHandle | None = None
+        self._is_playing = False
+        self._last_packet_us = clock.boot_us()
+        self._packets_seen = 0
+        self._next_report_us = clock.boot_us() + REPORT_US
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin the dialogue."""
+        # uvloop's transports are no subclasses of asyncio's, only alike.
+        self._transport = cast(asyncio.Transport, transport)
+        self._carry_out(self._client.start(self._clock.boot_us()))
+        self._tick()
+
+    def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - the protocol's signature
+        """Where the network writes."""
+        return self._reader.get_buffer()
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """The network wrote: packets go to their tracks, messages to the client."""
+        try:
+            messages = self._reader.received(nbytes)
+        except RtspError as error:
+            self._carry_out(self._client.fail(error, self._clock.boot_us()))
+            return
+        for message in messages:
+            self._carry_out(self._client.receive(message, self._clock.boot_us()))
+        self._hand_over()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The camera or the network ended it."""
+        reason = f"the connection broke: {exc}" if exc else "the camera closed the connection"
+        self._end(SourceError(Cause.CLOSED, reason))
+
+    def close(self) -> None:
+        """End in good order: the camera's session is given back, then the connection closed."""
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._transport is not None and not self._transport.is_closing():
+            for event in self._client.close(self._clock.boot_us()):
+                if isinstance(event, Send):
+                    self._transport.write(event.data)
+            self._transport.close()
+        for pair in self._ports:
+            pair.receive_nothing()
+        if self.ended.done() and not self.ended.cancelled():
+            self.ended.exception()  # seen, even where nobody waited for it
+
+    def _carry_out(self, events: Iterable[Event]) -> None:
+        for event in events:
+            match event:
+                case Send(data):
+                    if self._transport is not None:
+                        self._transport.write(data)
+                case TracksReady():
+                    self._set_up(event)
+                case Playing():
+                    self._is_playing = True
+                    self._last_packet_us = self._clock.boot_us()
+                case Redirected(url):
+                    if not self.ended.done():
+                        self.ended.set_result(url)
+                case Failed(error):
+                    self._end(SourceError(CAUSES[error.cause], str(error)))
+                case Ended():
+                    self._end(SourceError(Cause.CLOSED, "the session has ended"))
+
+    def _set_up(self, ready: TracksReady) -> None:
+        """Connect what arrives with those who take it apart, before the first packet comes."""
+        audio_clock_hz: int | None = None
+        for at, track in enumerate(ready.tracks):
+            try:
+                receiver = TrackReceiver(
+                    track, self._sink, self._clock, self._random.getrandbits(32)
+                )
+            except CodecError as error:
+                if at == 0:
+                    raise RtspError(errors.Cause.UNSUPPORTED_CODEC, str(error)) from None
+                continue
+            if at > 0:
+                audio_clock_hz = track.format.clock_rate_hz
+            self._tracks.append(receiver)
+            match track.delivery:
+                case InterleavedDelivery(rtp_channel, rtcp_channel):
+                    self._reader.register(rtp_channel, receiver.stream)
+                    self._reader.register(rtcp_channel, receiver.reports)
+                    self._channels.append(rtcp_channel)
+                case UdpDelivery(_, server_ports, source):
+                    self._ports[at].deliver_to(
+                        receiver,
+                        self._address_of(source),
+                        server_ports[1] if server_ports else None,
+                        self._clock,
+                    )
+        self._sink.begin(audio_clock_hz)
+
+    def _hand_over(self) -> None:
+        for track in self._tracks:
+            track.hand_over()
+
+    def _address_of(self, source: str) -> str:
+        """Where datagrams come from: the connection's address, unless the camera names another."""
+        peer: str = self._transport.get_extra_info("peername")[0] if self._transport else source
+        return peer if source == self._url.host else source
+
+    def _tick(self) -> None:
+        """Everything that time alone brings about."""
+        now_us = self._clock.boot_us()
+        packets = sum(track.packets for track in self._tracks)
+        if packets != self._packets_seen:
+            self._packets_seen = packets
+            self._last_packet_us = now_us
+        self._carry_out(self._client.tick(now_us, self._last_packet_us))
+        if self._is_playing:
+            self._account()
+            if now_us >= self._next_report_us:
+                self._next_report_us = now_us + REPORT_US
+                self._send_reports()
+            if now_us - self._last_packet_us > STALL_US:
+                self._end(
+                    SourceError(
+                        Cause.STALLED,
+                        f"the camera has sent nothing for {STALL_US // 1_000_000} s, "
+                        "though it holds the connection",
+                    )
+                )
+        if not self.ended.done():
+            self._timer = asyncio.get_running_loop().call_later(TICK_S, self._tick)
+
+    def _account(self) -> None:
+        self._sink.lost(
+            sum(track.lost_packets for track in self._tracks),
+            sum(track.damaged_units for track in self._tracks),
+        )
+
+    def _send_reports(self) -> None:
+        for at, track in enumerate(self._tracks):
+            report = track.receiver_report()
+            if self._ports:
+                self._ports[at].send_report(report)
+            elif self._transport is not None:
+                self._transport.write(frame(self._channels[at], report))
+
+    def _end(self, error: SourceError) -> None:
+        if self._is_playing:
+            self._account()
+        if not self.ended.done():
+            self.ended.set_exception(error)

@@ -1,0 +1,53 @@
+"""What a recorder says of itself, as JSON values. Times are UTC microseconds."""
+
+from typing import Any
+from uuid import UUID
+
+from tandem.recording.disks import VolumeState
+from tandem.recording.stream_recording import StreamSink
+
+
+def stream_status(sink: StreamSink, durable_until_us: int | None) -> dict[str, Any]:
+    """One stream.
+
+    Args:
+        sink: of the stream.
+        durable_until_us: capture time up to which it is on a disk.
+    """
+    state, counters, clock = sink.state, sink.state.counters, sink.video_clock.status()
+    return {
+        "camera_id": sink.order.camera_id,
+        "camera_name": sink.order.camera_name,
+        "stream": sink.order.stream,
+        "role": sink.order.role,
+        "connected": state.connected,
+        "since_us": state.since_us,
+        "cause": state.failure.cause if state.failure else None,
+        "message": state.failure.message if state.failure else None,
+        "recorded_until_us": state.last_picture_us,
+        "durable_until_us": durable_until_us,
+        "pictures": counters.pictures,
+        "keyframes": counters.keyframes,
+        "bytes": counters.bytes,
+        "lost_packets": counters.lost_packets,
+        "damaged_pictures": counters.damaged_pictures,
+        "connections": counters.connections,
+        "failures": counters.failures,
+        "time_source": clock.source,
+        "camera_offset_us": clock.camera_offset_us,
+    }
+
+
+def volume_status(volume_id: UUID, state: VolumeState) -> dict[str, Any]:
+    """One volume, as this recorder sees it."""
+    space = state.space
+    return {
+        "volume_id": str(volume_id),
+        "path": str(state.writer.volume.root),
+        "problem": state.problem,
+        "dead": state.is_dead,
+        "backlog_bytes": state.writer.backlog_bytes,
+        "free_bytes": space.free_bytes if space else None,
+        "recorded_bytes": space.recorded_bytes if space else None,
+        "room_bytes": space.room_bytes if space else None,
+    }

@@ -1,0 +1,314 @@
+"""One thread a volume, so that no event loop ever waits for a disk, and no disk for another.
+
+Fragments come in through a queue and are written in order. Every `SYNC_US` all that was written is
+forced to the disk, and then, in one transaction, the index is told. What the disk refuses is not
+lost as long as there is memory: while it is full the fragments wait for the deletion of older
+recordings, and when it failed they go back, to be written elsewhere.
+"""
+
+import logging
+import queue
+import threading
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from tandem.archive.errors import (
+    ArchiveError,
+    DiskError,
+    DiskFullError,
+    SuspectSegmentError,
+)
+from tandem.archive.index import Index
+from tandem.archive.rows import Closing, Gap, GapCause, Progress
+from tandem.archive.space import Space
+from tandem.archive.volume import Volume
+from tandem.clock import Clock
+from tandem.media.fragmenter import Fragment
+from tandem.recording.camera import StreamKey, StreamOrder
+from tandem.recording.open_segment import OpenSegment
+
+log = logging.getLogger(__name__)
+
+SYNC_US = 2_000_000
+"""What a power cut may cost one copy, against one flush of the disk's cache in two seconds."""
+
+RETRY_FULL_S = 0.25
+"""How soon a full disk is tried again: deletion frees a minute of video in less."""
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """A fragment to be written; `begins` a new segment or continues the open one."""
+
+    order: StreamOrder
+    fragment: Fragment
+    begins: bool
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """The stream's open segment is complete, since it goes on elsewhere or not at all."""
+
+    key: StreamKey
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A gap for the index."""
+
+    gap: Gap
+
+
+Job = Write | End | Note
+
+
+@dataclass(frozen=True, slots=True)
+class Durable:
+    """What a round of syncs made sure of.
+
+    Attributes:
+        until_us: per stream, the capture time up to which this volume has it on disk.
+        space: how full the volume is.
+    """
+
+    until_us: dict[StreamKey, int]
+    space: Space
+
+
+@dataclass(frozen=True, slots=True)
+class Full:
+    """The disk has no room; what comes is held in memory until older recordings are deleted."""
+
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Roomy:
+    """What was held has been written: the disk has room again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dead:
+    """The volume takes no more. `leftovers` has what was not written and belongs elsewhere."""
+
+    message: str
+
+
+Report = Durable | Full | Roomy | Dead
+
+
+class VolumeWriter:
+    """Writes the streams that are given to it to one volume.
+
+    Args:
+        volume: opened; closed by this writer at its end.
+        index: of that volume; likewise.
+        clock: for the rhythm of syncs.
+        report: called from the writer's thread; must return at once. `Dead` is its last call.
+    """
+
+    def __init__(
+        self, volume: Volume, index: Index, clock: Clock, report: Callable[[Report], None]
+    ) -> None:
+        self.volume = volume
+        self._index = index
+        self._clock = clock
+        self._report = report
+        self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        self._taken_bytes = 0
+        self._done_bytes = 0
+        self._held: deque[Job] = deque()
+        self._open: dict[StreamKey, OpenSegment] = {}
+        self._ended: list[OpenSegment] = []
+        self._closings: list[Closing] = []
+        self._gaps: list[Gap] = []
+        self._is_full = False
+        self._is_stopping = False
+        self._is_dead = False
+        self._next_sync_us = clock.boot_us() + SYNC_US
+        self._thread = threading.Thread(
+            target=self._run, name=f"volume {volume.identity.volume_id}", daemon=True
+        )
+
+    @property
+    def backlog_bytes(self) -> int:
+        """How much video waits in memory for this disk."""
+        return self._taken_bytes - self._done_bytes
+
+    def start(self) -> None:
+        """Begin to write."""
+        self._thread.start()
+
+    def submit(self, job: Job) -> None:
+        """Queue a job; never waits."""
+        self._taken_bytes += _size(job)
+        self._jobs.put(job)
+
+    def stop(self, deadline_s: float) -> bool:
+        """Write what is queued, close every segment, and end. Blocks.
+
+        Args:
+            deadline_s: how long to wait for a slow disk.
+
+        Returns:
+            Whether everything is on the disk.
+        """
+        self._jobs.put(None)
+        self._thread.join(deadline_s)
+        return not self._thread.is_alive() and not self._is_dead
+
+    def leftovers(self) -> list[Job]:
+        """What was not written, once `Dead` was reported."""
+        left = list(self._held)
+        while True:
+            try:
+                job = self._jobs.get_nowait()
+            except queue.Empty:
+                return left
+            if job is not None:
+                left.append(job)
+
+    def _run(self) -> None:
+        message = f"{self.volume.root}: its writer ended by a defect; the log has it"
+        try:
+            while not (self._is_stopping and not self._held):
+                self._step()
+            self._finish()
+            message = ""
+        except ArchiveError as failure:
+            message = str(failure)
+        finally:
+            self._let_go()
+            if message:
+                self._is_dead = True
+                self._report(Dead(message))
+
+    def _step(self) -> None:
+        """Take the next job, do what can be done, sync if that is due."""
+        wait_s = max(0.0, (self._next_sync_us - self._clock.boot_us()) / 1e6)
+        try:
+            job = self._jobs.get(timeout=min(wait_s, RETRY_FULL_S) if self._held else wait_s)
+        except queue.Empty:
+            pass
+        else:
+            if job is None:
+                self._is_stopping = True
+            else:
+                self._held.append(job)
+        self._do_held()
+        if self._clock.boot_us() >= self._next_sync_us:
+            self._sync()
+            self._next_sync_us = self._clock.boot_us() + SYNC_US
+
+    def _do_held(self) -> None:
+        """Do the jobs in order; where the disk is full, they stay for the next time."""
+        while self._held:
+            try:
+                self._do(self._held[0])
+            except DiskFullError as full:
+                if not self._is_full:
+                    self._is_full = True
+                    self._report(Full(str(full)))
+                return
+            self._done_bytes += _size(self._held.popleft())
+        if self._is_full:
+            self._is_full = False
+            self._report(Roomy())
+
+    def _do(self, job: Job) -> None:
+        match job:
+            case Write(order, fragment, begins):
+                if begins:
+                    self._end(order.key)
+                self._write(order, fragment)
+            case End(key):
+                self._end(key)
+            case Note(gap):
+                self._gaps.append(gap)
+
+    def _end(self, key: StreamKey) -> None:
+        segment = self._open.pop(key, None)
+        if segment is not None:
+            self._ended.append(segment)
+
+    def _write(self, order: StreamOrder, fragment: Fragment) -> None:
+        """Append; if the disk failed on the open segment, begin a new one and try once more."""
+        segment = self._open.get(order.key)
+        if segment is not None:
+            try:
+                segment.append(fragment)
+            except SuspectSegmentError as failure:
+                self._give_up(segment, failure)
+            else:
+                return
+        segment = OpenSegment(self.volume, self._index, order, fragment)
+        self._open[order.key] = segment
+        segment.append(fragment)
+
+    def _give_up(self, segment: OpenSegment, failure: DiskError) -> None:
+        """A segment that the disk failed on: what is not sure of it is a gap of this copy."""
+        log.error("%s: %s", segment.order.label, failure)
+        order, until_us = segment.order, segment.end_us
+        self._open.pop(order.key, None)
+        self._closings.append(segment.give_up())
+        if segment.end_us < until_us:
+            self._gaps.append(
+                Gap(
+                    order.camera_id,
+                    order.stream,
+                    segment.end_us,
+                    until_us,
+                    GapCause.DISK_ERROR,
+                    str(failure),
+                )
+            )
+
+    def _sync(self) -> None:
+        """Force all to the disk, then tell the index, then whoever asked."""
+        progress: list[Progress] = []
+        until_us: dict[StreamKey, int] = {}
+        for segment in [*self._open.values()]:
+            try:
+                if segment.is_dirty:
+                    progress.append(segment.sync())
+                    until_us[segment.order.key] = segment.durable_end_us
+            except SuspectSegmentError as failure:
+                self._give_up(segment, failure)
+        for segment in self._ended:
+            self._close(segment, until_us)
+        self._ended = [segment for segment in self._ended if segment.is_open]
+        try:
+            self._index.sync_round(progress, self._closings, self._gaps)
+        except DiskFullError as full:
+            # Nothing of the round was entered. Progress is overtaken by the next round's; endings
+            # and gaps are said once, so they wait for it.
+            log.warning("%s: %s", self.volume.root, full)
+            return
+        self._closings, self._gaps = [], []
+        self._report(Durable(until_us, self.volume.space(self._index.recorded_bytes())))
+
+    def _close(self, segment: OpenSegment, until_us: dict[StreamKey, int]) -> None:
+        try:
+            self._closings.append(segment.close())
+        except DiskFullError:
+            return
+        except SuspectSegmentError as failure:
+            self._give_up(segment, failure)
+        else:
+            until_us.setdefault(segment.order.key, segment.durable_end_us)
+
+    def _finish(self) -> None:
+        for key in [*self._open]:
+            self._end(key)
+        self._sync()
+
+    def _let_go(self) -> None:
+        for segment in [*self._open.values(), *self._ended]:
+            segment.leave()
+        self._index.close()
+        self.volume.close()
+
+
+def _size(job: Job) -> int:
+    return job.fragment.size_bytes if isinstance(job, Write) else 0
