@@ -1,0 +1,246 @@
+"""What a child tells the recorder through its standard output.
+
+Every message is its body's length (4 bytes), its kind (1 byte) and its body, all big-endian. The
+first is always a `Hello`, so that a child of another version, or one that prints something else, is
+recognised by its first bytes. Lengths are checked before anything is kept: a child that went mad
+costs the recorder one message of the largest size, not its memory.
+"""
+
+import enum
+import struct
+from dataclasses import dataclass, field
+from typing import Final
+
+from tandem.media.units import AudioConfig, Codec
+from tandem.recording.source import Cause
+
+PROTOCOL_VERSION: Final = 1
+MAX_BODY_BYTES: Final = 32 * 1024 * 1024
+"""Several times the largest intra picture of a 4K camera."""
+
+_HEADER = struct.Struct(">IB")
+_HELLO = struct.Struct(">4sH")
+_MAGIC = b"TNDM"
+_UNIT = struct.Struct(">BqqI")
+_TRACKS = struct.Struct(">BQB")
+_AUDIO = struct.Struct(">BIBI")
+_LENGTH = struct.Struct(">I")
+_NO_TIME = -(1 << 63)
+_CODECS = tuple(Codec)
+_CAUSES = tuple(Cause)
+
+
+class ProtocolError(ValueError):
+    """What arrived is not this protocol; the message says in which way."""
+
+
+class Kind(enum.IntEnum):
+    """The byte that tells what a message is."""
+
+    HELLO = 1
+    TRACKS = 2
+    UNIT = 3
+    FAILURE = 4
+    END = 5
+
+
+_KINDS = frozenset(Kind)
+
+
+@dataclass(frozen=True, slots=True)
+class Hello:
+    """The child runs and has read its order; what it does next is on the network."""
+
+    version: int = PROTOCOL_VERSION
+
+
+@dataclass(frozen=True, slots=True)
+class Tracks:
+    """What will come. A later one replaces the parameter sets only.
+
+    Attributes:
+        codec: of the video track.
+        parameter_sets: as the container has them, without length or start code; may be empty.
+        wrap_ticks: after how many ticks of 90 kHz the container's timestamps begin anew, or 0.
+        audio: None where no sound will come.
+    """
+
+    codec: Codec
+    parameter_sets: tuple[bytes, ...]
+    wrap_ticks: int = 0
+    audio: AudioConfig | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """One packet as libav delivered it.
+
+    Attributes:
+        is_video: which of the two tracks it belongs to.
+        pts: presentation time in ticks (90 kHz, or the audio clock), as the container has it.
+        dts: decode time in the same ticks.
+        duration: in the same ticks, 0 where unknown.
+        payload: video: NAL units behind 4-byte lengths; audio: the bare frame.
+    """
+
+    is_video: bool
+    pts: int | None
+    dts: int | None
+    duration: int
+    payload: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Nothing more will come, and why. The sentence names no camera and may hold credentials."""
+
+    cause: Cause
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """The other side ended the stream, without an error."""
+
+
+Message = Hello | Tracks | Unit | Failure | End
+
+
+def encode(message: Message) -> bytes:
+    """Write a message as it travels.
+
+    Raises:
+        ProtocolError: it is larger than the decoder would take.
+    """
+    match message:
+        case Hello():
+            kind, body = Kind.HELLO, _HELLO.pack(_MAGIC, message.version)
+        case Tracks():
+            kind, body = Kind.TRACKS, _encode_tracks(message)
+        case Unit():
+            kind = Kind.UNIT
+            pts = _NO_TIME if message.pts is None else message.pts
+            dts = _NO_TIME if message.dts is None else message.dts
+            body = _UNIT.pack(message.is_video, pts, dts, message.duration) + message.payload
+        case Failure():
+            kind = Kind.FAILURE
+            body = bytes([_CAUSES.index(message.cause)]) + message.sentence.encode()
+        case End():
+            kind, body = Kind.END, b""
+    if len(body) > MAX_BODY_BYTES:
+        raise ProtocolError(f"a message of {len(body)} bytes; at most {MAX_BODY_BYTES} are allowed")
+    return _HEADER.pack(len(body), kind) + body
+
+
+class Decoder:
+    """Takes the bytes as they come and returns the messages that are whole."""
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+        self._greeted = False
+
+    def feed(self, data: bytes) -> list[Message]:
+        """Take more bytes.
+
+        Returns:
+            The messages that they complete, oldest first.
+
+        Raises:
+            ProtocolError: what arrived cannot be a message; the decoder is of no further use.
+        """
+        self._buffer += data
+        messages: list[Message] = []
+        at = 0
+        while len(self._buffer) - at >= _HEADER.size:
+            length, kind = _HEADER.unpack_from(self._buffer, at)
+            self._check(length, kind)
+            body = at + _HEADER.size
+            if len(self._buffer) - body < length:
+                break
+            at = body + length
+            messages.append(_decode(Kind(kind), bytes(memoryview(self._buffer)[body:at])))
+        del self._buffer[:at]
+        return messages
+
+    def _check(self, length: int, kind: int) -> None:
+        """Refuse a header before its body is waited for."""
+        if not self._greeted and (length, kind) != (_HELLO.size, Kind.HELLO):
+            raise ProtocolError("it does not begin with a greeting")
+        self._greeted = True
+        if kind not in _KINDS:
+            raise ProtocolError(f"message kind {kind} is not known")
+        if length > MAX_BODY_BYTES:
+            raise ProtocolError(
+                f"a message of {length} bytes; at most {MAX_BODY_BYTES} are allowed"
+            )
+
+
+def _decode(kind: Kind, body: bytes) -> Message:
+    try:
+        match kind:
+            case Kind.HELLO:
+                return _decode_hello(body)
+            case Kind.TRACKS:
+                return _decode_tracks(body)
+            case Kind.UNIT:
+                return _decode_unit(body)
+            case Kind.FAILURE:
+                return Failure(_CAUSES[body[0]], body[1:].decode())
+            case Kind.END:
+                return End()
+    except (struct.error, IndexError, ValueError) as problem:
+        if isinstance(problem, ProtocolError):
+            raise
+        raise ProtocolError(f"a {kind.name.lower()} message is malformed") from None
+
+
+def _decode_hello(body: bytes) -> Hello:
+    magic, version = _HELLO.unpack(body)
+    if magic != _MAGIC:
+        raise ProtocolError("it does not begin with a greeting")
+    if version != PROTOCOL_VERSION:
+        raise ProtocolError(f"it speaks version {version}, and this is version {PROTOCOL_VERSION}")
+    return Hello(version)
+
+
+def _decode_unit(body: bytes) -> Unit:
+    is_video, pts, dts, duration = _UNIT.unpack_from(body)
+    return Unit(
+        is_video == 1,
+        None if pts == _NO_TIME else pts,
+        None if dts == _NO_TIME else dts,
+        duration,
+        body[_UNIT.size :],
+    )
+
+
+def _encode_tracks(tracks: Tracks) -> bytes:
+    codec = _CODECS.index(tracks.codec)
+    body = _TRACKS.pack(codec, tracks.wrap_ticks, len(tracks.parameter_sets))
+    body += b"".join(_LENGTH.pack(len(nal)) + nal for nal in tracks.parameter_sets)
+    if (audio := tracks.audio) is None:
+        return body
+    codec = _CODECS.index(audio.codec)
+    fields = (codec, audio.sample_rate_hz, audio.channels, audio.samples_per_frame)
+    return body + _AUDIO.pack(*fields) + audio.specific
+
+
+def _decode_tracks(body: bytes) -> Tracks:
+    codec, wrap_ticks, count = _TRACKS.unpack_from(body)
+    at = _TRACKS.size
+    sets = []
+    for _ in range(count):
+        (length,) = _LENGTH.unpack_from(body, at)
+        at += _LENGTH.size + length
+        if at > len(body):
+            raise ProtocolError("a parameter set is cut off")
+        sets.append(body[at - length : at])
+    audio = _decode_audio(body[at:]) if at < len(body) else None
+    return Tracks(_CODECS[codec], tuple(sets), wrap_ticks, audio)
+
+
+def _decode_audio(body: bytes) -> AudioConfig:
+    codec, rate_hz, channels, samples = _AUDIO.unpack_from(body)
+    if not rate_hz:
+        raise ProtocolError("an audio track without a clock")
+    return AudioConfig(_CODECS[codec], rate_hz, channels, body[_AUDIO.size :], samples)
