@@ -167,6 +167,15 @@ class Index(IndexReader):
                 "DELETE FROM gap WHERE camera_id = ? AND to_us < ?", (camera_id, before_us)
             )
 
+    def set_complete(self) -> None:
+        """Note that every file of the volume has its row.
+
+        Raises:
+            DiskError: it is not noted.
+        """
+        with self._transaction() as connection:
+            connection.execute("UPDATE adoption SET is_complete = 1")
+
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
         with self._errors():

@@ -155,6 +155,10 @@ class IndexReader:
         rows = self._ask("SELECT camera_id, held_bytes FROM total")
         return {row["camera_id"]: row["held_bytes"] for row in rows}
 
+    def is_complete(self) -> bool:
+        """Whether every file has its row: not while an index that was lost is being rebuilt."""
+        return bool(self._ask("SELECT is_complete FROM adoption")[0]["is_complete"])
+
     def recorded_bytes(self) -> int:
         """The sum of all segments."""
         return sum(self.held_bytes().values())

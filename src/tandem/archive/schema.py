@@ -48,6 +48,10 @@ CREATE INDEX segment_oldest ON segment (start_us, segment_id)
 CREATE INDEX segment_second ON segment (start_us, segment_id)
     WHERE role = 'second' AND promised_us IS NULL AND locked = 0 AND state IN ('closed', 'suspect');
 
+-- One row: whether every file of the volume has been looked at since this index was begun.
+CREATE TABLE adoption (is_complete INTEGER NOT NULL CHECK (is_complete IN (0, 1))) STRICT;
+INSERT INTO adoption VALUES (0);
+
 -- What the segments of a camera add up to, so that nobody has to add up a million of them.
 CREATE TABLE total (camera_id TEXT NOT NULL PRIMARY KEY, held_bytes INTEGER NOT NULL)
     STRICT, WITHOUT ROWID;

@@ -1,0 +1,104 @@
+"""The volumes of a node as one archive: where to record next, and what there is of a camera."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import NamedTuple
+from uuid import UUID
+
+from tandem.archive.deletion import Deletion, Policy, plan_deletion
+from tandem.archive.errors import ArchiveError, DiskError, VolumeError
+from tandem.archive.mount import Mounted
+from tandem.archive.rows import Segment
+
+_CANDIDATES = 256
+"""Of each camera and volume: more than a minute's recording ever needs to make room for."""
+
+
+class Located(NamedTuple):
+    """A segment, and the volume that has it."""
+
+    volume_id: UUID
+    segment: Segment
+
+
+class Archive:
+    """The volumes in service. A dead one is bypassed: the others record and answer.
+
+    Attributes:
+        volumes: by id, bypassed ones included.
+        bypassed: why a volume is not used, by its id.
+    """
+
+    def __init__(self, volumes: Iterable[Mounted]) -> None:
+        self.volumes = {mounted.volume_id: mounted for mounted in volumes}
+        self.bypassed: dict[UUID, str] = {}
+
+    def bypass(self, volume_id: UUID, reason: str) -> None:
+        """Use a volume no more until it is mounted anew; the first reason stays."""
+        self.bypassed.setdefault(volume_id, reason)
+
+    def healthy(self) -> list[Mounted]:
+        """The volumes in use, in the order of their ids; one that does not answer is bypassed."""
+        for volume_id, mounted in self.volumes.items():
+            if volume_id not in self.bypassed:
+                try:
+                    mounted.volume.check_present()
+                except (VolumeError, DiskError) as error:
+                    self.bypass(volume_id, str(error))
+        return [self.volumes[key] for key in sorted(self.volumes) if key not in self.bypassed]
+
+    def choose(self) -> Mounted:
+        """The volume for a new segment: the one with the largest share free, ties by id.
+
+        A full volume is as good as another: what is oldest on it makes room.
+
+        Raises:
+            VolumeError: there is none left; the message says why each is out of use.
+        """
+        shares = []
+        for mounted in self.healthy():
+            try:
+                shares.append((-mounted.space().share_free, mounted.volume_id))
+            except ArchiveError as error:
+                self.bypass(mounted.volume_id, str(error))
+        if not shares:
+            reasons = " ".join(self.bypassed.values()) or "The node has none."
+            raise VolumeError(f"No volume can be recorded to. {reasons}")
+        return self.volumes[min(shares)[1]]
+
+    def segments(self, camera_id: str, from_us: int, to_us: int) -> list[Located]:
+        """What there is of a camera in [from_us, to_us), over all volumes in use, by time."""
+        found: list[Located] = []
+        for mounted in self.healthy():
+            try:
+                rows = mounted.index.segments(camera_id, from_us, to_us)
+            except ArchiveError as error:
+                self.bypass(mounted.volume_id, str(error))
+            else:
+                found.extend(Located(mounted.volume_id, row) for row in rows)
+        return sorted(found, key=lambda one: (one.segment.start_us, one.segment.segment_id))
+
+    def plan_deletion(self, now_us: int | None, policy: Policy) -> Mapping[UUID, list[Deletion]]:
+        """What to delete from each volume in use; a camera's share is that of the whole node.
+
+        Args:
+            now_us: see `deletion.plan_deletion`.
+            policy: `held_bytes` is filled in here.
+        """
+        healthy = self.healthy()
+        held: dict[str, int] = {}
+        for mounted in healthy:
+            for camera_id, size_bytes in mounted.index.held_bytes().items():
+                held[camera_id] = held.get(camera_id, 0) + size_bytes
+        plans: dict[UUID, list[Deletion]] = {}
+        for mounted in healthy:
+            plan = plan_deletion(
+                mounted.index.deletable(_CANDIDATES),
+                mounted.space(),
+                now_us,
+                replace(policy, held_bytes=held),
+            )
+            for deletion in plan:
+                held[deletion.segment.camera_id] -= deletion.segment.durable_bytes
+            plans[mounted.volume_id] = plan
+        return plans

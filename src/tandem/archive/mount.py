@@ -1,0 +1,127 @@
+"""Bringing a volume into service: the right one, its index whole, a crash's traces removed."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import UUID
+
+from tandem.archive import ballast
+from tandem.archive.disk import SYSTEM_DISK, Disk
+from tandem.archive.errors import IndexDamagedError
+from tandem.archive.index import Index
+from tandem.archive.layout import INDEX_FILE
+from tandem.archive.rebuild import adopt, salvage_gaps, set_aside
+from tandem.archive.recovery import recover
+from tandem.archive.repair import OnProgress, Report
+from tandem.archive.space import NO_CAP, Limits, Space
+from tandem.archive.volume import Volume
+from tandem.archive.walk import segment_files
+
+
+@dataclass(slots=True)
+class Mounted:
+    """A volume in service.
+
+    Attributes:
+        volume: its files.
+        index: its rows; belongs to the thread that writes to the volume.
+        report: what the opening found.
+    """
+
+    volume: Volume
+    index: Index
+    report: Report
+
+    @property
+    def volume_id(self) -> UUID:
+        """Which volume it is."""
+        return self.volume.identity.volume_id
+
+    def space(self) -> Space:
+        """How full it is.
+
+        Raises:
+            DiskError: it does not answer.
+        """
+        return self.volume.space(self.index.recorded_bytes())
+
+    def close(self) -> None:
+        """Take it out of service."""
+        self.index.close()
+        self.volume.close()
+
+
+def mount(
+    root: Path,
+    volume_id: UUID,
+    cluster_number: int,
+    limits: Limits = NO_CAP,
+    disk: Disk = SYSTEM_DISK,
+    on_progress: OnProgress = lambda *_: None,
+) -> Mounted:
+    """Open a volume for recording, whatever a crash left of it.
+
+    Takes the time of a few files, however many there are: a damaged index is moved aside and begun
+    anew. Where `index.is_complete()` is false, `adopt` fills it while recording goes on.
+
+    Raises:
+        VolumeError: it is not the volume that is expected; nothing was written.
+        DiskError: it cannot be used.
+    """
+    volume = Volume.open(root, volume_id, cluster_number, limits, disk)
+    try:
+        index, old = _open_index(volume)
+        try:
+            volume.check_present()
+            report = recover(volume, index, on_progress)
+            if old is not None:
+                count = salvage_gaps(old, index)
+                report.problems.append(
+                    f"The index of {root} was damaged. It was moved to {old}, {count} gaps were "
+                    f"taken over, and a new one is being built from the files."
+                )
+            ballast.lay(volume)
+            if next(segment_files(volume), None) is None:
+                index.set_complete()  # nothing to adopt
+        except BaseException:
+            index.close()
+            raise
+    except BaseException:
+        volume.close()
+        raise
+    return Mounted(volume, index, report)
+
+
+def rebuild(
+    root: Path,
+    volume_id: UUID,
+    cluster_number: int,
+    on_progress: OnProgress = lambda *_: None,
+) -> Report:
+    """Build the index of a volume from its files alone; the one there is moved aside.
+
+    Raises:
+        VolumeError: it is not the volume that is expected, or a recorder has it open.
+        DiskError: it cannot be used.
+    """
+    volume = Volume.open(root, volume_id, cluster_number)
+    try:
+        old = set_aside(volume)
+        index = Index.open(root / INDEX_FILE)
+        try:
+            if old is not None:
+                salvage_gaps(old, index)
+            return adopt(volume, index, on_progress)
+        finally:
+            index.close()
+    finally:
+        volume.close()
+
+
+def _open_index(volume: Volume) -> tuple[Index, Path | None]:
+    """The index, and where a damaged one was moved to."""
+    path = volume.root / INDEX_FILE
+    try:
+        return Index.open(path), None
+    except IndexDamagedError:
+        old = set_aside(volume)
+        return Index.open(path), old

@@ -1,0 +1,277 @@
+"""The index claims what is durable, nothing more, and answers quickly."""
+
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.archive.material import BASE_US, row, segment_uuid
+
+from tandem.archive import index_reader, schema
+from tandem.archive.errors import DiskFullError, IndexDamagedError
+from tandem.archive.index import Index
+from tandem.archive.index_reader import IndexReader
+from tandem.archive.rows import Closing, Gap, GapCause, Progress, Role, Segment, State
+
+MINUTE_US = 60_000_000
+HASH = bytes(range(32))
+
+
+@pytest.fixture
+def index(tmp_path: Path) -> Iterator[Index]:
+    opened = Index.open(tmp_path / "index.sqlite")
+    yield opened
+    opened.close()
+
+
+def closed(number: int, size_bytes: int = 10, length_us: int = MINUTE_US) -> Segment:
+    start_us = BASE_US + number * MINUTE_US
+    return replace(
+        row(number, start_us=start_us),
+        end_us=start_us + length_us,
+        durable_bytes=size_bytes,
+        state=State.CLOSED,
+        hash=HASH,
+    )
+
+
+def test_a_row_comes_back_as_it_was_entered(index: Index) -> None:
+    one = replace(
+        closed(1), role=Role.SECOND, locked=True, promised_us=5, frames=1500, keyframes=30
+    )
+    index.begin(one)
+    assert index.segment(one.segment_id) == one
+    assert index.segment_at(one.path) == one
+    assert index.segments("gate", 0, 1 << 60) == [one]
+    assert list(index.all_segments()) == [one]
+
+
+def test_a_round_is_entered_whole_or_not_at_all(index: Index) -> None:
+    index.begin(row(1))
+    good = Progress(segment_uuid(1), BASE_US + 5, 100, 50, 1)
+    bad = Gap("gate", "main", 0, 1, None, "")  # type: ignore[arg-type]
+    with pytest.raises(Exception, match="NOT NULL"):
+        index.sync_round([good], gaps=[bad])
+    found = index.segment(segment_uuid(1))
+    assert found is not None
+    assert found.durable_bytes == 0
+    index.sync_round([good])
+    assert index.recorded_bytes() == 100
+
+
+def test_progress_that_comes_late_does_not_reopen_a_closed_segment(index: Index) -> None:
+    index.begin(row(1))
+    late = Progress(segment_uuid(1), BASE_US + 5, 100, 50, 1)
+    index.sync_round(closings=[Closing(late._replace(durable_bytes=120), HASH)])
+    index.sync_round([late])
+    found = index.segment(segment_uuid(1))
+    assert found is not None
+    assert (found.state, found.durable_bytes, found.hash) == (State.CLOSED, 120, HASH)
+
+
+def test_a_segment_that_ends_without_a_hash_is_suspect(index: Index) -> None:
+    index.begin(row(1))
+    index.sync_round(closings=[Closing(Progress(segment_uuid(1), BASE_US, 4, 1, 1), None)])
+    assert [found.state for found in index.unfinished(State.SUSPECT)] == [State.SUSPECT]
+
+
+def test_evidence_and_open_segments_do_not_become_garbage(index: Index) -> None:
+    index.begin(row(1))
+    index.begin(closed(2))
+    index.begin(closed(3))
+    index.set_locked([segment_uuid(2)], locked=True)
+    gone = index.mark_garbage([segment_uuid(n) for n in (1, 2, 3)])
+    assert [segment.segment_id for segment in gone] == [segment_uuid(3)]
+
+
+def test_garbage_is_not_shown(index: Index) -> None:
+    index.begin(closed(1))
+    index.mark_garbage([segment_uuid(1)])
+    assert index.segments("gate", 0, 1 << 60) == []
+    assert index.timeline("gate", 0, 1 << 60) == []
+    assert index.deletable(10) == []
+
+
+def test_the_first_promise_keeps_its_time(index: Index) -> None:
+    index.begin(closed(1))
+    index.promise([segment_uuid(1)], 100)
+    index.promise([segment_uuid(1)], 200)
+    found = index.segment(segment_uuid(1))
+    assert found is not None
+    assert found.promised_us == 100
+
+
+def test_a_gap_that_grows_stays_one(index: Index) -> None:
+    for end in (10, 30, 20):
+        index.sync_round(gaps=[Gap("gate", "main", 0, end, GapCause.CAMERA_UNREACHABLE, f"{end}")])
+    assert index.gaps("gate", 0, 100) == [
+        Gap("gate", "main", 0, 30, GapCause.CAMERA_UNREACHABLE, "20")
+    ]
+    assert index.gaps("gate", 30, 100) == []
+    index.forget_gaps("gate", 31)
+    assert index.gaps("gate", 0, 100) == []
+
+
+@given(
+    spans=st.lists(st.tuples(st.integers(0, 50), st.integers(0, 30)), max_size=12),
+    start=st.integers(0, 90),
+    length=st.integers(1, 40),
+)
+def test_a_range_finds_every_segment_over_it_however_long(
+    spans: list[tuple[int, int]], start: int, length: int
+) -> None:
+    index = Index(Path(":memory:"), sqlite3.connect(":memory:", isolation_level=None))
+    schema.migrate(index._connection, ":memory:")
+    for number, (begin, size) in enumerate(spans):
+        index.begin(replace(row(number, start_us=begin), end_us=begin + size))
+    found = {(one.start_us, one.end_us) for one in index.segments("gate", start, start + length)}
+    wanted = {(b, b + s) for b, s in spans if b < start + length and b + s > start}
+    assert found == wanted
+    assert {span[2:] for span in index.timeline("gate", start, start + length)} == wanted
+    index.close()
+
+
+def test_sums_follow_every_change(index: Index) -> None:
+    index.begin(closed(1, 100))
+    index.begin(row(2))
+    index.sync_round([Progress(segment_uuid(2), BASE_US + 1, 50, 1, 1)])
+    index.begin(replace(closed(3, 7), camera_id="yard"))
+    assert index.held_bytes() == {"gate": 150, "yard": 7}
+    index.mark_garbage([segment_uuid(1)])
+    index.forget([segment_uuid(1)])
+    assert index.held_bytes() == {"gate": 50, "yard": 7}
+    assert index.recorded_bytes() == 57
+
+
+def test_candidates_are_the_oldest_of_all_of_each_camera_and_of_the_seconds(index: Index) -> None:
+    for number in range(10):
+        index.begin(closed(number))
+    index.begin(replace(closed(20), camera_id="yard"))
+    index.begin(replace(closed(30), role=Role.SECOND))
+    index.begin(replace(closed(31), role=Role.SECOND, promised_us=1))
+    found = {segment.segment_id for segment in index.deletable(2)}
+    assert found == {segment_uuid(n) for n in (0, 1, 20, 30)}
+
+
+def test_the_questions_asked_often_are_answered_from_an_index_alone(index: Index) -> None:
+    plans = {
+        sql: " ".join(
+            step[3]
+            for step in index._connection.execute(
+                f"EXPLAIN QUERY PLAN {sql}", {"camera": "gate", "from": 0, "to": 9, "n": 9}
+            )
+        )
+        for sql in (
+            index_reader._SPANS_OVER,
+            index_reader._OLDEST,
+            index_reader._OLDEST_SECONDS,
+            index_reader._OLDEST_OF_CAMERA,
+        )
+    }
+    assert "COVERING INDEX segment_timeline" in plans[index_reader._SPANS_OVER]
+    assert "segment_length" in plans[index_reader._SPANS_OVER]
+    assert "segment_oldest" in plans[index_reader._OLDEST]
+    assert "segment_second" in plans[index_reader._OLDEST_SECONDS]
+    for sql, plan in plans.items():
+        assert "TEMP B-TREE" not in plan, sql
+
+
+def test_a_reader_sees_what_is_committed_while_the_writer_is_at_work(index: Index) -> None:
+    index.begin(closed(1))
+    reader = IndexReader.open_for_reading(index.path)
+    index._connection.execute("BEGIN IMMEDIATE")
+    index._connection.execute("DELETE FROM segment")
+    assert len(reader.segments("gate", 0, 1 << 60)) == 1
+    index._connection.execute("ROLLBACK")
+    reader.close()
+
+
+def test_a_reader_cannot_write(index: Index) -> None:
+    reader = IndexReader.open_for_reading(index.path)
+    with pytest.raises(sqlite3.OperationalError, match="readonly"):
+        reader._connection.execute("DELETE FROM segment")
+    reader.close()
+
+
+@pytest.mark.parametrize(
+    "content", [b"not a database at all" * 100, b"SQLite format 3\0" + bytes(5000)]
+)
+def test_a_file_that_is_no_database_is_a_damaged_index(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "index.sqlite"
+    path.write_bytes(content)
+    with pytest.raises(IndexDamagedError):
+        Index.open(path)
+
+
+def test_a_page_overwritten_in_the_middle_is_noticed_at_opening(tmp_path: Path) -> None:
+    path = tmp_path / "index.sqlite"
+    index = Index.open(path)
+    for number in range(500):
+        index.begin(closed(number))
+    index.close()
+    with path.open("r+b") as file:
+        file.seek(5 * 4096)
+        file.write(b"\xff" * 4096)
+    with pytest.raises(IndexDamagedError, match="damaged"):
+        Index.open(path)
+
+
+def test_another_programs_database_is_not_taken_over(tmp_path: Path) -> None:
+    path = tmp_path / "index.sqlite"
+    other = sqlite3.connect(path)
+    other.execute("PRAGMA application_id = 99")
+    other.execute("CREATE TABLE mine (x)")
+    other.close()
+    with pytest.raises(IndexDamagedError):
+        Index.open(path)
+
+
+def test_an_index_of_a_later_version_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "index.sqlite"
+    Index.open(path).close()
+    later = sqlite3.connect(path)
+    later.execute(f"PRAGMA user_version = {len(schema.MIGRATIONS) + 1}")
+    later.close()
+    with pytest.raises(IndexDamagedError, match="Update"):
+        Index.open(path)
+
+
+def test_a_migration_that_fails_leaves_the_version_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "index.sqlite"
+    index = Index.open(path)
+    index.begin(closed(1))
+    index.close()
+    steps = (*schema.MIGRATIONS, "ALTER TABLE segment ADD COLUMN later INTEGER; SELECT nonsense;")
+    monkeypatch.setattr(schema, "MIGRATIONS", steps)
+    with pytest.raises(Exception, match="nonsense"):
+        Index.open(path)
+    monkeypatch.setattr(schema, "MIGRATIONS", (*steps[:1], steps[1].split("SELECT")[0]))
+    index = Index.open(path)
+    assert index.segment(segment_uuid(1)) == closed(1)
+    index.close()
+
+
+def test_every_commit_is_synced(index: Index) -> None:
+    answers = [
+        index._connection.execute(f"PRAGMA {name}").fetchone()[0]
+        for name in ("journal_mode", "synchronous", "user_version")
+    ]
+    assert answers == ["wal", 2, len(schema.MIGRATIONS)]
+
+
+def test_an_index_without_room_says_that_the_disk_is_full(index: Index) -> None:
+    pages = index._connection.execute("PRAGMA page_count").fetchone()[0]
+    index._connection.execute(f"PRAGMA max_page_count = {pages}")
+
+    def fill() -> None:
+        for number in range(1000):
+            index.begin(closed(number))
+
+    with pytest.raises(DiskFullError):
+        fill()
+    assert index.problem() is None
