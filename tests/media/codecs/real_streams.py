@@ -4,7 +4,7 @@ import functools
 import json
 import subprocess
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -68,8 +68,8 @@ class Stream:
     """A coded stream, and what ffprobe says about it."""
 
     codec: Codec
-    pictures: tuple[Picture, ...]
-    probed: dict[str, Any]
+    pictures: tuple[Picture, ...] = field(repr=False)
+    probed: dict[str, Any] = field(repr=False)
 
 
 @functools.cache

@@ -1,0 +1,121 @@
+"""What is missing, and how little goes with it."""
+
+import pytest
+from tests.media.codecs.writing import h264_slice
+from tests.media.depacketise.packets import Packet, feed, fragments, nal_units
+
+from tandem.media.depacketise import make_depacketiser
+from tandem.media.depacketise.base import Depacketiser
+from tandem.media.units import Codec
+
+A = h264_slice(body=b"\x11" * 40)
+A_REST = h264_slice(first_mb=100, body=b"\x22" * 40)
+B = h264_slice(body=b"\x33" * 40)
+C = h264_slice(body=b"\x44" * 40)
+FIRST, MIDDLE, LAST = fragments(Codec.H264, A, [10, 10])
+
+
+@pytest.fixture
+def camera() -> Depacketiser:
+    return make_depacketiser(Codec.H264, {}, 90_000)
+
+
+def times(camera: Depacketiser, *packets: Packet | None) -> list[int]:
+    return [unit.rtp_time for unit in feed(camera, packets)]
+
+
+def test_a_hole_in_a_fragmented_slice_costs_its_access_unit(camera: Depacketiser) -> None:
+    packets = [Packet(FIRST, 1), None, Packet(LAST, 1, True), Packet(B, 2, True)]
+    assert times(camera, *packets) == [2]
+    assert camera.damaged_units == 1
+
+
+def test_the_rest_of_a_damaged_access_unit_goes_with_it(camera: Depacketiser) -> None:
+    packets = [Packet(FIRST, 1), None, Packet(LAST, 1), Packet(A_REST, 1), Packet(B, 2, True)]
+    assert times(camera, *packets) == [2]
+    assert camera.damaged_units == 1
+
+
+def test_a_lost_marker_costs_the_access_unit_before_the_hole_alone(camera: Depacketiser) -> None:
+    packets = [Packet(A, 1), None, Packet(B, 2, True), Packet(C, 3, True)]
+    assert times(camera, *packets) == [2, 3]
+    assert camera.damaged_units == 1
+
+
+def test_a_fragment_whose_beginning_was_lost_is_never_taken_for_a_slice(
+    camera: Depacketiser,
+) -> None:
+    packets = [
+        Packet(B, 1, True),
+        None,
+        Packet(MIDDLE, 2),
+        Packet(LAST, 2),
+        Packet(A_REST, 2, True),
+    ]
+    assert times(camera, *packets, Packet(C, 3, True)) == [1, 3]
+    assert camera.damaged_units == 1
+
+
+def test_a_picture_whose_first_slice_was_lost_is_not_taken_for_whole(
+    camera: Depacketiser,
+) -> None:
+    packets = [Packet(B, 1, True), None, Packet(A_REST, 2, True), Packet(C, 3, True)]
+    assert times(camera, *packets) == [1, 3]
+    assert camera.damaged_units == 1
+
+
+def test_pictures_lost_whole_leave_no_trace_here(camera: Depacketiser) -> None:
+    assert times(camera, Packet(A, 1, True), None, Packet(B, 5, True)) == [1, 5]
+    assert camera.damaged_units == 0
+
+
+def test_loss_told_twice_is_counted_once(camera: Depacketiser) -> None:
+    packets = [Packet(FIRST, 1), None, None, Packet(MIDDLE, 1), None, Packet(B, 2, True)]
+    assert times(camera, *packets) == [2]
+    assert camera.damaged_units == 1
+
+
+def test_a_sender_whose_clock_stands_still_recovers_at_the_next_marker(
+    camera: Depacketiser,
+) -> None:
+    packets = [Packet(FIRST, 1), None, Packet(LAST, 1, True), Packet(B, 1, True)]
+    units = feed(camera, packets)
+    assert [nal_units(unit) for unit in units] == [(B,)]
+
+
+def test_at_the_end_an_unmarked_picture_of_a_marking_sender_is_not_whole(
+    camera: Depacketiser,
+) -> None:
+    assert times(camera, Packet(B, 1, True), Packet(A, 2)) == [1]
+    camera.flush()
+    assert times(camera) == []
+    assert camera.damaged_units == 1
+
+
+def test_at_the_end_an_open_nal_unit_is_not_whole(camera: Depacketiser) -> None:
+    assert times(camera, Packet(B, 1), Packet(FIRST, 2), Packet(MIDDLE, 2)) == [1]
+    camera.flush()
+    assert times(camera) == []
+    assert camera.damaged_units == 1
+
+
+def test_at_the_end_of_a_stream_without_markers_the_last_picture_is_whole(
+    camera: Depacketiser,
+) -> None:
+    assert times(camera, Packet(B, 1), Packet(A, 2)) == [1]
+    camera.flush()
+    assert times(camera) == [2]
+    assert camera.damaged_units == 0
+
+
+def test_after_the_end_nothing_old_is_joined_to_what_is_new(camera: Depacketiser) -> None:
+    times(camera, Packet(B, 1, True), Packet(FIRST, 2))
+    camera.flush()
+    assert times(camera, Packet(LAST, 2, True), Packet(C, 3, True)) == [3]
+
+
+def test_flushing_twice_counts_nothing_twice(camera: Depacketiser) -> None:
+    times(camera, Packet(FIRST, 2))
+    camera.flush()
+    camera.flush()
+    assert camera.damaged_units == 1
