@@ -77,16 +77,17 @@ class Disks:
             place = chosen
             begins = True
         if place is None:
+            cutter.forget()  # a segment has no hole inside: its row would cover it up
             self._drop(order, fragment)
             return
         self._places[order.key] = place
         self.volumes[place].writer.submit(Write(order, fragment, begins))
 
     def note(self, gap: Gap) -> None:
-        """Enter a gap into the index of the disk that its stream is on, or of any."""
-        place = self._places.get((gap.camera_id, gap.stream)) or self._roomiest()  # type: ignore[arg-type]
-        if place is not None and not self.volumes[place].is_dead:
-            self.volumes[place].writer.submit(Note(gap))
+        """Enter a gap into the index of a disk that is alive; however slow, a gap is small."""
+        alive = [state for state in self.volumes.values() if not state.is_dead]
+        if alive:
+            alive[0].writer.submit(Note(gap))
 
     def end(self, key: StreamKey) -> None:
         """The stream is recorded no longer: its segment is complete."""

@@ -106,10 +106,16 @@ class VolumeWriter:
         index: of that volume; likewise.
         clock: for the rhythm of syncs.
         report: called from the writer's thread; must return at once. `Dead` is its last call.
+        sync_us: interval of syncs; shorter in tests.
     """
 
     def __init__(
-        self, volume: Volume, index: Index, clock: Clock, report: Callable[[Report], None]
+        self,
+        volume: Volume,
+        index: Index,
+        clock: Clock,
+        report: Callable[[Report], None],
+        sync_us: int = SYNC_US,
     ) -> None:
         self.volume = volume
         self._index = index
@@ -126,7 +132,8 @@ class VolumeWriter:
         self._is_full = False
         self._is_stopping = False
         self._is_dead = False
-        self._next_sync_us = clock.boot_us() + SYNC_US
+        self._sync_us = sync_us
+        self._next_sync_us = clock.boot_us() + sync_us
         self._thread = threading.Thread(
             target=self._run, name=f"volume {volume.identity.volume_id}", daemon=True
         )
@@ -199,7 +206,7 @@ class VolumeWriter:
         self._do_held()
         if self._clock.boot_us() >= self._next_sync_us:
             self._sync()
-            self._next_sync_us = self._clock.boot_us() + SYNC_US
+            self._next_sync_us = self._clock.boot_us() + self._sync_us
 
     def _do_held(self) -> None:
         """Do the jobs in order; where the disk is full, they stay for the next time."""

@@ -1,0 +1,158 @@
+"""Which disk a stream goes to, when disks die, and when none is left."""
+
+from uuid import UUID
+
+import pytest
+from tests.recording.streams import GOP_US, T0_US, gop, order
+
+from tandem.archive.rows import GapCause
+from tandem.archive.space import NO_CAP, Space
+from tandem.recording.disks import BACKLOG_BYTES, Disks
+from tandem.recording.volume_writer import Dead, Durable, End, Full, Job, Note, Roomy, Write
+
+GATE = order()
+
+
+class Writer:
+    """What `Disks` needs of a writer; remembers its jobs."""
+
+    def __init__(self) -> None:
+        self.jobs: list[Job] = []
+        self.backlog_bytes = 0
+
+    def submit(self, job: Job) -> None:
+        self.jobs.append(job)
+
+    def leftovers(self) -> list[Job]:
+        return self.jobs
+
+    def written(self) -> list[tuple[int, bool]]:
+        return [
+            ((job.fragment.start_us - T0_US) // GOP_US, job.begins)
+            for job in self.jobs
+            if isinstance(job, Write)
+        ]
+
+
+class Bench:
+    """Disks over writers that write nothing."""
+
+    def __init__(self, count: int) -> None:
+        self.ids = [UUID(int=number) for number in range(count)]
+        self.writers = {volume_id: Writer() for volume_id in self.ids}
+        self.disks = Disks(self.writers)  # type: ignore[arg-type]
+        for volume_id in self.ids:
+            self.room(volume_id, 0.5)
+
+    def room(self, volume_id: UUID, share: float) -> None:
+        total = 100 << 30
+        space = Space(total, NO_CAP.min_free_bytes + int(share * total), 0, NO_CAP)
+        self.disks.reported(volume_id, Durable({}, space))
+
+    def holder(self) -> UUID:
+        return next(one for one in self.ids if self.writers[one].written())
+
+
+@pytest.fixture
+def two() -> Bench:
+    return Bench(2)
+
+
+def test_a_stream_stays_on_its_disk_until_a_segment_begins(two: Bench) -> None:
+    two.disks.keep(GATE, gop(0, continues=False))
+    first = two.holder()
+    other = next(one for one in two.ids if one != first)
+    two.room(other, 0.9)
+    for number in range(1, 130):
+        two.disks.keep(GATE, gop(number))
+    stayed = two.writers[first].written()
+    moved = two.writers[other].written()
+    assert stayed == [(number, number == 0) for number in range(len(stayed))]
+    assert 1 < len(stayed) <= 60
+    assert [number for number, _ in stayed + moved] == list(range(130))
+    assert moved[0][1]
+    assert isinstance(two.writers[first].jobs[-1], End)
+
+
+def test_streams_go_where_the_largest_share_of_room_is(two: Bench) -> None:
+    two.room(two.ids[0], 0.9)
+    two.disks.keep(GATE, gop(0))
+    assert two.holder() == two.ids[0]
+
+
+def test_what_a_dead_disk_did_not_write_is_written_to_the_other_one(two: Bench) -> None:
+    for number in range(3):
+        two.disks.keep(GATE, gop(number, continues=number > 0))
+    dead = two.holder()
+    other = next(one for one in two.ids if one != dead)
+    two.disks.reported(dead, Dead("/srv/a failed"))
+    two.disks.keep(GATE, gop(3))
+    assert [number for number, _ in two.writers[other].written()] == [0, 1, 2, 3]
+    assert two.writers[other].written()[0][1]
+    assert two.disks.dropped_bytes == 0
+
+
+def test_a_disk_that_does_not_keep_up_is_bypassed_in_the_middle_of_a_segment(two: Bench) -> None:
+    two.disks.keep(GATE, gop(0))
+    slow = two.holder()
+    other = next(one for one in two.ids if one != slow)
+    two.writers[slow].backlog_bytes = BACKLOG_BYTES
+    two.disks.keep(GATE, gop(1))
+    assert two.writers[other].written() == [(1, True)]
+    assert isinstance(two.writers[slow].jobs[-1], End)
+
+
+def test_memory_does_not_grow_behind_the_only_disk_and_the_gap_says_why() -> None:
+    one = Bench(1)
+    one.disks.keep(GATE, gop(0))
+    writer = one.writers[one.ids[0]]
+    writer.backlog_bytes = BACKLOG_BYTES
+    one.disks.keep(GATE, gop(1))
+    writer.backlog_bytes = 0
+    one.disks.keep(GATE, gop(2))
+    assert writer.written() == [(0, True), (2, True)]
+    (note,) = [job for job in writer.jobs if isinstance(job, Note)]
+    assert note.gap.cause is GapCause.DISK_TOO_SLOW
+    assert (note.gap.from_us, note.gap.to_us) == (T0_US + GOP_US, T0_US + 2 * GOP_US)
+    assert one.disks.dropped_bytes == gop(1).size_bytes
+
+
+def test_a_gap_behind_a_full_disk_is_put_down_to_it() -> None:
+    one = Bench(1)
+    one.disks.reported(one.ids[0], Full("no space left"))
+    writer = one.writers[one.ids[0]]
+    writer.backlog_bytes = BACKLOG_BYTES
+    one.disks.keep(GATE, gop(0))
+    (note,) = [job for job in writer.jobs if isinstance(job, Note)]
+    assert (note.gap.cause, note.gap.detail) == (GapCause.DISK_FULL, "no space left")
+
+
+def test_a_full_disk_that_has_room_again_has_no_problem(two: Bench) -> None:
+    two.disks.reported(two.ids[0], Full("no space left"))
+    assert two.disks.volumes[two.ids[0]].problem == "no space left"
+    two.disks.reported(two.ids[0], Roomy())
+    assert two.disks.volumes[two.ids[0]].problem is None
+
+
+def test_with_every_disk_dead_pictures_are_counted_as_dropped_and_nothing_breaks() -> None:
+    one = Bench(1)
+    one.disks.reported(one.ids[0], Dead("failed"))
+    one.disks.keep(GATE, gop(0))
+    assert one.disks.dropped_bytes == gop(0).size_bytes
+
+
+def test_a_stream_that_ends_is_ended_on_its_disk_and_begins_anew_later(two: Bench) -> None:
+    two.disks.keep(GATE, gop(0))
+    holder = two.holder()
+    two.disks.end(GATE.key)
+    assert two.writers[holder].jobs[-1] == End(GATE.key)
+    two.disks.keep(GATE, gop(1))
+    begun = [begins for one in two.ids for _, begins in two.writers[one].written()]
+    assert begun == [True, True]
+
+
+def test_durable_times_of_all_disks_come_together(two: Bench) -> None:
+    space = Space(1, 1, 0, NO_CAP)
+    two.disks.reported(two.ids[0], Durable({GATE.key: 5}, space))
+    two.disks.reported(two.ids[1], Durable({order("door").key: 7}, space))
+    assert two.disks.durable_until_us == {GATE.key: 5, order("door").key: 7}

@@ -1,0 +1,204 @@
+"""The writer of one volume: order of durability, full disks, dead disks."""
+
+import errno
+import queue
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+from blake3 import blake3
+from tests.recording.streams import GOP_US, PICTURES, T0_US, gop, order, volume_at
+
+from tandem.archive.disk import Buffer, Disk
+from tandem.archive.index_reader import IndexReader
+from tandem.archive.layout import INDEX_FILE
+from tandem.archive.rows import Gap, GapCause, Segment, State
+from tandem.clock import SystemClock
+from tandem.media.mp4.scan import scan
+from tandem.recording.volume_writer import (
+    Dead,
+    Durable,
+    End,
+    Full,
+    Note,
+    Report,
+    Roomy,
+    VolumeWriter,
+    Write,
+)
+
+DEADLINE_S = 20.0
+SYNC_US = 50_000
+
+
+class FaultyDisk(Disk):
+    """A disk that fails on demand."""
+
+    def __init__(self) -> None:
+        self.write_error = 0
+        self.sync_error = 0
+        self.failures = 0
+
+    def writev(self, fd: int, buffers: Sequence[Buffer]) -> int:
+        if self.write_error:
+            self.failures += 1
+            raise OSError(self.write_error, "made up")
+        return super().writev(fd, buffers)
+
+    def fdatasync(self, fd: int) -> None:
+        if self.sync_error:
+            self.failures += 1
+            raise OSError(self.sync_error, "made up")
+        super().fdatasync(fd)
+
+
+class Bench:
+    """A writer on a volume of its own, and what it reported."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.disk = FaultyDisk()
+        self.reports: queue.SimpleQueue[Report] = queue.SimpleQueue()
+        volume, index = volume_at(root, disk=self.disk)
+        self.writer = VolumeWriter(volume, index, SystemClock(), self.reports.put, SYNC_US)
+        self.order = order()
+        self.writer.start()
+
+    def write(self, *numbers: int, begins: int | None = None) -> None:
+        for number in numbers:
+            self.writer.submit(Write(self.order, gop(number), begins == number))
+
+    def wait_for(self, wanted: Callable[[Report], bool]) -> Report:
+        while True:
+            report = self.reports.get(timeout=DEADLINE_S)
+            if wanted(report):
+                return report
+
+    def stop(self) -> bool:
+        return self.writer.stop(DEADLINE_S)
+
+    def segments(self) -> list[Segment]:
+        index = IndexReader.open_for_reading(self.root / INDEX_FILE)
+        found = index.segments("gate", 0, T0_US * 2)
+        index.close()
+        return found
+
+    def gaps(self) -> list[Gap]:
+        index = IndexReader.open_for_reading(self.root / INDEX_FILE)
+        found = index.gaps("gate", 0, T0_US * 2)
+        index.close()
+        return found
+
+    def pictures(self) -> list[int]:
+        """The numbers of all pictures in all files, by a scan of the files alone."""
+        return [
+            (entry.video.first_dts - T0_US * 9 // 100) // 90_000 if entry.video else -1
+            for path in sorted(self.root.glob("gate/main/*/*.mp4"))
+            for entry in scan(memoryview(path.read_bytes())).fragments
+        ]
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    return Bench(tmp_path / "volume")
+
+
+def test_what_was_written_is_closed_hashed_and_indexed(bench: Bench) -> None:
+    bench.write(0, 1, 2, begins=0)
+    assert bench.stop()
+    (segment,) = bench.segments()
+    data = (bench.root / segment.path).read_bytes()
+    assert segment.state is State.CLOSED
+    assert segment.hash == blake3(data).digest()
+    assert (segment.durable_bytes, segment.frames, segment.keyframes) == (len(data), 75, 3)
+    assert (segment.start_us, segment.end_us) == (T0_US, T0_US + 3 * GOP_US)
+    assert scan(memoryview(data)).closed
+    assert bench.pictures() == [0, 1, 2]
+
+
+def test_a_segment_ends_where_the_next_begins_and_nothing_is_between(bench: Bench) -> None:
+    bench.write(0, 1, begins=0)
+    bench.write(2, 3, begins=2)
+    assert bench.stop()
+    first, second = bench.segments()
+    assert first.end_us == second.start_us
+    assert {first.state, second.state} == {State.CLOSED}
+    assert bench.pictures() == [0, 1, 2, 3]
+
+
+def test_a_row_claims_only_what_was_synced_and_reports_follow_the_row(bench: Bench) -> None:
+    bench.write(0, 1, begins=0)
+    report = bench.wait_for(lambda report: isinstance(report, Durable) and bool(report.until_us))
+    assert isinstance(report, Durable)
+    assert report.until_us == {("gate", "main"): T0_US + 2 * GOP_US}
+    (segment,) = bench.segments()
+    assert segment.state is State.OPEN
+    assert segment.end_us == T0_US + 2 * GOP_US
+    assert segment.durable_bytes == (bench.root / segment.path).stat().st_size
+    bench.stop()
+
+
+def test_an_ended_stream_is_closed_while_others_go_on(bench: Bench) -> None:
+    bench.write(0, begins=0)
+    bench.writer.submit(End(bench.order.key))
+    bench.wait_for(lambda report: isinstance(report, Durable) and bool(report.until_us))
+    assert [segment.state for segment in bench.segments()] == [State.CLOSED]
+    bench.stop()
+
+
+def test_while_the_disk_is_full_pictures_wait_in_memory_and_are_written_when_it_is_not(
+    bench: Bench,
+) -> None:
+    bench.write(0, begins=0)
+    bench.wait_for(lambda report: isinstance(report, Durable) and bool(report.until_us))
+    bench.disk.write_error = errno.ENOSPC
+    bench.write(1, 2, 3)
+    bench.wait_for(lambda report: isinstance(report, Full))
+    assert bench.writer.backlog_bytes > 2 * PICTURES * 1000
+    bench.disk.write_error = 0
+    bench.wait_for(lambda report: isinstance(report, Roomy))
+    assert bench.stop()
+    assert bench.pictures() == [0, 1, 2, 3]
+    assert len(bench.segments()) == 1
+    assert bench.writer.backlog_bytes == 0
+
+
+def test_after_a_failed_sync_a_new_file_begins_and_the_old_one_claims_no_more_than_before(
+    bench: Bench,
+) -> None:
+    bench.write(0, begins=0)
+    bench.wait_for(lambda report: isinstance(report, Durable) and bool(report.until_us))
+    bench.disk.sync_error = errno.EIO
+    bench.write(1)
+    bench.wait_for(lambda _: bench.disk.failures > 0)
+    bench.disk.sync_error = 0
+    bench.write(2)
+    assert bench.stop()
+    old, new = bench.segments()
+    assert (old.state, old.end_us, old.hash) == (State.SUSPECT, T0_US + GOP_US, None)
+    assert (new.state, new.start_us) == (State.CLOSED, T0_US + 2 * GOP_US)
+    (gap,) = bench.gaps()
+    assert (gap.from_us, gap.to_us) == (T0_US + GOP_US, T0_US + 2 * GOP_US)
+    assert gap.cause is GapCause.DISK_ERROR
+    assert "made up" in gap.detail
+
+
+def test_a_dead_volume_says_so_once_and_gives_back_what_it_did_not_write(bench: Bench) -> None:
+    bench.write(0, begins=0)
+    bench.wait_for(lambda report: isinstance(report, Durable) and bool(report.until_us))
+    bench.disk.write_error = errno.EIO
+    bench.write(1, 2)
+    dead = bench.wait_for(lambda report: isinstance(report, Dead))
+    assert isinstance(dead, Dead)
+    assert "dmesg" in dead.message
+    bench.write(3)
+    left = [job.fragment.start_us for job in bench.writer.leftovers() if isinstance(job, Write)]
+    assert left == [T0_US + number * GOP_US for number in (1, 2, 3)]
+    assert not bench.stop()
+
+
+def test_gaps_are_entered_with_the_next_sync(bench: Bench) -> None:
+    gap = Gap("gate", "main", 1, 2, GapCause.CAMERA_UNREACHABLE, "no answer")
+    bench.writer.submit(Note(gap))
+    assert bench.stop()
+    assert bench.gaps() == [gap]
