@@ -74,6 +74,13 @@ class Bench:
             if wanted(report):
                 return report
 
+    def wait_until_durable(self, time_us: int) -> None:
+        self.wait_for(
+            lambda report: (
+                isinstance(report, Durable) and report.until_us == {self.order.key: time_us}
+            )
+        )
+
     def stop(self) -> bool:
         return self.writer.stop(DEADLINE_S)
 
@@ -128,9 +135,7 @@ def test_a_segment_ends_where_the_next_begins_and_nothing_is_between(bench: Benc
 
 def test_a_row_claims_only_what_was_synced_and_reports_follow_the_row(bench: Bench) -> None:
     bench.write(0, 1, begins=0)
-    report = bench.wait_for(lambda report: isinstance(report, Durable) and bool(report.until_us))
-    assert isinstance(report, Durable)
-    assert report.until_us == {("gate", "main"): T0_US + 2 * GOP_US}
+    bench.wait_until_durable(T0_US + 2 * GOP_US)
     (segment,) = bench.segments()
     assert segment.state is State.OPEN
     assert segment.end_us == T0_US + 2 * GOP_US
@@ -141,8 +146,7 @@ def test_a_row_claims_only_what_was_synced_and_reports_follow_the_row(bench: Ben
 def test_an_ended_stream_is_closed_while_others_go_on(bench: Bench) -> None:
     bench.write(0, begins=0)
     bench.writer.submit(End(bench.order.key))
-    bench.wait_for(lambda report: isinstance(report, Durable) and bool(report.until_us))
-    assert [segment.state for segment in bench.segments()] == [State.CLOSED]
+    bench.wait_for(lambda _: [one.state for one in bench.segments()] == [State.CLOSED])
     bench.stop()
 
 
@@ -150,7 +154,7 @@ def test_while_the_disk_is_full_pictures_wait_in_memory_and_are_written_when_it_
     bench: Bench,
 ) -> None:
     bench.write(0, begins=0)
-    bench.wait_for(lambda report: isinstance(report, Durable) and bool(report.until_us))
+    bench.wait_until_durable(T0_US + GOP_US)
     bench.disk.write_error = errno.ENOSPC
     bench.write(1, 2, 3)
     bench.wait_for(lambda report: isinstance(report, Full))
@@ -167,7 +171,7 @@ def test_after_a_failed_sync_a_new_file_begins_and_the_old_one_claims_no_more_th
     bench: Bench,
 ) -> None:
     bench.write(0, begins=0)
-    bench.wait_for(lambda report: isinstance(report, Durable) and bool(report.until_us))
+    bench.wait_until_durable(T0_US + GOP_US)
     bench.disk.sync_error = errno.EIO
     bench.write(1)
     bench.wait_for(lambda _: bench.disk.failures > 0)
@@ -185,7 +189,7 @@ def test_after_a_failed_sync_a_new_file_begins_and_the_old_one_claims_no_more_th
 
 def test_a_dead_volume_says_so_once_and_gives_back_what_it_did_not_write(bench: Bench) -> None:
     bench.write(0, begins=0)
-    bench.wait_for(lambda report: isinstance(report, Durable) and bool(report.until_us))
+    bench.wait_until_durable(T0_US + GOP_US)
     bench.disk.write_error = errno.EIO
     bench.write(1, 2)
     dead = bench.wait_for(lambda report: isinstance(report, Dead))
