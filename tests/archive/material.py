@@ -215,6 +215,10 @@ class FailingDisk(Disk):
         self._note("rename")
         super().rename(old, new, dir_fd=dir_fd)
 
+    def rmdir(self, path: str, *, dir_fd: int) -> None:
+        self._note("rmdir")
+        super().rmdir(path, dir_fd=dir_fd)
+
     def unlink(self, path: str, *, dir_fd: int) -> None:
         self._note("unlink")
         super().unlink(path, dir_fd=dir_fd)

@@ -83,13 +83,13 @@ def test_evidence_and_open_segments_do_not_become_garbage(index: Index) -> None:
     index.begin(closed(2))
     index.begin(closed(3))
     index.set_locked([segment_uuid(2)], locked=True)
-    gone = index.mark_garbage([segment_uuid(n) for n in (1, 2, 3)])
-    assert [segment.segment_id for segment in gone] == [segment_uuid(3)]
+    index.mark_garbage(dict.fromkeys(segment_uuid(n) for n in (1, 2, 3)))
+    assert [segment.segment_id for segment in index.unfinished(State.GARBAGE)] == [segment_uuid(3)]
 
 
 def test_garbage_is_not_shown(index: Index) -> None:
     index.begin(closed(1))
-    index.mark_garbage([segment_uuid(1)])
+    index.mark_garbage({segment_uuid(1): None})
     assert index.segments("gate", 0, 1 << 60) == []
     assert index.timeline("gate", 0, 1 << 60) == []
     assert index.deletable(10) == []
@@ -140,7 +140,7 @@ def test_sums_follow_every_change(index: Index) -> None:
     index.sync_round([Progress(segment_uuid(2), BASE_US + 1, 50, 1, 1)])
     index.begin(replace(closed(3, 7), camera_id="yard"))
     assert index.held_bytes() == {"gate": 150, "yard": 7}
-    index.mark_garbage([segment_uuid(1)])
+    index.mark_garbage({segment_uuid(1): None})
     index.forget([segment_uuid(1)])
     assert index.held_bytes() == {"gate": 50, "yard": 7}
     assert index.recorded_bytes() == 57

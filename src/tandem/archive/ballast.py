@@ -8,6 +8,7 @@ import os
 from contextlib import suppress
 from pathlib import PurePosixPath
 
+from tandem.archive.errors import disk_error
 from tandem.archive.layout import BALLAST_FILE
 from tandem.archive.volume import Volume
 
@@ -31,6 +32,9 @@ def drop(volume: Volume) -> None:
     """Give the space back to the file system.
 
     Raises:
-        OSError: as the system says.
+        DiskError: the disk failed.
     """
-    volume.unlink([_BALLAST])
+    try:
+        volume.unlink([_BALLAST])
+    except OSError as error:
+        raise disk_error(error, f"removing {volume.root / _BALLAST}") from error

@@ -24,13 +24,15 @@ def delete(volume: Volume, index: Index, deletions: Sequence[Deletion]) -> list[
     Raises:
         DiskError: the rest is done by `finish`, or at the next opening.
     """
-    chosen = [deletion.segment.segment_id for deletion in deletions]
-    losses = [_loss(deletion.segment) for deletion in deletions if deletion.is_loss]
+    losses = {
+        deletion.segment.segment_id: _loss(deletion.segment) if deletion.is_loss else None
+        for deletion in deletions
+    }
     try:
-        index.mark_garbage(chosen, losses)
+        index.mark_garbage(losses)
     except DiskFullError:
         ballast.drop(volume)  # deleting is what a full disk needs most
-        index.mark_garbage(chosen, losses)
+        index.mark_garbage(losses)
     gone = finish(volume, index)
     ballast.lay(volume)
     return gone

@@ -1,7 +1,7 @@
 """The writer's side of a volume's index. One thread; every call that returns is durable."""
 
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from uuid import UUID
@@ -117,27 +117,25 @@ class Index(IndexReader):
                 [(int(locked), segment_id.bytes) for segment_id in segment_ids],
             )
 
-    def mark_garbage(self, segment_ids: Iterable[UUID], gaps: Iterable[Gap] = ()) -> list[Segment]:
+    def mark_garbage(self, losses: Mapping[UUID, Gap | None]) -> None:
         """The first step of deleting (invariant A6): from here on the segments are not shown.
 
         Args:
-            segment_ids: what to delete; an open or locked one is left alone (A7).
-            gaps: what is lost by it.
-
-        Returns:
-            The segments that are garbage now.
+            losses: what to delete, each with the gap that it leaves if it is a loss; an open or
+                locked one is left alone (A7), and leaves none.
 
         Raises:
             DiskError: nothing is marked.
         """
         with self._transaction() as connection:
-            connection.executemany(
-                "UPDATE segment SET state = 'garbage' WHERE segment_id = ? AND locked = 0 "
-                "AND state IN ('closed', 'suspect')",
-                [(segment_id.bytes,) for segment_id in segment_ids],
-            )
-            _add_gaps(connection, gaps)
-        return self.unfinished(State.GARBAGE)
+            for segment_id, gap in losses.items():
+                marked = connection.execute(
+                    "UPDATE segment SET state = 'garbage' WHERE segment_id = ? AND locked = 0 "
+                    "AND state IN ('closed', 'suspect')",
+                    (segment_id.bytes,),
+                )
+                if marked.rowcount and gap is not None:
+                    _add_gaps(connection, [gap])
 
     def forget(self, segment_ids: Iterable[UUID], gaps: Iterable[Gap] = ()) -> None:
         """The last step of deleting: the files are durably gone.
