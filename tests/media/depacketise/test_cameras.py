@@ -141,8 +141,10 @@ def test_a_last_fragment_that_does_not_say_so_is_the_last_all_the_same(
 ) -> None:
     first, last = fragments(Codec.H264, P1, [10])
     unmarked = bytes([last[0], last[1] & 0x3F]) + last[2:]
-    units = got(camera, Packet(first, 1), Packet(unmarked, 1, marker), Packet(P2, 2, True))
-    assert units == [(1, (P1,)), (2, (P2,))]
+    at_once = got(camera, Packet(first, 1), Packet(unmarked, 1, marker))
+    assert at_once == ([(1, (P1,))] if marker else [])
+    later = got(camera, Packet(P2, 2, True))
+    assert [*at_once, *later] == [(1, (P1,)), (2, (P2,))]
 
 
 def test_another_nal_unit_ends_one_whose_last_fragment_did_not_say_so(
@@ -228,7 +230,8 @@ def test_padding_in_an_aggregate_is_passed_over(camera: Depacketiser) -> None:
 
 def test_a_unit_above_all_bounds_is_given_up_and_forgotten(camera: Depacketiser) -> None:
     def flood() -> list[Packet]:
-        return [Packet(b"\x7c\x85" + P1, 1)] + [Packet(b"\x7c\x05" + bytes(60_000), 1)] * 300
+        first, _ = fragments(Codec.H264, P1, [10])
+        return [Packet(first, 1)] + [Packet(b"\x5c\x01" + b"\xab" * 60_000, 1)] * 300
 
     assert got(camera, *flood(), Packet(P1, 2, True)) == [(2, (P1,))]
     assert camera.damaged_units == 1
@@ -283,6 +286,21 @@ def test_an_h265_byte_stream_is_taken_apart(h265_camera: Depacketiser, size: int
     payloads = fragments(Codec.H265, b"\0\0\0\1".join(nals), [size])
     packets = [Packet(payload, 1) for payload in payloads]
     assert got(h265_camera, *packets, Packet(b"", 1, True)) == [(1, nals)]
+
+
+def test_h265_fragments_keep_the_whole_header(h265_camera: Depacketiser) -> None:
+    enhanced = bytes([H265_P[0] | 1, 0x0B]) + H265_P[2:]
+    pieces = fragments(Codec.H265, enhanced, [9, 9])
+    units = got(h265_camera, *(Packet(piece, 1) for piece in pieces), Packet(b"", 1, True))
+    assert units == [(1, (enhanced,))]
+
+
+def test_an_h265_aggregate_longer_than_its_packet_costs_its_access_unit(
+    h265_camera: Depacketiser,
+) -> None:
+    torn = aggregate(Codec.H265, [H265_P, H265_P_REST])[:-1]
+    units = got(h265_camera, Packet(torn, 1, True), Packet(H265_IDR, 2, True))
+    assert (units, h265_camera.damaged_units) == ([(2, (H265_IDR,))], 1)
 
 
 def test_an_h265_suffix_sei_stays_with_its_picture(h265_camera: Depacketiser) -> None:

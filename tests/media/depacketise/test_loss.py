@@ -56,6 +56,23 @@ def test_a_fragment_whose_beginning_was_lost_is_never_taken_for_a_slice(
     assert camera.damaged_units == 1
 
 
+def test_a_fragment_without_a_beginning_tells_of_damage_though_no_loss_was_told(
+    camera: Depacketiser,
+) -> None:
+    packets = [Packet(A, 1), Packet(MIDDLE, 1), Packet(LAST, 1, True), Packet(B, 2, True)]
+    assert times(camera, *packets) == [2]
+    assert camera.damaged_units == 1
+
+
+def test_a_fragment_under_a_new_timestamp_does_not_go_on_with_the_old_one(
+    camera: Depacketiser,
+) -> None:
+    packets = [Packet(FIRST, 1), Packet(MIDDLE, 2), Packet(LAST, 2, True), Packet(B, 3, True)]
+    units = feed(camera, packets)
+    assert [nal_units(unit) for unit in units] == [(A[:11],), (B,)]
+    assert camera.damaged_units == 1
+
+
 def test_a_picture_whose_first_slice_was_lost_is_not_taken_for_whole(
     camera: Depacketiser,
 ) -> None:

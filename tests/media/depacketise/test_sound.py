@@ -62,7 +62,9 @@ def test_a_frame_in_fragments_is_joined(aac: Depacketiser) -> None:
 def test_a_hole_in_a_fragmented_frame_costs_that_frame_alone(aac: Depacketiser) -> None:
     frame = bytes(range(200))
     pieces = [Packet(hbr(frame[i : i + 50], size=200), 7, i == 150) for i in range(0, 200, 50)]
-    packets = [pieces[0], None, *pieces[2:], Packet(hbr(FRAMES[0]), 1031, True)]
+    assert got(aac, pieces[0], None) == []
+    assert aac.damaged_units == 1
+    packets = [*pieces[2:], Packet(hbr(FRAMES[0]), 1031, True)]
     assert got(aac, *packets) == [(1031, FRAMES[0])]
     assert aac.damaged_units == 1
 
@@ -71,11 +73,10 @@ def test_a_frame_whose_first_fragment_was_lost_is_not_made_of_the_next_one(
     aac: Depacketiser,
 ) -> None:
     frame = bytes(range(200))
-    packets = [
-        *(None, Packet(hbr(frame[100:], size=200), 7, True)),
-        *(Packet(hbr(frame[:100], size=200), 1031), Packet(hbr(frame[100:], size=200), 1031, True)),
-    ]
-    assert got(aac, *packets) == [(1031, frame)]
+    first, last = (hbr(half, size=200) for half in (frame[:100], frame[100:]))
+    assert got(aac, None, Packet(last, 7, True)) == []
+    assert aac.damaged_units == 1
+    assert got(aac, Packet(first, 7), Packet(last, 7, True)) == [(7, frame)]
     assert aac.damaged_units == 1
 
 

@@ -86,14 +86,14 @@ def parse_sps(nal: bytes) -> H264Sps:
     reader.skip(8)
     profile, compatibility, level = reader.bits(8), reader.bits(8), reader.bits(8)
     sps_id = reader.ue(MAX_SPS_ID)
-    chroma, planes_apart, luma_bits, chroma_bits = 1, False, 8, 8
+    chroma, luma_bits, chroma_bits = 1, 8, 8
     if profile in _HIGH_PROFILES:
-        chroma, planes_apart, luma_bits, chroma_bits = _read_chroma(reader)
+        chroma, luma_bits, chroma_bits = _read_chroma(reader)
     reader.ue(12)  # log2_max_frame_num_minus4
     poc_type = _read_poc_type(reader)
     reader.ue(_MAX_REORDER)  # max_num_ref_frames
     reader.skip(1)
-    width, height = _read_dimensions(reader, 0 if planes_apart else chroma)
+    width, height = _read_dimensions(reader, chroma)
     told, essence = _read_vui(reader)
     return H264Sps(
         profile_idc=profile,
@@ -119,17 +119,18 @@ def _implied_reorder(profile: int, compatibility: int, poc_type: int) -> int | N
     return 0 if profile == _BASELINE or poc_type == 2 or intra_only else None
 
 
-def _read_chroma(reader: BitReader) -> tuple[int, bool, int, int]:
+def _read_chroma(reader: BitReader) -> tuple[int, int, int]:
     """Section 7.3.2.1.1: chroma_format_idc up to the scaling lists."""
     chroma = reader.ue(3)
-    planes_apart = chroma == 3 and reader.flag()
+    if chroma == 3:
+        reader.skip(1)  # separate_colour_plane_flag: cropping units are the same with and without
     luma_bits, chroma_bits = 8 + reader.ue(6), 8 + reader.ue(6)
     reader.skip(1)  # qpprime_y_zero_transform_bypass_flag
     if reader.flag():
         for index in range(8 if chroma != 3 else 12):
             if reader.flag():
                 _pass_scaling_list(reader, 16 if index < 6 else 64)
-    return chroma, planes_apart, luma_bits, chroma_bits
+    return chroma, luma_bits, chroma_bits
 
 
 def _pass_scaling_list(reader: BitReader, size: int) -> None:
@@ -155,7 +156,7 @@ def _read_poc_type(reader: BitReader) -> int:
     return poc_type
 
 
-def _read_dimensions(reader: BitReader, chroma_array_type: int) -> tuple[int, int]:
+def _read_dimensions(reader: BitReader, chroma: int) -> tuple[int, int]:
     """Size in macroblocks less cropping (equations 7-13 to 7-22), in pixels."""
     columns = reader.ue(_MAX_SIDE_MBS - 1) + 1
     rows = reader.ue(_MAX_SIDE_MBS - 1) + 1
@@ -166,8 +167,8 @@ def _read_dimensions(reader: BitReader, chroma_array_type: int) -> tuple[int, in
     fields = 1 if frames_only else 2
     width, height = columns * 16, rows * 16 * fields
     if reader.flag():
-        unit_x = 2 if chroma_array_type in {1, 2} else 1
-        unit_y = fields * (2 if chroma_array_type == 1 else 1)
+        unit_x = 2 if chroma in {1, 2} else 1
+        unit_y = fields * (2 if chroma == 1 else 1)
         width -= unit_x * (reader.ue() + reader.ue())
         height -= unit_y * (reader.ue() + reader.ue())
     if width <= 0 or height <= 0:

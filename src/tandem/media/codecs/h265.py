@@ -112,8 +112,9 @@ def parse_sps(nal: bytes) -> H265Sps:
     profile_tier_level = _read_profile_tier_level(reader, sub_layers)
     sps_id = reader.ue(MAX_SPS_ID)
     chroma = reader.ue(3)
-    planes_apart = chroma == 3 and reader.flag()
-    width, height = _read_dimensions(reader, 0 if planes_apart else chroma)
+    if chroma == 3:
+        reader.skip(1)  # separate_colour_plane_flag: window units are the same with and without
+    width, height = _read_dimensions(reader, chroma)
     luma_bits, chroma_bits = 8 + reader.ue(8), 8 + reader.ue(8)
     reader.ue(12)  # log2_max_pic_order_cnt_lsb_minus4
     return H265Sps(
@@ -149,12 +150,12 @@ def _read_profile_tier_level(reader: BitReader, sub_layers: int) -> ProfileTierL
     return general
 
 
-def _read_dimensions(reader: BitReader, chroma_array_type: int) -> tuple[int, int]:
+def _read_dimensions(reader: BitReader, chroma: int) -> tuple[int, int]:
     """Size less the conformance window (equations D-28, D-29), in pixels."""
     width, height = reader.ue(_MAX_SIDE_PX), reader.ue(_MAX_SIDE_PX)
     if reader.flag():
-        unit_x = 2 if chroma_array_type in {1, 2} else 1
-        unit_y = 2 if chroma_array_type == 1 else 1
+        unit_x = 2 if chroma in {1, 2} else 1
+        unit_y = 2 if chroma == 1 else 1
         width -= unit_x * (reader.ue() + reader.ue())
         height -= unit_y * (reader.ue() + reader.ue())
     if width <= 0 or height <= 0:
