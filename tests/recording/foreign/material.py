@@ -25,6 +25,7 @@ RECIPES: dict[str, tuple[str, ...]] = {
     "h264": (*X264, "-bf", "0"),
     "h264-b": ("-c:v", "libx264", "-threads", "1", "-g", "12", "-bf", "3"),
     "h264-slices": (*X264, "-bf", "0", "-x264-params", "slices=4:aud=1"),
+    "h264-large": (*X264, "-bf", "0", "-s", "640x480"),
     "h264-aac": (*X264, "-bf", "0", "-c:a", "aac"),
     "h265": (*X265, "keyint=10:bframes=2:log-level=none:pools=1"),
     "mjpeg": ("-c:v", "mjpeg"),

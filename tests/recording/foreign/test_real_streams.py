@@ -166,6 +166,46 @@ def test_mpeg_ts_over_udp_arrives_whole_from_its_first_keyframe_on() -> None:
     assert len(sink.pictures) >= 48
 
 
+def test_flv_over_rtmp_arrives_whole() -> None:
+    source, port = clip("h264-b", "flv"), free_port()
+    url = f"rtmp://127.0.0.1:{port}/live/gate"
+    with ffmpeg("-i", str(source), "-c", "copy", "-f", "flv", "-listen", "1", url):
+        sink, end = received_when_up(url)
+    assert end.cause is Cause.CLOSED
+    assert_is_all_of(sink, source)
+
+
+def served(body: bytes) -> KeepingSink:
+    """What is received of a body over HTTP."""
+
+    async def run() -> KeepingSink:
+        async with serving(answering("200 OK", body)) as port:
+            return (await receive(order(f"http://127.0.0.1:{port}/x")))[0]
+
+    return asyncio.run(run())
+
+
+def test_a_sequence_header_in_the_middle_of_flv_changes_the_configuration() -> None:
+    flv_header_bytes = 13
+    small, large = clip("h264", "flv"), clip("h264-large", "flv")
+    sink = served(small.read_bytes() + large.read_bytes()[flv_header_bytes:])
+    widths = [
+        picture.config.width_px
+        for picture in sink.pictures
+        if isinstance(picture.config, VideoConfig)
+    ]
+    assert widths == [320] * 25 + [640] * 25
+
+
+def test_a_camera_that_restarts_its_clock_in_mpeg_ts_loses_no_picture() -> None:
+    source = clip("h264-b", "ts", 3)
+    sink = served(source.read_bytes() * 2)
+    assert sink.nals == nal_units(source) * 2
+    assert len(sink.pictures) == 150
+    (at,) = [at for at, item in enumerate(sink.video_items) if isinstance(item, TimelineBreak)]
+    assert abs(at - 75) <= 1  # the first packets of the new clock are what libav makes of them
+
+
 def test_a_login_with_odd_characters_opens_the_door() -> None:
     source = clip("h264", "ts")
     expected = b"Basic " + base64.b64encode(f"admin:{PASSWORD}".encode())
