@@ -126,7 +126,10 @@ def read_config(path: Path) -> tuple[CameraConfig, ...]:
         raise ConfigError(f"Cannot read the cameras from {path}: {error}.") from error
     if not isinstance(content, dict) or content.get("version") != CONFIG_VERSION:
         raise ConfigError(f'{path} has to be an object with "version": {CONFIG_VERSION}.')
-    cameras = tuple(_camera(path, settings) for settings in content.get("cameras", []))
+    listed = content.get("cameras")
+    if not isinstance(listed, list) or not all(isinstance(one, dict) for one in listed):
+        raise ConfigError(f'"cameras" in {path} has to be a list of objects, one a camera.')
+    cameras = tuple(_camera(path, settings) for settings in listed)
     places = [(one.address, one.port or one.number, one.url_path) for one in cameras]
     numbers = [one.number for one in cameras]
     if len(set(numbers)) < len(numbers) or len(set(places)) < len(places) or not cameras:

@@ -57,9 +57,9 @@ class Connection(asyncio.Protocol):
         self._dialogue.lost(str(exc) if exc else self._why)
 
     def close(self) -> None:
-        """Send what is queued, then close."""
+        """Let the kernel send what it has, drop what it has not, and close."""
         self._why = "the camera closed the connection"
-        self._transport.close()
+        self._transport.abort()
 
     def reset(self, reason: str) -> None:
         """Throw away what is queued, send RST, and note the reason."""

@@ -15,7 +15,7 @@ done their work by then.
 
 import asyncio
 import json
-from contextlib import suppress
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +51,8 @@ class Control:
         Raises:
             OSError: the socket cannot be made.
         """
-        server = await asyncio.start_unix_server(self._serve, path)
+        loop = asyncio.get_running_loop()
+        server = await loop.create_unix_server(lambda: _Asker(self.reply), path)
         await server.serve_forever()
 
     def reply(self, line: bytes) -> bytes:
@@ -70,13 +71,6 @@ class Control:
             sentence = f"{error.args[0]} is missing." if type(error) is KeyError else str(error)
             answer |= {"ok": False, "error": sentence}
         return json.dumps(answer).encode() + b"\n"
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(ConnectionError):  # whoever asked has gone
-            while line := await reader.readline():
-                writer.write(self.reply(line))
-                await writer.drain()
-        writer.close()
 
     def _carry_out(self, request: object) -> object:
         if not isinstance(request, dict) or request.get("version") != CONTROL_VERSION:
@@ -119,3 +113,22 @@ class Control:
             if camera.config.number == number:
                 return camera
         raise ValueError(f"There is no camera {number}.")
+
+
+class _Asker(asyncio.Protocol):
+    """A connection to the control channel."""
+
+    def __init__(self, reply: Callable[[bytes], bytes]) -> None:
+        self._reply = reply
+        self._unread = b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Get ready to reply."""
+        assert isinstance(transport, asyncio.Transport)  # noqa: S101  a socket server makes no other
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        """Reply to each whole line."""
+        *lines, self._unread = (self._unread + data).split(b"\n")
+        for line in lines:
+            self._transport.write(self._reply(line))

@@ -50,7 +50,7 @@ class Profile:
     b_frames: int = 0
     slices: int = 1
     audio: bool = False
-    length_s: int = 20
+    length_s: float = 20.0
 
     def __post_init__(self) -> None:
         """Refuse what cannot be encoded or played exactly."""
@@ -61,7 +61,7 @@ class Profile:
                 f"The picture is {self.width_px}x{self.height_px}; "
                 "both sides have to be even and at least 64."
             )
-        if self.gop_s * self.fps < 1 or self.length_s < 1 or self.bit_rate_kbps < 1:
+        if self.gop_s * self.fps < 1 or self.length_s * self.fps < 1 or self.bit_rate_kbps < 1:
             raise ValueError("gop_s, length_s and bit_rate_kbps have to hold at least one picture.")
         if self.slices < 1 or self.b_frames < 0:
             raise ValueError("slices has to be at least 1, and b_frames at least 0.")

@@ -24,7 +24,7 @@ class Link(Protocol):
     """The RTSP connection a session hangs on."""
 
     def close(self) -> None:
-        """Send what is queued, then close."""
+        """Let the kernel send what it has, drop what it has not, and close."""
         ...
 
     def reset(self, reason: str) -> None:
