@@ -38,7 +38,7 @@ bench: ## measure against peers and the physical limit
 	    exit 1; \
 	fi
 	@scripts/setup test
-	@$(bin)/python benchmarks/run.py
+	@$(bin)/python -m benchmarks.run
 
 prove: ## the long proofs; can be interrupted, and goes on where it stopped
 	@scripts/setup test
