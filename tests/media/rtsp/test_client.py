@@ -147,6 +147,11 @@ def test_sound_that_is_refused_costs_no_video(status: str) -> None:
     assert [media.kind for media in one.ready.left_out] == ["audio"]
 
 
+def test_a_session_that_is_lost_between_two_tracks_is_lost() -> None:
+    one = described(VIDEO + AUDIO).answer(headers="Session: 1").answer("454 Session Not Found")
+    assert one.error.cause is Cause.SESSION_LOST
+
+
 # What is recorded
 
 
@@ -172,6 +177,11 @@ def test_the_way_back_to_the_loudspeaker_is_not_recorded() -> None:
     back = AUDIO.replace("trackID=2", "back") + "a=sendonly\r\n"
     one = described(VIDEO + back + AUDIO).answer(headers="Session: 1")
     assert one.last.url.endswith("trackID=2")
+
+
+def test_sound_that_is_switched_off_is_not_waited_for() -> None:
+    one = described(VIDEO + AUDIO + "a=inactive\r\n").answer(headers="Session: 1")
+    assert one.last.method == "PLAY"
 
 
 def test_a_camera_that_marks_all_it_sends_as_sendonly_is_recorded_with_sound() -> None:

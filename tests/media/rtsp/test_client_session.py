@@ -12,7 +12,7 @@ from tests.media.rtsp.dialogue import (
     playing,
 )
 
-from tandem.media.rtsp.errors import Cause
+from tandem.media.rtsp.errors import Cause, RtspError
 from tandem.media.rtsp.events import Ended, Failed, Playing, Redirected
 from tandem.media.rtsp.url import Credentials
 
@@ -42,6 +42,11 @@ def test_a_session_is_kept_alive_at_half_its_timeout(session: str, interval_s: f
         assert len(one.sent) == sent
         assert one.last.method == "GET_PARAMETER"
         assert one.last.headers["Session"] == "1"
+
+
+def test_a_timeout_that_comes_late_counts() -> None:
+    one = described().answer(headers="Session: 1").answer(headers="Session: 1;timeout=10")
+    assert one.client.next_tick_us == 5 * SECOND_US
 
 
 def test_options_keep_alive_a_camera_that_offers_nothing_better() -> None:
@@ -149,6 +154,17 @@ def test_a_camera_that_cannot_even_say_goodbye_is_left_after_a_while() -> None:
 
 def test_what_was_never_set_up_needs_no_teardown() -> None:
     one = dialogue().close()
+    assert one.methods == "OPTIONS"
+    assert one.events[-1] == Ended()
+
+
+def test_garbage_after_teardown_is_an_end_like_any_other() -> None:
+    one = playing().close()
+    assert one.client.fail(RtspError(Cause.PROTOCOL, "garbage"), one.now_us) == [Ended()]
+
+
+def test_a_connection_that_opens_after_the_end_is_not_used() -> None:
+    one = dialogue().answer("302 Found", "Location: rtsp://10.0.0.5/live").close().start()
     assert one.methods == "OPTIONS"
     assert one.events[-1] == Ended()
 

@@ -138,6 +138,16 @@ def test_after_garbage_a_frame_is_believed_by_its_rtp_version(piece_bytes: int |
     assert connection.reader.garbage_bytes == len(b"\0\0$ is no frame $\0\0\4")
 
 
+@pytest.mark.parametrize("before", [b"", b"\0" * 20])
+def test_a_dollar_sign_at_the_edge_of_a_read_is_no_frame_while_in_garbage(before: bytes) -> None:
+    for tail_bytes in range(40):
+        connection = Connection()
+        connection.feed(before)
+        connection.feed(b"\0" * 20 + b"$\0\0\4" + b"\1" * tail_bytes)
+        connection.feed(b"\1" * 20 + frame(0, rtp(b"real")))
+        assert connection.packets == [(0, rtp(b"real"))]
+
+
 def test_endless_garbage_is_refused_in_a_sentence_and_within_bounds() -> None:
     connection = Connection()
     with pytest.raises(RtspError, match="neither RTP packets nor RTSP") as caught:

@@ -127,7 +127,12 @@ class RtspClient:
 
         Args:
             now_us: CLOCK_BOOTTIME; the same clock for every call.
+
+        Returns:
+            What to do; nothing if the session was ended before the connection was there.
         """
+        if self._step is not _Step.NEW:
+            return []
         self._begin()
         self._step = _Step.PREPARING
         return [self._send("OPTIONS", self._url.text, now_us)]
@@ -227,7 +232,7 @@ class RtspClient:
         self._served = 0
         if response.status == 401 and self._origin.credentials and not self._url.credentials:
             raise self._withheld()
-        if response.status == 401 and (self._step is not _Step.CLOSING or pending.proofs == 0):
+        if response.status == 401:
             return [self._exchange.prove(pending, response, self._url.credentials, now_us)]
         if self._step is _Step.CLOSING:
             self._step = _Step.ENDED
