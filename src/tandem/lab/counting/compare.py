@@ -69,8 +69,9 @@ class Comparison:
     @property
     def exact(self) -> bool:
         """Whether every picture that was sent is there once, in order, and nothing else is."""
-        wrong = self.lost, self.doubled, self.out_of_order, self.wrong_camera, self.unknown
-        return not any(wrong)
+        misplaced = self.lost, self.doubled, self.out_of_order
+        foreign = self.wrong_camera, self.unmarked, self.unknown
+        return not any((*misplaced, *foreign))
 
 
 def compare(count: FrameCount, ledger: Ledger, span: Span | None = None) -> Comparison:

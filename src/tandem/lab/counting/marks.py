@@ -7,6 +7,7 @@ units, whether each stands behind its length or behind a start code.
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 from tandem.lab.camera.mark import MARK_DIGITS, MARK_UUID
 
@@ -76,7 +77,7 @@ def _nal_units(sample: bytes) -> Iterator[bytes]:
             start = end
         return
     places = [found.end() for found in _START_CODE.finditer(sample)]
-    for start, following in zip(places, [*places[1:], len(sample) + 3], strict=True):
+    for start, following in pairwise([*places, len(sample) + 3]):
         yield sample[start : following - 3].rstrip(b"\0")
 
 
