@@ -46,7 +46,7 @@ class BitReader:
         """
         self.position += count
         if self.position > self.end:
-            raise CodecError(f"It ends after {self.end} bits, before its fields do.")
+            raise CodecError(f"The data ends after {self.end} bits, before its fields do.")
 
     def bits(self, count: int) -> int:
         """Read an unsigned field, `u(count)`.

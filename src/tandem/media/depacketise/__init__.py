@@ -96,7 +96,9 @@ def _make_aac(fmtp: Mapping[str, str], clock_hz: int) -> Depacketiser:
     """RFC 3640 section 4.1."""
     if "mode" not in fmtp and "sizelength" not in fmtp:
         raise CodecError("AAC is recorded in MPEG-4 generic form (RFC 3640), not as LATM.")
-    text = fmtp.get("config", "")
+    text = fmtp.get("config", "").strip()
+    if not text:
+        raise CodecError("The description of the AAC stream has no config, so nothing can play it.")
     try:
         specific = bytes.fromhex(text)
     except ValueError as error:
