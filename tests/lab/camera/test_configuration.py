@@ -1,27 +1,33 @@
 """What a wrong configuration or a wrong request is answered with."""
 
 import json
+import socket
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.lab.camera.conftest import StartCameras
 from tests.lab.camera.raw_client import RawClient
+from tests.lab.camera.running import with_defaults
 
 from tandem.lab.camera.__main__ import main
 from tandem.lab.camera.config import ConfigError, read_config
 from tandem.lab.camera.encode import EncodeError, obtain
-from tandem.lab.camera.material import load
+from tandem.lab.camera.material import MaterialError, load
 from tandem.lab.camera.profile import Profile
 
 WRONG: list[tuple[dict[str, Any], str]] = [
-    ({"numbr": 1}, "has a setting nobody knows: numbr"),
+    ({"numbr": 1}, "nobody knows the setting numbr"),
     ({"profile": {}}, "missing 1 required positional argument: 'number'"),
     ({"number": 0}, "number has to be from 1 to 4294967295"),
+    ({"number": 1, "port": "554"}, "port is '554'; it has to be a whole number"),
+    ({"number": True}, "number is True; it has to be a whole number"),
+    ({"number": 1, "marked": 1}, "marked is 1; it has to be true or false"),
+    ({"number": 1, "start": "soon"}, "it has to be next-keyframe or cached-gop or immediately"),
+    ({"number": 1, "profile": 5}, "Profile has to be an object, and not 5"),
     ({"number": 1, "profile": {"fps": 7}}, "fps is 7; it has to divide 90000"),
-    ({"number": 1, "profile": {"width": 7}}, "no setting called width"),
-    ({"number": 1, "profile": {"codec": "mpeg2"}}, "'mpeg2' is not a valid Codec"),
-    ({"number": 1, "start": "soon"}, "'soon' is not a valid Start"),
+    ({"number": 1, "profile": {"width": 7}}, "nobody knows the setting width"),
+    ({"number": 1, "profile": {"codec": "mpeg2"}}, "codec is 'mpeg2'; it has to be h264 or h265"),
     ({"number": 1, "alternate": {"fps": 10}}, "need the same fps and codec"),
     ({"number": 1, "encoders": 2, "profile": {"gop": "variable"}}, "need a fixed GOP"),
 ]
@@ -64,6 +70,19 @@ def test_the_command_says_what_is_wrong_and_exits_with_2(
     assert "Cannot read the cameras from" in capsys.readouterr().err
 
 
+@pytest.mark.real
+def test_a_port_that_is_taken_is_named(
+    cache: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        config = tmp_path / "cameras.json"
+        cameras = with_defaults([{"port": port}])
+        config.write_text(json.dumps({"version": 1, "cameras": cameras}))
+        assert main([f"--config={config}", f"--cache={cache}", f"--ledgers={tmp_path}"]) == 2
+    assert f"Cameras cannot listen on 127.0.0.1:{port}: " in capsys.readouterr().err
+
+
 def test_a_missing_ffmpeg_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(EncodeError, match="need ffmpeg"):
@@ -90,7 +109,7 @@ def test_material_that_cannot_loop_is_refused(tmp_path: Path) -> None:
     path.write_bytes(whole[: len(whole) // 2])
     assert load(path, profile).pictures, "A shorter loop is still a loop."
     path.write_bytes(whole.replace(b"\x00\x00\x01\x65", b"\x00\x00\x01\x61"))
-    with pytest.raises(ValueError, match="has to begin with a keyframe"):
+    with pytest.raises(MaterialError, match="has to begin with a keyframe"):
         load(path, profile)
 
 
@@ -103,6 +122,10 @@ REQUESTS = [
     (b'{"version": 1, "command": "fault", "camera": 9, "kind": "stall"}', "no camera 9"),
     (b'{"version": 1, "command": "fault", "camera": 1, "kind": "x"}', "not a valid FaultKind"),
     (b'{"version": 1, "command": "fault", "camera": 1, "kind": "loss"}', "needs a value: the perc"),
+    (
+        b'{"version": 1, "command": "fault", "camera": 1, "kind": "loss", "value": "much"}',
+        "has to be a number",
+    ),
     (
         b'{"version": 1, "command": "fault", "camera": 1, "kind": "freeze", "client": "a"}',
         "strikes all clients",
@@ -119,6 +142,7 @@ def test_a_wrong_request_is_answered_with_a_sentence_and_the_channel_lives(
         assert reply["version"] == 1
         assert not reply["ok"]
         assert sentence in reply["error"]
+    assert cameras.ask("statistics")["result"]["1"]["faults"] == []
     assert cameras.ask("addresses")["result"] == {"1": cameras.address()}
 
 

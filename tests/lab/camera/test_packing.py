@@ -58,10 +58,16 @@ def test_only_the_last_packet_of_a_picture_bears_the_marker() -> None:
     assert markers == [False] * (len(markers) - 1) + [True]
 
 
+def test_an_aggregate_is_as_important_as_its_most_important_unit() -> None:
+    nals = [b"\x06\x05", b"\x41\x9a"]
+    (packet,) = packets(pack_picture(Codec.H264, nals, marked=False))
+    assert packet.payload[0] == 0x40 | 24
+
+
 def test_h265_fragments_keep_type_layer_and_temporal_id() -> None:
     nal = bytes((1 << 1, 0x03)) + b"\x5a" * 3000
     payloads = [packet.payload for packet in packets(pack_picture(Codec.H265, [nal], marked=False))]
-    assert {(payload[0] >> 1, payload[1]) for payload in payloads} == {(49, 3)}
+    assert {payload[:2] for payload in payloads} == {bytes((49 << 1, 3))}
     assert [payload[2] for payload in payloads] == [0x81, 0x01, 0x41]
     assert nal[2:] == b"".join(payload[3:] for payload in payloads)
 

@@ -1,10 +1,15 @@
 """A camera's time, on clocks that are turned by hand."""
 
+import signal
+import time
 from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.lab.camera.running import CameraProcess, wait_until, with_defaults
 
 from tandem.lab.camera.timebase import Timebase
 
@@ -65,3 +70,21 @@ def test_a_stepped_machine_clock_moves_capture_times_and_not_the_pace() -> None:
     clock.utc += 5_000_000
     assert base.boot_us(40_000) == due_us
     assert base.utc_us(due_us) == before_us + 5_000_000
+
+
+@pytest.mark.real
+def test_a_camera_that_was_stopped_leaves_pictures_out_instead_of_racing(
+    cache: Path, tmp_path: Path
+) -> None:
+    with CameraProcess(tmp_path, cache, with_defaults([{}])) as cameras:
+        wait_until(lambda: len(cameras.ledger().frames) > 5, "pictures are taken")
+        cameras.process.send_signal(signal.SIGSTOP)
+        time.sleep(2.2)
+        cameras.process.send_signal(signal.SIGCONT)
+        wait_until(lambda: "leaves out" in cameras.log.read_text(), "the camera noticed")
+        reached = max(cameras.ledger().frames)
+        wait_until(lambda: max(cameras.ledger().frames) > reached + 20, "it goes on")
+    taken_us = [frame.utc_us for frame in cameras.ledger().frames.values()]
+    gaps_us = [after - before for before, after in pairwise(taken_us)]
+    assert len([gap_us for gap_us in gaps_us if gap_us > 2_000_000]) == 1
+    assert min(gaps_us) > 5_000

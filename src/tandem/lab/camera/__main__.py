@@ -6,13 +6,14 @@ import json
 import logging
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from tandem.clock import SystemClock
 from tandem.lab.camera.config import ConfigError, read_config
 from tandem.lab.camera.control import Control
 from tandem.lab.camera.encode import EncodeError
+from tandem.lab.camera.material import MaterialError
 from tandem.lab.camera.server import CameraServer, prepare
 
 
@@ -30,15 +31,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     given = _parser().parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
+    status = 0
     try:
         configs = read_config(given.config)
         reels = prepare(configs, given.cache, _tell)
         server = CameraServer(reels, configs, given.ledgers, SystemClock())
         asyncio.run(_run(server, given.control))
-    except (ConfigError, EncodeError, OSError, ValueError) as error:
-        _tell(str(error))
-        return 2
-    return 0
+    except* (ConfigError, EncodeError, MaterialError, OSError) as group:
+        for error in _single(group):
+            _tell(str(error))
+        status = 2
+    return status
+
+
+def _single(group: BaseExceptionGroup[Exception]) -> Iterator[Exception]:
+    for error in group.exceptions:
+        if isinstance(error, BaseExceptionGroup):
+            yield from _single(error)
+        else:
+            yield error
 
 
 def _parser() -> argparse.ArgumentParser:

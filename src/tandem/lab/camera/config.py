@@ -2,12 +2,13 @@
 
 import enum
 import json
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from tandem.lab.camera.auth import Scheme
 from tandem.lab.camera.profile import Gop, Profile
+from tandem.lab.camera.settings import check
 
 CONFIG_VERSION = 1
 
@@ -105,7 +106,6 @@ class CameraConfig:
 
 
 _PROFILES = {"profile", "alternate"}
-_ENUMS: dict[str, type[enum.StrEnum]] = {"start": Start, "auth": Scheme, "slow_client": SlowClient}
 
 
 def read_config(path: Path) -> tuple[CameraConfig, ...]:
@@ -138,16 +138,11 @@ def read_config(path: Path) -> tuple[CameraConfig, ...]:
 
 
 def _camera(path: Path, settings: dict[str, Any]) -> CameraConfig:
-    unknown = sorted(settings.keys() - {one.name for one in fields(CameraConfig)})
-    label = f"Camera {settings.get('number', '(without number)')} in {path}"
-    if unknown:
-        raise ConfigError(f"{label} has a setting nobody knows: {', '.join(unknown)}.")
-    known = dict(settings)
     try:
+        known = check(CameraConfig, settings)
         for name in _PROFILES & known.keys():
             known[name] = Profile.from_json(known[name])
-        for name in _ENUMS.keys() & known.keys():
-            known[name] = _ENUMS[name](known[name])
         return CameraConfig(**known)
     except (TypeError, ValueError) as error:
+        label = f"Camera {settings.get('number', '(without number)')} in {path}"
         raise ConfigError(f"{label} cannot be used: {error}") from error

@@ -90,11 +90,10 @@ class Control:
     def _fault(self, request: dict[str, Any]) -> object:
         camera = self._camera(request["camera"])
         fault = Fault(FaultKind(request["kind"]), request.get("value"), request.get("client"))
+        duration_s = None if "duration_s" not in request else float(request["duration_s"])
         camera.faults.begin(fault)
-        duration_s = request.get("duration_s")
         if duration_s is not None:
-            later = asyncio.get_running_loop().call_later
-            later(float(duration_s), camera.faults.end, fault)
+            asyncio.get_running_loop().call_later(duration_s, camera.faults.end, fault)
         return camera.faults.names()
 
     def _clear(self, request: dict[str, Any]) -> object:

@@ -83,6 +83,8 @@ class Fault:
         """Refuse a fault that says too little or too much."""
         if self.kind in _NUMBER_NEEDED and self.value is None:
             raise ValueError(f"The fault {self.kind} needs a value: {_NUMBER_NEEDED[self.kind]}.")
+        if not isinstance(self.value, int | float | None):
+            raise TypeError(f"The value of the fault {self.kind} has to be a number.")
         if self.client is not None and self.kind not in _PER_CLIENT:
             raise ValueError(f"The fault {self.kind} strikes all clients; leave out `client`.")
 

@@ -32,9 +32,14 @@ class Listener:
         Raises:
             OSError: the address is not of this machine, or the port is taken.
         """
-        self._server = await asyncio.get_running_loop().create_server(
-            lambda: Connection(self.cameras, self._send_buffer_bytes), self.address, self.port
-        )
+        try:
+            self._server = await asyncio.get_running_loop().create_server(
+                lambda: Connection(self.cameras, self._send_buffer_bytes), self.address, self.port
+            )
+        except OSError as error:
+            raise OSError(
+                f"Cameras cannot listen on {self.address}:{self.port}: {error.strerror}."
+            ) from error
         self.port = self._server.sockets[0].getsockname()[1]
 
     def close(self) -> None:

@@ -16,6 +16,10 @@ AUDIO_FRAME_SAMPLES = 1024
 """Samples in one AAC frame (ISO/IEC 14496-3 section 4.5.1.1)."""
 
 
+class MaterialError(Exception):
+    """A file in the cache cannot be played; the message says which and what to do."""
+
+
 @dataclass(frozen=True, slots=True)
 class Picture:
     """One access unit as encoded.
@@ -66,7 +70,7 @@ def load(path: Path, profile: Profile) -> Material:
         The material.
 
     Raises:
-        ValueError: the file cannot be played as a loop.
+        MaterialError: the file cannot be played as a loop.
     """
     coded: list[tuple[tuple[bytes, ...], Fraction]] = []
     sound: list[bytes] = []
@@ -107,7 +111,7 @@ def _check_loop(path: Path, pictures: tuple[Picture, ...]) -> None:
     keyframes = [place for place, one in enumerate(pictures) if one.is_keyframe]
     closed = all(pictures[place].display_index == place for place in keyframes)
     if shown != list(range(len(pictures))) or keyframes[:1] != [0] or not closed:
-        raise ValueError(
+        raise MaterialError(
             f"{path} cannot be played as a loop: it has to begin with a keyframe, have closed GOPs "
             "and lack no picture. Delete it, and it is encoded again."
         )

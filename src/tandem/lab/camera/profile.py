@@ -1,8 +1,9 @@
 """What a simulated camera's encoder is set to: codec, picture, groups of pictures, sound."""
 
 import enum
-from dataclasses import asdict, dataclass, fields
-from typing import Any
+from dataclasses import asdict, dataclass
+
+from tandem.lab.camera.settings import check
 
 VIDEO_CLOCK_HZ = 90_000
 """RTP clock of all video (RFC 6184 section 8.2.1, RFC 7798 section 7.1)."""
@@ -67,7 +68,7 @@ class Profile:
             raise ValueError("slices has to be at least 1, and b_frames at least 0.")
 
     @classmethod
-    def from_json(cls, settings: dict[str, Any]) -> "Profile":
+    def from_json(cls, settings: object) -> "Profile":
         """Read a profile from the camera's configuration.
 
         Args:
@@ -77,17 +78,10 @@ class Profile:
             The profile.
 
         Raises:
+            TypeError: the settings are no object.
             ValueError: a name is unknown, or a value cannot be used.
         """
-        unknown = sorted(settings.keys() - {field.name for field in fields(cls)})
-        if unknown:
-            raise ValueError(f"A profile has no setting called {', '.join(unknown)}.")
-        known = dict(settings)
-        if "codec" in known:
-            known["codec"] = Codec(known["codec"])
-        if "gop" in known:
-            known["gop"] = Gop(known["gop"])
-        return cls(**known)
+        return cls(**check(cls, settings))
 
     @property
     def frame_ticks(self) -> int:
