@@ -8,15 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tandem.archive.coverage import (
-    Interval,
     Missing,
-    by_copy,
     clip,
     coverage,
     explain,
     subtract,
 )
-from tandem.archive.rows import Gap, GapCause, Role, Span
+from tandem.archive.rows import Gap, GapCause, Interval
 
 END = 40
 
@@ -127,17 +125,3 @@ def test_a_frame_beside_an_explained_gap_is_not_called_unknown() -> None:
 
 def test_a_sliver_with_nothing_beside_it_stays_unknown() -> None:
     assert explain([Interval(0, 1)], [], 5) == [Missing(0, 1, GapCause.UNKNOWN, "")]
-
-
-def test_copies_and_streams_are_kept_apart() -> None:
-    spans = [
-        Span("main", Role.PRIMARY, 0, 1),
-        Span("main", Role.SECOND, 1, 2),
-        Span("sub", Role.PRIMARY, 2, 3),
-        Span("main", Role.PRIMARY, 3, 4),
-    ]
-    assert by_copy(spans) == {
-        ("main", Role.PRIMARY): [(0, 1), (3, 4)],
-        ("main", Role.SECOND): [(1, 2)],
-        ("sub", Role.PRIMARY): [(2, 3)],
-    }

@@ -14,7 +14,7 @@ from tandem.archive import index_reader, schema
 from tandem.archive.errors import DiskFullError, IndexDamagedError
 from tandem.archive.index import Index
 from tandem.archive.index_reader import IndexReader
-from tandem.archive.rows import Closing, Gap, GapCause, Progress, Role, Segment, State
+from tandem.archive.rows import Closing, Copy, Gap, GapCause, Progress, Role, Segment, State
 
 MINUTE_US = 60_000_000
 HASH = bytes(range(32))
@@ -91,7 +91,7 @@ def test_garbage_is_not_shown(index: Index) -> None:
     index.begin(closed(1))
     index.mark_garbage({segment_uuid(1): None})
     assert index.segments("gate", 0, 1 << 60) == []
-    assert index.timeline("gate", 0, 1 << 60) == []
+    assert index.timeline("gate", 0, 1 << 60) == {}
     assert index.deletable(10) == []
 
 
@@ -130,7 +130,8 @@ def test_a_range_finds_every_segment_over_it_however_long(
     found = {(one.start_us, one.end_us) for one in index.segments("gate", start, start + length)}
     wanted = {(b, b + s) for b, s in spans if b < start + length and b + s > start}
     assert found == wanted
-    assert {span[2:] for span in index.timeline("gate", start, start + length)} == wanted
+    timeline = index.timeline("gate", start, start + length)
+    assert {span for spans in timeline.values() for span in spans} == wanted
     index.close()
 
 
@@ -146,14 +147,30 @@ def test_sums_follow_every_change(index: Index) -> None:
     assert index.recorded_bytes() == 57
 
 
-def test_candidates_are_the_oldest_of_all_of_each_camera_and_of_the_seconds(index: Index) -> None:
+def test_copies_and_streams_are_kept_apart(index: Index) -> None:
+    for number, (stream, role) in enumerate(
+        [("main", Role.SECOND), ("main", Role.PRIMARY), ("sub", Role.PRIMARY)]
+    ):
+        index.begin(replace(closed(number), stream=stream, role=role))
+    index.begin(replace(closed(9), camera_id="yard"))
+    start = BASE_US
+    assert index.timeline("gate", 0, 1 << 60) == {
+        Copy("main", Role.SECOND): [(start, start + MINUTE_US)],
+        Copy("main", Role.PRIMARY): [(start + MINUTE_US, start + 2 * MINUTE_US)],
+        Copy("sub", Role.PRIMARY): [(start + 2 * MINUTE_US, start + 3 * MINUTE_US)],
+    }
+    assert index.copies("nobody") == []
+
+
+def test_candidates_are_the_oldest_of_all_of_each_copy_and_of_the_seconds(index: Index) -> None:
     for number in range(10):
         index.begin(closed(number))
     index.begin(replace(closed(20), camera_id="yard"))
     index.begin(replace(closed(30), role=Role.SECOND))
-    index.begin(replace(closed(31), role=Role.SECOND, promised_us=1))
+    for number in (25, 26, 27):
+        index.begin(replace(closed(number), role=Role.SECOND, promised_us=1))
     found = {segment.segment_id for segment in index.deletable(2)}
-    assert found == {segment_uuid(n) for n in (0, 1, 20, 30)}
+    assert found == {segment_uuid(n) for n in (0, 1, 20, 25, 26, 30)}
 
 
 def test_the_questions_asked_often_are_answered_from_an_index_alone(index: Index) -> None:
@@ -161,18 +178,24 @@ def test_the_questions_asked_often_are_answered_from_an_index_alone(index: Index
         sql: " ".join(
             step[3]
             for step in index._connection.execute(
-                f"EXPLAIN QUERY PLAN {sql}", {"camera": "gate", "from": 0, "to": 9, "n": 9}
+                f"EXPLAIN QUERY PLAN {sql}",
+                {"camera": "gate", "stream": "main", "role": "second", "from": 0, "to": 9, "n": 9},
             )
         )
         for sql in (
-            index_reader._SPANS_OVER,
+            index_reader._NEXT_STREAM,
+            index_reader._INTERVALS_OVER,
+            index_reader._SEGMENTS_OVER,
             index_reader._OLDEST,
             index_reader._OLDEST_SECONDS,
-            index_reader._OLDEST_OF_CAMERA,
+            index_reader._OLDEST_OF_COPY,
         )
     }
-    assert "COVERING INDEX segment_timeline" in plans[index_reader._SPANS_OVER]
-    assert "segment_length" in plans[index_reader._SPANS_OVER]
+    assert "stream>?" in plans[index_reader._NEXT_STREAM]
+    assert "COVERING INDEX segment_timeline" in plans[index_reader._INTERVALS_OVER]
+    assert "start_us>? AND start_us<?" in plans[index_reader._SEGMENTS_OVER]
+    assert "INDEX segment_timeline" in plans[index_reader._OLDEST_OF_COPY]
+    assert "segment_length" in plans[index_reader._INTERVALS_OVER]
     assert "segment_oldest" in plans[index_reader._OLDEST]
     assert "segment_second" in plans[index_reader._OLDEST_SECONDS]
     for sql, plan in plans.items():

@@ -24,11 +24,11 @@ from tests.archive.material import (
 )
 
 from tandem.archive.check import check
-from tandem.archive.coverage import Interval, coverage, explain, subtract
+from tandem.archive.coverage import coverage, explain, subtract
 from tandem.archive.errors import SuspectSegmentError
 from tandem.archive.layout import QUARANTINE
 from tandem.archive.mount import Mounted
-from tandem.archive.rows import Closing, GapCause, Segment, State
+from tandem.archive.rows import Closing, GapCause, Interval, Segment, State
 
 
 @pytest.fixture
@@ -135,8 +135,8 @@ def test_what_the_disk_confirmed_and_lost_is_told_and_nothing_is_cut(root: Path)
         assert path.read_bytes() == damaged
         assert "smartctl" in mounted.report.problems[0]
         window = Interval(BASE_US, BASE_US + 4 * FRAGMENT_US)
-        spans = mounted.index.timeline("gate", *window)
-        missing = subtract([window], coverage(Interval(*span[2:]) for span in spans))
+        (spans,) = mounted.index.timeline("gate", *window).values()
+        missing = subtract([window], coverage(spans))
         gaps = mounted.index.gaps("gate", *window)
         assert [part.cause for part in explain(missing, gaps)] == [GapCause.DISK_ERROR]
 

@@ -1,18 +1,10 @@
 """When a camera is recorded, when not, and why not. Pure; intervals are half-open, in UTC us."""
 
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
-from tandem.archive.rows import Gap, GapCause, Role, Span
-
-
-class Interval(NamedTuple):
-    """A stretch of time: `from_us` belongs to it, `to_us` does not."""
-
-    from_us: int
-    to_us: int
+from tandem.archive.rows import Gap, GapCause, Interval
 
 
 class Missing(NamedTuple):
@@ -24,15 +16,7 @@ class Missing(NamedTuple):
     detail: str
 
 
-def by_copy(spans: Iterable[Span]) -> dict[tuple[str, Role], list[Interval]]:
-    """Sort the spans of a camera by stream and copy, each of which has a coverage of its own."""
-    copies: defaultdict[tuple[str, Role], list[Interval]] = defaultdict(list)
-    for span in spans:
-        copies[span.stream, span.role].append(Interval(span.start_us, span.end_us))
-    return dict(copies)
-
-
-def coverage(spans: Iterable[Interval], tolerance_us: int = 0) -> list[Interval]:
+def coverage(spans: Iterable[tuple[int, int]], tolerance_us: int = 0) -> list[Interval]:
     """Join spans into the fewest intervals.
 
     Args:
@@ -43,13 +27,18 @@ def coverage(spans: Iterable[Interval], tolerance_us: int = 0) -> list[Interval]
     Returns:
         Disjoint intervals, ascending, further apart than `tolerance_us`.
     """
+    ordered = sorted([span for span in spans if span[0] < span[1]])
+    if not ordered:
+        return []
     joined: list[Interval] = []
-    for span in sorted(span for span in spans if span.from_us < span.to_us):
-        if joined and span.from_us <= joined[-1].to_us + tolerance_us:
-            if span.to_us > joined[-1].to_us:
-                joined[-1] = Interval(joined[-1].from_us, span.to_us)
-        else:
-            joined.append(Interval(span.from_us, span.to_us))
+    start, end = ordered[0]
+    for from_us, to_us in ordered:
+        if from_us > end + tolerance_us:
+            joined.append(Interval(start, end))
+            start, end = from_us, to_us
+        elif to_us > end:
+            end = to_us
+    joined.append(Interval(start, end))
     return joined
 
 

@@ -8,22 +8,27 @@ from uuid import UUID
 
 from tandem.archive import schema
 from tandem.archive.errors import index_error
-from tandem.archive.rows import Gap, GapCause, Role, Segment, Span, State
+from tandem.archive.rows import Copy, Gap, GapCause, Role, Segment, State
 
 _Values = Sequence[object] | Mapping[str, object]
-_ROLES = {role.value: role for role in Role}
 
-# Segments over [from, to): none begins earlier than `from` less the longest of the camera.
+_NEXT_STREAM = """
+SELECT stream FROM segment WHERE camera_id = :camera AND stream > :stream ORDER BY stream LIMIT 1
+"""
+# What is over [from, to): none begins earlier than `from` less the longest segment of the copy.
 _SEGMENTS_OVER = """
 SELECT * FROM segment
-WHERE camera_id = :camera AND state <> 'garbage' AND start_us < :to AND end_us > :from
-  AND start_us > :from - (SELECT max(end_us - start_us) FROM segment WHERE camera_id = :camera)
-ORDER BY start_us, segment_id
+WHERE camera_id = :camera AND stream = :stream AND role = :role AND state <> 'garbage'
+  AND start_us < :to AND end_us > :from AND start_us > :from - (
+    SELECT max(end_us - start_us) FROM segment
+    WHERE camera_id = :camera AND stream = :stream AND role = :role)
 """
-_SPANS_OVER = """
-SELECT stream, role, start_us, end_us FROM segment
-WHERE camera_id = :camera AND state <> 'garbage' AND start_us < :to AND end_us > :from
-  AND start_us > :from - (SELECT max(end_us - start_us) FROM segment WHERE camera_id = :camera)
+_INTERVALS_OVER = """
+SELECT start_us, end_us FROM segment
+WHERE camera_id = :camera AND stream = :stream AND role = :role AND state <> 'garbage'
+  AND start_us < :to AND end_us > :from AND start_us > :from - (
+    SELECT max(end_us - start_us) FROM segment
+    WHERE camera_id = :camera AND stream = :stream AND role = :role)
 ORDER BY start_us
 """
 _GAPS_OVER = """
@@ -40,9 +45,10 @@ SELECT * FROM segment
 WHERE role = 'second' AND promised_us IS NULL AND locked = 0 AND state IN ('closed', 'suspect')
 ORDER BY start_us, segment_id LIMIT :n
 """
-_OLDEST_OF_CAMERA = """
+_OLDEST_OF_COPY = """
 SELECT * FROM segment
-WHERE camera_id = :camera AND locked = 0 AND state IN ('closed', 'suspect')
+WHERE camera_id = :camera AND stream = :stream AND role = :role
+  AND locked = 0 AND state IN ('closed', 'suspect')
 ORDER BY start_us LIMIT :n
 """
 
@@ -101,10 +107,41 @@ class IndexReader:
         rows = self._ask("SELECT * FROM segment WHERE path = ?", (str(path),))
         return _segment(rows[0]) if rows else None
 
+    def copies(self, camera_id: str) -> list[Copy]:
+        """The copies that a camera may have here: each of its streams, in each role."""
+        streams: list[str] = []
+        last = ""
+        while rows := self._ask(_NEXT_STREAM, {"camera": camera_id, "stream": last}):
+            last = rows[0]["stream"]
+            streams.append(last)
+        return [Copy(stream, role) for stream in streams for role in Role]
+
     def segments(self, camera_id: str, from_us: int, to_us: int) -> list[Segment]:
         """What is readable of a camera in [from_us, to_us): all but garbage, by time."""
-        rows = self._ask(_SEGMENTS_OVER, {"camera": camera_id, "from": from_us, "to": to_us})
-        return [_segment(row) for row in rows]
+        over = {"camera": camera_id, "from": from_us, "to": to_us}
+        found = [
+            _segment(row)
+            for copy in self.copies(camera_id)
+            for row in self._ask(_SEGMENTS_OVER, over | copy._asdict())
+        ]
+        return sorted(found, key=lambda segment: (segment.start_us, segment.segment_id))
+
+    def timeline(
+        self, camera_id: str, from_us: int, to_us: int
+    ) -> dict[Copy, list[tuple[int, int]]]:
+        """Start and end of each segment of a camera over [from_us, to_us), by copy and start.
+
+        Made for months: reads one index and no row, and makes no object but the pairs.
+        """
+        over = {"camera": camera_id, "from": from_us, "to": to_us}
+        found: dict[Copy, list[tuple[int, int]]] = {}
+        for copy in self.copies(camera_id):
+            with self._errors():
+                cursor = self._connection.execute(_INTERVALS_OVER, over | copy._asdict())
+                cursor.row_factory = None
+                if spans := cursor.fetchall():
+                    found[copy] = spans
+        return found
 
     def all_segments(self) -> Iterator[Segment]:
         """Every row, oldest first; read in portions, so that a million fit."""
@@ -123,11 +160,6 @@ class IndexReader:
         )
         return [_segment(row) for row in rows]
 
-    def timeline(self, camera_id: str, from_us: int, to_us: int) -> list[Span]:
-        """The times of a camera's segments over [from_us, to_us), by start; one index's work."""
-        rows = self._ask(_SPANS_OVER, {"camera": camera_id, "from": from_us, "to": to_us})
-        return [Span(stream, _ROLES[role], start, end) for stream, role, start, end in rows]
-
     def gaps(self, camera_id: str, from_us: int, to_us: int) -> list[Gap]:
         """The gaps of a camera over [from_us, to_us), by start."""
         rows = self._ask(_GAPS_OVER, {"camera": camera_id, "from": from_us, "to": to_us})
@@ -137,7 +169,7 @@ class IndexReader:
         ]
 
     def deletable(self, limit: int) -> list[Segment]:
-        """What `deletion` has to choose from: of all, of each camera and of the seconds the oldest.
+        """What `deletion` has to choose from: of all, of each copy and of the seconds the oldest.
 
         Args:
             limit: how many of each.
@@ -145,9 +177,11 @@ class IndexReader:
         Returns:
             Closed and suspect segments without a lock, each once, in no certain order.
         """
-        questions: list[tuple[str, dict[str, object]]] = [(_OLDEST, {}), (_OLDEST_SECONDS, {})]
-        questions += [(_OLDEST_OF_CAMERA, {"camera": camera}) for camera in self.held_bytes()]
-        rows = (row for sql, values in questions for row in self._ask(sql, values | {"n": limit}))
+        rows = self._ask(_OLDEST, {"n": limit}) + self._ask(_OLDEST_SECONDS, {"n": limit})
+        for camera_id in self.held_bytes():
+            for copy in self.copies(camera_id):
+                which = {"camera": camera_id, "n": limit} | copy._asdict()
+                rows += self._ask(_OLDEST_OF_COPY, which)
         return list({row["segment_id"]: _segment(row) for row in rows}.values())
 
     def held_bytes(self) -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""What the index holds, as values: segments, their progress, spans, gaps."""
+"""What the index holds, as values: segments, their progress, copies, gaps."""
 
 import enum
 from dataclasses import dataclass
@@ -107,13 +107,18 @@ class Closing(NamedTuple):
     hash: bytes | None
 
 
-class Span(NamedTuple):
-    """The time of one segment: what a timeline is made of."""
+class Copy(NamedTuple):
+    """One of the recordings of a camera: each has a timeline of its own."""
 
     stream: str
     role: Role
-    start_us: int
-    end_us: int
+
+
+class Interval(NamedTuple):
+    """A stretch of time: `from_us` belongs to it, `to_us` is the first time after it."""
+
+    from_us: int
+    to_us: int
 
 
 class Gap(NamedTuple):

@@ -26,9 +26,9 @@ CREATE TABLE segment (
 ) STRICT;
 
 -- A timeline is read from this alone; times are in it, so it is written at each sync.
-CREATE INDEX segment_timeline ON segment (camera_id, start_us, end_us, stream, role, state);
--- How far before a time a segment over it may begin: max() of a camera is one look-up.
-CREATE INDEX segment_length ON segment (camera_id, end_us - start_us);
+CREATE INDEX segment_timeline ON segment (camera_id, stream, role, start_us, end_us, state);
+-- How far before a time a segment over it may begin: max() of a copy is one look-up.
+CREATE INDEX segment_length ON segment (camera_id, stream, role, end_us - start_us);
 -- What is not closed is little, and looked for at every opening.
 CREATE INDEX segment_unfinished ON segment (state) WHERE state <> 'closed';
 
