@@ -9,7 +9,13 @@ from tests.media.mp4.material import BASE
 from tests.media.mp4.synthetic import gop, picture, sound
 
 from tandem.media.mp4.boxes import Mp4Error, box
-from tandem.media.mp4.fragment import Sample, StoredSample, fragment, parse_fragment
+from tandem.media.mp4.fragment import (
+    IDENTITIES_TYPE,
+    Sample,
+    StoredSample,
+    fragment,
+    parse_fragment,
+)
 
 INT32 = st.integers(-(1 << 31), (1 << 31) - 1)
 
@@ -134,11 +140,49 @@ def test_more_samples_than_a_reader_accepts_are_not_written() -> None:
         fragment(1, gop(0, 40_000), [])
 
 
-def test_two_runs_of_one_track_are_refused() -> None:
-    head = fragment(1, gop(0, 1), [])[0]
-    mfhd, traf = head[8:24], head[24:-8]
-    with pytest.raises(Mp4Error):
-        parse_fragment(box(b"moof", mfhd, traf, traf))
+@pytest.mark.parametrize("track", [0, 1, 3])
+def test_a_second_run_of_a_track_or_an_unknown_track_is_refused(track: int) -> None:
+    head = bytearray(fragment(1, gop(0, 1), [sound(0)])[0])
+    at = head.rindex(b"tfhd") + 8
+    assert head[at : at + 4] == b"\0\0\0\2"
+    head[at + 3] = track
+    with pytest.raises(Mp4Error, match=f"of id {track}"):
+        parse_fragment(head)
+
+
+def test_a_run_whose_data_is_said_to_lie_elsewhere_is_refused() -> None:
+    head = bytearray(fragment(1, gop(0, 1), [])[0])
+    head[head.index(b"trun") + 15] ^= 1
+    with pytest.raises(Mp4Error, match="its own size"):
+        parse_fragment(head)
+
+
+@pytest.mark.parametrize("count", [0, 1, 3])
+def test_fewer_or_more_identities_than_samples_are_refused(count: int) -> None:
+    head = bytes(fragment(1, gop(0, 2), [])[0])
+    mfhd, tables = head[8:24], head[32 : head.index(b"uuid") - 4]
+    own = box(b"uuid", IDENTITIES_TYPE, b"\1", bytes(16 * count))
+    with pytest.raises(Mp4Error, match="do not match"):
+        parse_fragment(box(b"moof", mfhd, box(b"traf", _moved(tables, 16 * (count - 2)), own)))
+
+
+def test_a_run_without_samples_is_refused() -> None:
+    head = bytes(fragment(1, gop(0, 1), [])[0])
+    tfhd, tfdt = head[32:48], head[48:68]
+    trun = box(
+        b"trun", head[76:80], bytes(4), (8 + 16 + 8 + 16 + 20 + 20 + 25 + 8).to_bytes(4, "big")
+    )
+    own = box(b"uuid", IDENTITIES_TYPE, b"\1")
+    moof = box(b"moof", head[8:24], box(b"traf", tfhd, tfdt, trun, own))
+    with pytest.raises(Mp4Error, match="its own size"):
+        parse_fragment(moof)
+
+
+def _moved(tables: bytes, by: int) -> bytes:
+    """Correct the data offset for a moof that is `by` bytes longer."""
+    at = tables.index(b"trun") + 12
+    offset = int.from_bytes(tables[at : at + 4], "big") + by
+    return tables[:at] + offset.to_bytes(4, "big") + tables[at + 4 :]
 
 
 def test_a_count_that_promises_more_rows_than_there_are_is_refused() -> None:

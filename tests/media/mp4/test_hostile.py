@@ -13,7 +13,7 @@ from tandem.media.mp4.init import init_segment, parse_init
 from tandem.media.mp4.mfra import parse_mfra
 from tandem.media.mp4.scan import scan
 
-FILE = small_file(2, 3)
+FILE = small_file(fragments=2, pictures=2)
 SEEDS = [
     FILE.content,
     FILE.content[FILE.ends[0] :],

@@ -3,8 +3,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.media.mp4.synthetic import nal
 
+from tandem.media.depacketise.h264 import H264Depacketiser
+from tandem.media.depacketise.parameter_sets import ParameterSets
 from tandem.media.mp4.identity import audio_identity, video_identity
-from tandem.media.units import Codec
+from tandem.media.units import AccessUnit, Codec
 
 DELIMITER, SEI, SPS, IDR, SLICE = (bytes([kind]) + b"abc" for kind in (9, 6, 7, 0x65, 0x41))
 
@@ -43,6 +45,21 @@ def test_lengths_that_do_not_add_up_are_nobody(sample: bytes, codec: Codec) -> N
             return
         at += 4 + length
     assert len(found) == 16
+
+
+def test_an_empty_nal_unit_is_nobody_wherever_it_stands() -> None:
+    for nals in ((b"", IDR), (IDR, b"", SLICE), (IDR, b"")):
+        assert identity(Codec.H264, *nals) == b""
+
+
+def test_the_receiver_and_the_verifier_agree_who_a_picture_is() -> None:
+    receiver = H264Depacketiser(ParameterSets(Codec.H264))
+    first_slice, later_slice = b"\x65\x88abc", b"\x65\x08abc"
+    for content in (DELIMITER, SPS, SEI, first_slice, SEI, later_slice):
+        receiver.receive(memoryview(content), 0, len(content), 90_000, content is later_slice)
+    (unit,) = receiver.take()
+    assert isinstance(unit, AccessUnit)
+    assert video_identity(Codec.H264, memoryview(unit.data)) == unit.identity
 
 
 def test_the_whole_frame_of_sound_counts() -> None:

@@ -77,3 +77,50 @@ def test_a_box_that_lost_its_name_makes_the_init_segment_unreadable(kind: bytes)
 def test_a_file_of_someone_else_is_refused() -> None:
     with pytest.raises(Mp4Error):
         parse_init(b"\0\0\0\x0cftypisom\0\0\0\x08moov")
+
+
+def test_what_no_lenient_player_would_miss_is_there_for_the_strict_ones() -> None:
+    h264, h265 = init_segment(H264, AAC_96, HEADER), init_segment(H265, None, HEADER)
+    assert behind(h264, b"vmhd", 0, 4) == b"\0\0\0\1"  # ISO/IEC 14496-12 section 12.1.2: flags 1
+    assert behind(h264, b"mp4a", 24, 4) == bytes(4)  # no rate rather than one of 30,464 Hz
+    assert behind(h265, b"hvcC", 22, 4) == b"\3\xa0\0\1"  # hvc1: arrays are complete
+
+
+@pytest.mark.parametrize(("track", "timescale"), [(0, 0), (0, 48_000), (1, 0)])
+def test_a_timescale_that_cannot_be_is_refused(track: int, timescale: int) -> None:
+    init = bytearray(init_segment(H264, AAC, HEADER))
+    at = init.index(b"mdhd") if track == 0 else init.rindex(b"mdhd")
+    init[at + 24 : at + 28] = timescale.to_bytes(4, "big")
+    with pytest.raises(Mp4Error, match=f"timescale {timescale}"):
+        parse_init(init)
+
+
+def test_a_parameter_set_may_not_reach_into_the_boxes_behind_it() -> None:
+    init = bytearray(init_segment(H264, AAC, HEADER))
+    at = init.index(H264.parameter_sets[1]) - 2
+    init[at : at + 2] = (len(H264.parameter_sets[1]) + 20).to_bytes(2, "big")
+    with pytest.raises(Mp4Error, match="cut off"):
+        parse_init(init)
+
+
+def test_a_descriptor_may_not_reach_into_the_boxes_behind_it() -> None:
+    init = bytearray(init_segment(H264, AAC, HEADER))
+    at = init.index(AAC.specific) - 1
+    init[at] += 40
+    with pytest.raises(Mp4Error, match="descriptor is damaged"):
+        parse_init(init)
+
+
+def test_a_track_with_two_sample_entries_is_refused() -> None:
+    init = bytearray(init_segment(H264, None, HEADER))
+    at = init.index(b"avc1")
+    size = int.from_bytes(init[at - 4 : at], "big")
+    init[at - 4 : at] = (size - 8).to_bytes(4, "big")
+    init[at - 4 + size - 8 : at - 4 + size] = b"\0\0\0\x08avc3"
+    with pytest.raises(Mp4Error, match="2 sample entries"):
+        parse_init(init)
+
+
+def behind(init: bytes, kind: bytes, skip: int, count: int) -> bytes:
+    at = init.index(kind) + len(kind) + skip
+    return init[at : at + count]

@@ -36,3 +36,10 @@ def test_an_index_that_counts_more_rows_than_it_has_is_refused() -> None:
     index[at : at + 4] = b"\xff\xff\xff\xff"
     with pytest.raises(Mp4Error, match="its own size"):
         parse_mfra(index)
+
+
+def test_an_index_that_ends_with_another_size_is_refused() -> None:
+    index = bytearray(mfra([SyncPoint(1, 2)]))
+    index[-1] ^= 1
+    with pytest.raises(Mp4Error, match="another one's size"):
+        parse_mfra(index)

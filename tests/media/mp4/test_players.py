@@ -110,7 +110,6 @@ def test_a_file_cut_at_the_end_of_any_fragment_plays_to_there(clip: Clip, tmp_pa
         path.write_bytes(written.content[: torn.whole_bytes])
         expected = sum(f.video.sample_count for f in torn.fragments if f.video)
         assert len(_pixels(path)) == expected
-        assert _run("ffmpeg", "-v", "error", "-i", path, "-f", "null", "-").stderr == b""
 
 
 def test_a_file_torn_anywhere_keeps_every_whole_fragment_for_players(clip: Clip) -> None:
@@ -141,9 +140,11 @@ def test_players_accept_decode_times_that_had_to_be_learned(clip: Clip, tmp_path
 
 
 def _pixels(path: Path) -> list[bytes]:
-    """Hashes of all decoded pictures in output order."""
+    """Hashes of all decoded pictures in output order; decoding them gave no cause for complaint."""
     command = ("-v", "error", "-i", path, "-map", "0:v", "-fps_mode", "passthrough")
-    lines = _run("ffmpeg", *command, "-f", "framemd5", "-").stdout.splitlines()
+    finished = _run("ffmpeg", *command, "-f", "framemd5", "-")
+    assert finished.stderr == b""
+    lines = finished.stdout.splitlines()
     return [line.rsplit(b",", 1)[1] for line in lines if not line.startswith(b"#")]
 
 

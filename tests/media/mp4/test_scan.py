@@ -51,12 +51,13 @@ def test_an_entry_tells_when_its_pictures_and_sounds_are() -> None:
 
 
 def test_a_torn_tail_is_cut_back_to_the_last_whole_fragment_wherever_it_was_torn() -> None:
-    for cut in range(len(FILE.content)):
-        found = scan(FILE.content[:cut])
-        assert found.whole_bytes == whole_until(FILE, cut)
+    file = small_file(fragments=3, pictures=2)
+    for cut in range(len(file.content)):
+        found = scan(file.content[:cut])
+        assert found.whole_bytes == whole_until(file, cut)
         assert not found.closed
-        assert (found.problem is None) == (cut in FILE.ends)
-        again = scan(FILE.content[: found.whole_bytes])
+        assert (found.problem is None) == (cut in file.ends)
+        again = scan(file.content[: found.whole_bytes])
         if found.whole_bytes:
             assert replace(again, problem=found.problem) == found
 
