@@ -9,14 +9,16 @@ Two `uuid` boxes make a file speak for itself. One in `moov` says whose recordin
 `traf` holds the identity of every sample, by which copies are merged and torn data is found out.
 Players skip both.
 
-    boxes           writing boxes, and walking them without trusting them
-    header          the `uuid` box in `moov`: which cluster, node, camera and segment
-    sample_entries  codec configurations: avcC, hvcC, esds, dOps
-    init            init segments, both ways
-    fragment        fragments, both ways
-    decode_times    presentation times in decode order to decode times
-    mfra            the index at the end, both ways
-    scan            what of a file is whole
+    boxes          writing boxes, and walking them without trusting them
+    header         the `uuid` box in `moov`: which cluster, node, camera and segment
+    video_entries  decoder configurations of pictures: avcC, hvcC
+    audio_entries  decoder configurations of sound: esds, dOps
+    init           init segments, both ways
+    fragment       fragments, both ways
+    decode_times   presentation times in decode order to decode times
+    identity       who a stored sample is
+    mfra           the index at the end, both ways
+    scan           what of a file is whole
 
 Reading refuses what is not as Tandem writes it with `Mp4Error`, and nothing else.
 """
