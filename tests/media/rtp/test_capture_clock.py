@@ -106,6 +106,16 @@ def test_an_advance_that_goes_back_changes_nothing() -> None:
     assert clock.capture_us(BASE + 5 * HZ) == before
 
 
+def test_reports_that_ceased_are_not_followed_for_ever() -> None:
+    clock = CaptureClock(HZ)
+    watched(clock, 12)
+    clock.sender_report((BASE + 11 * HZ) & 0xFFFF_FFFF, UTC0 + 11 * S, 11 * S, UTC0 + 11 * S)
+    watched(clock, 170, begin_s=12)
+    assert clock.status().source == "sender-reports"
+    watched(clock, 20, begin_s=182)
+    assert clock.status().source == "arrival"
+
+
 def test_b_frames_are_no_jump() -> None:
     clock = CaptureClock(HZ)
     for n, tick in enumerate([0, 4, 2, 1, 3, 8, 6, 5, 7]):

@@ -285,6 +285,13 @@ def test_a_stall_and_its_late_burst_is_no_jump(has_reports: bool, stall_s: int) 
     assert recording.clock.status().steps == 0
 
 
+def test_pictures_skipped_after_a_stall_are_no_jump() -> None:
+    camera = Camera(clock_error_us=None, silent_us=(105 * S, 129_900 * MS))
+    recording = record(camera, Node(seed=11, stalls=((100 * S, 130 * S),)), 200)
+    assert recording.clock.status().breaks == 0
+    assert recording.worst(0) <= 75 * MS
+
+
 def test_a_node_frozen_for_ten_minutes_times_the_thawed_burst_as_it_was_taken() -> None:
     recording = record(Camera(), Node(seed=12, stalls=((100 * S, 700 * S),)), 800)
     assert recording.worst(30 * S) <= MS

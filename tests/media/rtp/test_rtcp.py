@@ -85,6 +85,13 @@ def test_descriptions_of_two_sources_with_several_items_are_read() -> None:
     assert description == SourceDescription(((1, 1, b"a"), (1, 2, b"b"), (2, 1, b"")))
 
 
+def test_an_item_longer_than_its_packet_is_left_out() -> None:
+    chunk = struct.pack("!IBB", 1, 1, 1) + b"a" + struct.pack("!BB", 2, 9) + b"bcd"
+    chunk += b"\0" * (-len(chunk) % 4)
+    (description,) = parse(struct.pack("!BBH", 0x81, 202, len(chunk) // 4) + chunk)
+    assert description == SourceDescription(((1, 1, b"a"),))
+
+
 @given(st.binary(max_size=200))
 def test_no_bytes_whatever_raise(data: bytes) -> None:
     parse(data)
@@ -173,7 +180,7 @@ def test_the_fraction_lost_is_that_since_the_previous_report() -> None:
     assert (second.fraction_lost, second.cumulative_lost) == (0, 25)
     third = _only_block(reporter.build(Reception(7, 1299, 300, 75), 0))
     assert (third.fraction_lost, third.cumulative_lost) == (128, 75)
-    other_source = _only_block(reporter.build(Reception(8, 9, 10, 5), 0))
+    other_source = _only_block(reporter.build(Reception(8, 399, 400, 200), 0))
     assert other_source.fraction_lost == 128
 
 

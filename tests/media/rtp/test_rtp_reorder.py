@@ -40,6 +40,12 @@ def test_a_hole_is_given_up_after_its_time_without_another_packet() -> None:
     assert buffer.deadline_us is None
 
 
+def test_what_is_held_across_the_wrap_is_let_go_in_order() -> None:
+    buffer = ReorderBuffer()
+    assert pushed(buffer, [65_532, 1, 65_534]) == [65_532]
+    assert numbers(buffer.expire(MAX_WAIT_US)) == [65_534, 1]
+
+
 def test_a_second_hole_has_its_own_time() -> None:
     buffer = ReorderBuffer()
     assert pushed(buffer, [1, 3], now_us=0) == [1]

@@ -194,6 +194,11 @@ def test_a_new_source_is_taken_over_whole_behind_a_break() -> None:
     assert (reception.ssrc, reception.expected, reception.lost) == (9, 3, 0)
 
 
+def test_a_stray_that_happens_to_be_next_in_sequence_is_not_taken_for_ours() -> None:
+    _, recorder = received([packet(1, b"a"), packet(2, b"?", ssrc=9), packet(2, b"b")])
+    assert recorder.calls == ["a", "b"]
+
+
 def test_single_strays_of_other_sources_do_not_break_the_timeline() -> None:
     packets = [packet(1, b"a"), packet(50, b"?", ssrc=9), packet(2, b"b")]
     packets += [packet(51, b"?", ssrc=9), packet(3, b"c"), packet(7, b"?", ssrc=8)]
