@@ -14,6 +14,7 @@ from tandem.archive.identity import VolumeIdentity
 from tandem.archive.volume import Volume
 
 DEADLINE_S = 30.0
+POLL_S = 0.02
 CLUSTER = 1
 
 
@@ -88,7 +89,7 @@ class RecorderProcess:
         while not condition():
             assert self.process.poll() is None, f"The recorder ended: {self.log}"
             assert time.monotonic() < deadline, f"{what} did not come about: {self.status}"
-            time.sleep(0.02)
+            time.sleep(POLL_S)
 
     def wait_for_pictures(self, camera_id: str, more: int) -> None:
         """Wait until so many more pictures are in closed fragments."""

@@ -120,6 +120,11 @@ class RtspSource:
     async def _connect(self, session: "_Session", url: CameraUrl) -> None:
         loop = asyncio.get_running_loop()
         place = f"{url.host}:{url.port}"
+        if url.is_tls:
+            raise SourceError(
+                Cause.UNSUPPORTED,
+                f"the camera redirects to {url}, which is encrypted; enter that URL itself",
+            )
         try:
             async with asyncio.timeout(CONNECT_S):
                 await loop.create_connection(lambda: session, url.host, url.port)
@@ -226,7 +231,11 @@ class _Session(asyncio.BufferedProtocol):
                     if self._transport is not None:
                         self._transport.write(data)
                 case TracksReady():
-                    self._set_up(event)
+                    try:
+                        self._set_up(event)
+                    except RtspError as error:
+                        self._carry_out(self._client.fail(error, self._clock.boot_us()))
+                        return
                 case Playing():
                     self._is_playing = True
                     self._last_packet_us = self._clock.boot_us()
