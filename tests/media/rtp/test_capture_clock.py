@@ -164,6 +164,51 @@ def test_after_a_break_the_delay_known_from_reports_is_kept() -> None:
     assert clock.capture_us(7) == UTC0 + 20 * S - S // 8
 
 
+def test_the_delay_known_from_reports_is_forgotten_when_they_lose_trust() -> None:
+    clock = CaptureClock(HZ)
+    watched(clock, 12)
+    report = (BASE + 11 * HZ) & 0xFFFF_FFFF
+    clock.sender_report(report, UTC0 + 11 * S - S // 8, 11 * S, UTC0 + 11 * S)
+    clock.advance(BASE + 11 * HZ)
+    clock.observe(BASE + 12 * HZ, 12 * S, UTC0 + 15 * S)
+    clock.advance(BASE + 12 * HZ)
+    clock.restart()
+    clock.observe(7, 30 * S, UTC0 + 33 * S)
+    assert clock.capture_us(7) == UTC0 + 33 * S
+
+
+def test_a_report_for_pictures_that_never_came_is_not_used_after_a_break() -> None:
+    clock = CaptureClock(HZ)
+    clock.sender_report(7, UTC0 - S // 4, 0, UTC0)
+    clock.restart()
+    clock.observe(7, 0, UTC0)
+    assert clock.capture_us(7) == UTC0
+
+
+def test_reports_that_would_have_pictures_arrive_before_they_are_taken_are_not_trusted() -> None:
+    clock = CaptureClock(HZ)
+    watched(clock, 3)
+    clock.sender_report((BASE + HZ) & 0xFFFF_FFFF, UTC0 + 2 * S, 2 * S, UTC0 + 2 * S)
+    assert clock.status().source == "arrival"
+    assert clock.status().camera_offset_us == 0
+    assert clock.capture_us(BASE) == UTC0
+
+
+def test_the_hurry_for_a_large_error_ends_with_the_timeline() -> None:
+    clock = CaptureClock(HZ)
+    watched(clock, 3)
+    clock.capture_us(BASE)
+    watched(clock, 1, begin_s=3, late_us=5 * S)
+    clock.advance(BASE + 3 * HZ)
+    clock.restart()
+    watched(clock, 4, begin_s=100)
+    clock.capture_us(BASE + 100 * HZ)
+    watched(clock, 1, begin_s=104, late_us=S)
+    clock.advance(BASE + 104 * HZ)
+    rise_us = clock.capture_us(BASE + 105 * HZ) - clock.capture_us(BASE + 104 * HZ)
+    assert rise_us == S + 500
+
+
 def test_the_floor_of_an_earlier_break_holds_when_nothing_was_asked_for_between() -> None:
     clock = CaptureClock(HZ)
     watched(clock, 10)
