@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from tests.media.mp4.material import BASE
 from tests.media.mp4.synthetic import gop, picture, sound
 
-from tandem.media.mp4.boxes import Mp4Error, box
+from tandem.media.mp4.boxes import LaterVersionError, Mp4Error, box
 from tandem.media.mp4.fragment import (
     IDENTITIES_TYPE,
     Sample,
@@ -198,7 +198,7 @@ def test_a_count_that_promises_more_rows_than_there_are_is_refused() -> None:
 def test_identities_of_a_later_version_are_refused_with_what_to_do() -> None:
     head = bytearray(fragment(1, gop(0, 1), [])[0])
     head[head.index(b"uuid") + 20] = 2
-    with pytest.raises(Mp4Error, match="update this node"):
+    with pytest.raises(LaterVersionError, match="update this node"):
         parse_fragment(head)
 
 

@@ -10,6 +10,7 @@ from tests.media.mp4.synthetic import AAC, AUDIO_BASE, H264, gop, nal, picture, 
 
 from tandem.media.mp4.boxes import box
 from tandem.media.mp4.fragment import fragment
+from tandem.media.mp4.header import HEADER_TYPE
 from tandem.media.mp4.init import init_segment
 from tandem.media.mp4.mfra import SyncPoint, mfra
 from tandem.media.mp4.scan import Scan, TrackSpan, scan
@@ -152,6 +153,21 @@ def test_a_mapped_file_can_be_closed_after_it_was_scanned(tmp_path: Path) -> Non
             found = scan(view, verify_from=0)
             view.release()
         assert found.whole_bytes == whole_until(FILE, len(content))
+
+
+def test_what_a_later_release_wrote_is_never_cut_off_by_an_earlier_one() -> None:
+    for at, readable in ((FILE.content.index(HEADER_TYPE), 0), (FILE.ends[2], 2)):
+        content = bytearray(FILE.content)
+        version = content.index(b"uuid", at - 4) + 4 + 16
+        assert content[version] == 1
+        content[version] = 2
+        found = scan(content, verify_from=0)
+        assert found.whole_bytes == len(content)
+        assert len(found.fragments) == readable
+        assert not found.closed
+        assert "update this node" in str(found.problem)
+        content[version] = 0
+        assert scan(content).whole_bytes == (FILE.ends[2] if readable else 0)
 
 
 @given(st.data())

@@ -24,6 +24,10 @@ class Mp4Error(ValueError):
     """The bytes are not a segment file as Tandem writes it; says what is wrong and where."""
 
 
+class LaterVersionError(Mp4Error):
+    """A later release wrote them: they may well be whole, but this one cannot tell."""
+
+
 class Box(NamedTuple):
     """Where a box lies in its buffer.
 
@@ -138,6 +142,27 @@ def _only(found: list[Box], kind: bytes, parent: Box) -> Box:
             f"{_name(parent.kind)} has {len(found)} boxes {_name(kind)} of this kind instead of one"
         )
     return found[0]
+
+
+def check_version(found: int, known: int, what: str) -> None:
+    """Compare the version that a box of our own begins with.
+
+    Args:
+        found: as read.
+        known: the latest this release reads; it reads no other, since there was none before.
+        what: whose version it is.
+
+    Raises:
+        LaterVersionError: it is later.
+        Mp4Error: there never was such a version.
+    """
+    if found > known:
+        raise LaterVersionError(
+            f"{what} is of version {found}, this node reads {known}: "
+            "a later release wrote the file; update this node to read it"
+        )
+    if found != known:
+        raise Mp4Error(f"{what} is of version {found}, which never was")
 
 
 def unpack(shape: struct.Struct, view: memoryview, start: int, end: int) -> tuple[Any, ...]:

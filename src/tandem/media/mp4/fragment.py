@@ -17,6 +17,7 @@ from tandem.media.mp4.boxes import (
     Box,
     Buffer,
     Mp4Error,
+    check_version,
     child,
     children,
     read_box,
@@ -201,6 +202,7 @@ def parse_fragment(moof: Buffer) -> FragmentTable:
         moof: begins with a whole `moof` box; what follows is not looked at.
 
     Raises:
+        LaterVersionError: a later release wrote it.
         Mp4Error: it is not as Tandem writes it.
     """
     view = memoryview(moof)
@@ -255,9 +257,9 @@ def _parse_traf(view: memoryview, traf: Box, offset: int) -> tuple[int, list[Sto
 
 def _parse_identities(view: memoryview, traf: Box, count: int) -> list[bytes]:
     own = uuid_child(view, traf, IDENTITIES_TYPE)
+    version = view[own.body] if own.body < own.end else 0
+    check_version(version, IDENTITIES_VERSION, "the fragment's list of identities")
     packed = bytes(view[own.body + 1 : own.end])
-    if own.body == own.end or view[own.body] != IDENTITIES_VERSION:
-        raise Mp4Error("the fragment's identities are of a later version; update this node")
     if len(packed) != count * IDENTITY_BYTES:
         raise Mp4Error("the fragment's identities do not match its samples")
     return [packed[i : i + IDENTITY_BYTES] for i in range(0, len(packed), IDENTITY_BYTES)]

@@ -9,7 +9,7 @@ import json
 from dataclasses import asdict, dataclass
 from uuid import UUID
 
-from tandem.media.mp4.boxes import Box, Mp4Error, box, uuid_child
+from tandem.media.mp4.boxes import Box, Mp4Error, box, check_version, uuid_child
 
 HEADER_TYPE = UUID("0aeaea38-8ec3-4ca6-8888-5608afaaab44").bytes
 """Extended type of the header's `uuid` box; never changes."""
@@ -51,16 +51,12 @@ def parse_header(view: memoryview, moov: Box) -> SegmentHeader:
     """Read the segment's header from the `moov` box that holds it.
 
     Raises:
-        Mp4Error: there is none, it is of a later version, or not as Tandem writes it.
+        LaterVersionError: a later release wrote it.
+        Mp4Error: there is none, or it is not as Tandem writes it.
     """
     found = uuid_child(view, moov, HEADER_TYPE)
     content = bytes(view[found.body : min(found.end, found.body + _LARGEST_HEADER_BYTES)])
-    if content[:1] != bytes([HEADER_VERSION]):
-        version = content[0] if content else "none"
-        raise Mp4Error(
-            f"the segment's header has version {version}, this node reads {HEADER_VERSION}: "
-            "a later release wrote the file; update this node to read it"
-        )
+    check_version(content[0] if content else 0, HEADER_VERSION, "the segment's header")
     try:
         fields = json.loads(content[1:])
         return SegmentHeader(

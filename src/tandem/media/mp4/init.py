@@ -175,6 +175,7 @@ def parse_init(init: Buffer) -> InitSegment:
         init: begins with a whole init segment; what follows is not looked at.
 
     Raises:
+        LaterVersionError: a later release wrote it.
         Mp4Error: it is not as Tandem writes it.
     """
     view = memoryview(init)

@@ -7,7 +7,7 @@ of the samples tell, which were hashed from what the camera sent.
 
 from dataclasses import dataclass
 
-from tandem.media.mp4.boxes import Buffer, Mp4Error, read_box
+from tandem.media.mp4.boxes import Buffer, LaterVersionError, Mp4Error, read_box
 from tandem.media.mp4.fragment import FragmentTable, StoredSample, parse_fragment
 from tandem.media.mp4.header import SegmentHeader
 from tandem.media.mp4.identity import audio_identity, video_identity
@@ -69,9 +69,10 @@ class Scan:
         video: how to decode the video track; None where there is no init segment.
         audio: how to decode the audio track; None where there is none.
         fragments: the whole ones up to the first that is torn.
-        whole_bytes: where to cut the file off so that all that remains is whole.
+        whole_bytes: where to cut the file off so that all that remains is whole. All of a file that
+            a later release wrote: what cannot be judged must not be cut.
         closed: the index of keyframes is there, and right: the file was closed in order.
-        problem: why `whole_bytes` is less than the size of the file; None where it is not.
+        problem: why not all of the file is known to be whole; None where it is.
     """
 
     init_bytes: int
@@ -101,6 +102,8 @@ def scan(file: Buffer, verify_from: int | None = None) -> Scan:
     view = memoryview(file)
     try:
         init = parse_init(view)
+    except LaterVersionError as later:
+        return Scan(0, None, None, None, [], len(view), closed=False, problem=str(later))
     except Mp4Error as torn:
         return Scan(0, None, None, None, [], 0, closed=False, problem=str(torn))
     fragments: list[FragmentEntry] = []
@@ -119,6 +122,8 @@ def scan(file: Buffer, verify_from: int | None = None) -> Scan:
                     _verify(view[whole_bytes:end], table, init.video.codec)
                 fragments.append(_entry(whole_bytes, end, table))
             whole_bytes = end
+    except LaterVersionError as later:
+        whole_bytes, problem = len(view), f"unreadable from byte {whole_bytes} on: {later}"
     except Mp4Error as torn:
         problem = f"torn from byte {whole_bytes} on: {torn}"
     if closed and whole_bytes < len(view):
