@@ -254,6 +254,15 @@ def test_every_link_in_the_documents_leads_somewhere() -> None:
     )
 
 
+def test_every_document_is_in_the_index_of_its_folder() -> None:
+    report(
+        f"{place(document)} is not in {place(document.parent / 'README.md')}"
+        for document in (TOP / "docs").rglob("*.md")
+        if document.name != "README.md"
+        if document.name not in links((document.parent / "README.md").read_text(encoding="utf-8"))
+    )
+
+
 def test_every_make_target_in_the_documents_exists() -> None:
     targets = set(re.findall(r"^([a-z]+):", (TOP / "Makefile").read_text(), re.MULTILINE))
     report(
