@@ -11,6 +11,7 @@ when it was asked for, and its anchor stays free until the first fragment closes
 """
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -170,20 +171,26 @@ class Fragmenter:
             return False
         return unit.is_keyframe or unit.rtp_time - begin >= FRAGMENT_TICKS
 
-    def _time(self, unit: AccessUnit) -> _Timed:
-        pts = self._video_clock.capture_us(unit.rtp_time) * 9 // 100
-        dts = self._decode_times.push(pts)
-        if self._last_dts is not None and dts <= self._last_dts:
-            dts = self._last_dts + 1
-        self._last_dts = dts
-        return _Timed(unit, pts, dts)
+    def _time(self, units: Sequence[AccessUnit]) -> list[_Timed]:
+        """Settle the times of pictures in decode order."""
+        shown = [self._video_clock.capture_us(unit.rtp_time) * 9 // 100 for unit in units]
+        self._decode_times.foresee(shown)
+        timed = []
+        for unit, pts in zip(units, shown, strict=True):
+            dts = self._decode_times.push(pts)
+            if self._last_dts is not None and dts <= self._last_dts:
+                dts = self._last_dts + 1
+            self._last_dts = dts
+            timed.append(_Timed(unit, pts, dts))
+        return timed
 
     def _close(self, following: AccessUnit | None) -> Fragment | None:
-        timed = [self._head] if self._head is not None else []
-        timed += [self._time(unit) for unit in self._pending]
-        if not timed or self._config is None:
+        if self._config is None or not (self._pending or self._head):
             return None
-        successor = self._time(following) if following is not None else None
+        timed = self._time(self._pending if following is None else [*self._pending, following])
+        successor = None if following is None else timed.pop()
+        if self._head is not None:
+            timed.insert(0, self._head)
         end = successor.dts if successor is not None else timed[-1].dts + _usual_duration(timed)
         fragment = self._build(timed, end, self._config, is_last=successor is None)
         self._head = successor
@@ -197,7 +204,7 @@ class Fragmenter:
         """Capture time was stepped at this unit: its fragment does not touch the one before."""
         self._decode_times = DecodeTimes(self._config.reorder_depth if self._config else None)
         self._last_dts = None
-        self._head = self._time(unit)
+        (self._head,) = self._time([unit])
         self._continues = False
 
     def _build(
