@@ -3,7 +3,7 @@
 from tests.recording.foreign.material import clip, nal_units, split_sample
 
 from tandem.media.mp4.identity import video_identity
-from tandem.media.units import AccessUnit, AudioConfig, Codec, TimelineBreak
+from tandem.media.units import AccessUnit, AudioConfig, Codec, TimelineBreak, VideoConfig
 from tandem.recording.foreign.assembly import AudioAssembly, VideoAssembly
 from tandem.recording.foreign.bitstream import Bitstream
 from tandem.recording.foreign.protocol import Tracks, Unit
@@ -106,8 +106,8 @@ def test_parameter_sets_of_the_container_configure_the_first_picture() -> None:
     first = next(nal for nal in nals if nal[0] & 0x1F == 5)
     (item,) = assemble(packet(first, pts=0), sets=sets)
     assert isinstance(item, AccessUnit)
-    assert item.config is not None
-    assert item.config.width_px == 320  # type: ignore[union-attr]
+    assert isinstance(item.config, VideoConfig)
+    assert item.config.width_px == 320
 
 
 def test_parameter_sets_that_the_container_changes_configure_the_next_keyframe() -> None:

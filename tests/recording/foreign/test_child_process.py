@@ -96,6 +96,29 @@ def test_a_child_inherits_no_proxy_and_no_secret_of_the_recorder(
     assert b"verysecret" not in environment
 
 
+def test_a_ctrl_c_for_the_recorder_is_none_for_its_child() -> None:
+    async def look() -> tuple[int, int]:
+        async with waiting_child() as (_, pid):
+            return os.getsid(pid), pid
+
+    session, pid = asyncio.run(look())
+    assert session == pid
+
+
+def test_what_a_library_prints_does_not_get_among_the_messages() -> None:
+    script = (
+        "import os\n"
+        "from tandem.recording.foreign.confine import claim_output\n"
+        "output = claim_output()\n"
+        "os.write(1, b'chatter')\n"
+        "os.write(output, b'message')\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, check=True, timeout=30
+    )
+    assert (done.stdout, done.stderr) == (b"message", b"chatter")
+
+
 def test_a_child_may_neither_grow_without_bound_nor_leave_a_core() -> None:
     async def look() -> str:
         async with waiting_child() as (_, pid):
@@ -135,12 +158,14 @@ def test_a_child_that_will_not_end_is_killed(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(child_module, "STOP_GRACE_S", 0.05)
 
     async def cancel() -> None:
+        reaped: list[bool] = []
         async with waiting_child() as (task, pid):
+            task.add_done_callback(lambda _: reaped.append(is_reaped(pid)))
             os.kill(pid, signal.SIGSTOP)  # it cannot take the SIGTERM
             task.cancel()
             async with asyncio.timeout(PATIENCE_S):
                 await asyncio.wait([task])
-            assert is_reaped(pid)
+        assert reaped == [True]
 
     asyncio.run(cancel())
 
@@ -177,7 +202,8 @@ def test_a_child_does_not_outlive_a_recorder_that_is_killed() -> None:
             connected.set()
             await saying_nothing(reader, writer)
 
-        async with serving(handle) as port, asyncio.timeout(PATIENCE_S):
+        # Less than libav's own deadline, which would end it as well.
+        async with serving(handle) as port, asyncio.timeout(10):
             process = await asyncio.create_subprocess_exec(
                 sys.executable, "-c", recorder, f"http://127.0.0.1:{port}/x"
             )
@@ -233,6 +259,18 @@ def test_the_last_words_of_a_child_are_kept_without_credentials(
     assert problem.cause is Cause.SOURCE_CRASHED
     assert "status 1" in problem.message
     assert problem.message.endswith("line 95; line 96; line 97; line 98; tls://h: ***")
+
+
+def test_a_child_that_tells_a_secret_is_not_believed_to_have_kept_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    worker = "from tandem.recording.foreign.protocol import *; import os, sys; sys.stdin.read();"
+    worker += f"failure = Failure(Cause.PROTOCOL, 'rtmp://a:b@h/x?k=v ' + {PASSWORD!r});"
+    worker += "os.write(1, encode(Hello()) + encode(failure))"
+    monkeypatch.setattr(child_module, "_WORKER", ("-c", worker))
+    problem = asyncio.run(run_to_end())
+    assert problem.cause is Cause.PROTOCOL
+    assert problem.message == "camera Gate (gate/main): rtmp://h/x ***"
 
 
 def test_a_sink_that_fails_is_not_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
