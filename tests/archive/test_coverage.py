@@ -103,6 +103,12 @@ def test_the_order_of_gaps_makes_no_difference(
     assert explain(missing, known, 2) == explain(missing, shuffled, 2)
 
 
+def test_intervals_that_overlap_are_taken_once() -> None:
+    """Not what `coverage` returns, but what a caller may hold."""
+    taken = [Interval(0, 9), Interval(2, 4)]
+    assert subtract([Interval(0, 10)], taken) == [Interval(9, 10)]
+
+
 def test_a_gap_inside_another_speaks_for_its_own_time() -> None:
     known = [gap(0, 30, GapCause.NODE_DOWN), gap(10, 20, GapCause.CAMERA_REFUSED)]
     assert explain([Interval(0, 30)], known) == [

@@ -97,11 +97,21 @@ def test_garbage_is_not_shown(index: Index) -> None:
 
 def test_the_first_promise_keeps_its_time(index: Index) -> None:
     index.begin(closed(1))
-    index.promise([segment_uuid(1)], 100)
+    assert index.promise([segment_uuid(1)], 100) == {segment_uuid(1)}
     index.promise([segment_uuid(1)], 200)
     found = index.segment(segment_uuid(1))
     assert found is not None
     assert found.promised_us == 100
+
+
+def test_what_is_open_suspect_going_or_gone_is_not_promised(index: Index) -> None:
+    index.begin(row(1))
+    index.begin(replace(closed(2), state=State.SUSPECT, hash=None))
+    index.begin(closed(3))
+    index.mark_garbage({segment_uuid(3): None})
+    index.begin(closed(4))
+    asked = [segment_uuid(number) for number in (1, 2, 3, 4, 5)]
+    assert index.promise(asked, 100) == {segment_uuid(4)}
 
 
 def test_a_gap_that_grows_stays_one(index: Index) -> None:

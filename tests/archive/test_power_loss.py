@@ -67,6 +67,7 @@ def record_for_a_while(disk: Ext4, first: int, random: Random, ledger: Ledger) -
             round_of(opened.index, writings, ledger)
         if random.random() < 0.4:
             number = random.choice(list(writings))
+            writings[number].append()
             closed.append(writings[number].close())
             ledger.fragments[number] = len(writings.pop(number).points)
             fresh = next(numbers)

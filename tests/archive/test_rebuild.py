@@ -25,6 +25,7 @@ from tandem.archive.layout import INDEX_FILE, QUARANTINE
 from tandem.archive.mount import rebuild
 from tandem.archive.rebuild import adopt
 from tandem.archive.rows import Gap, GapCause, Role, Segment, State
+from tandem.media.mp4.header import HEADER_TYPE
 
 
 @pytest.fixture
@@ -95,6 +96,15 @@ def test_evidence_outlives_the_index(root: Path) -> None:
     (root / INDEX_FILE).unlink()
     rebuild(root, VOLUME, CLUSTER)
     assert [segment.locked for segment in rows(root)] == [True, False, False]
+
+
+def test_evidence_is_locked_as_soon_as_it_is_adopted(root: Path) -> None:
+    with mounted_at(root) as mounted:
+        record(mounted, 1)
+        locks.lock(mounted.volume, mounted.index, [segment_uuid(1)])
+        mounted.index.forget([segment_uuid(1)])
+        adopt(mounted.volume, mounted.index)
+        assert [segment.locked for segment in mounted.index.all_segments()] == [True]
 
 
 def test_a_crash_between_the_marker_and_the_row_keeps_the_evidence(root: Path) -> None:
@@ -203,6 +213,19 @@ def test_an_interrupted_rebuild_goes_on_where_it_stopped(root: Path) -> None:
         assert not mounted.index.is_complete()
         assert len(adopt(mounted.volume, mounted.index).closed) == 2
         assert adopt(mounted.volume, mounted.index).closed == []
+
+
+def test_a_later_releases_file_waits_in_its_place_and_the_index_knows_it(root: Path) -> None:
+    content = init(1) + b"".join(gop(1, 0))
+    path = place(root, "a.mp4", content.replace(HEADER_TYPE + b"\1", HEADER_TYPE + b"\2"))
+    assert "update this node" in rebuild(root, VOLUME, CLUSTER).problems[0]
+    assert path.exists()
+    with mounted_at(root) as mounted:
+        assert not mounted.index.is_complete()
+        path.write_bytes(content)
+        adopt(mounted.volume, mounted.index)
+        assert mounted.index.is_complete()
+        assert len(list(mounted.index.all_segments())) == 1
 
 
 def test_other_peoples_files_are_left_alone(root: Path) -> None:

@@ -29,6 +29,8 @@ from tandem.archive.errors import SuspectSegmentError
 from tandem.archive.layout import QUARANTINE
 from tandem.archive.mount import Mounted
 from tandem.archive.rows import Closing, GapCause, Interval, Segment, State
+from tandem.media.mp4.fragment import IDENTITIES_TYPE
+from tandem.media.mp4.header import HEADER_TYPE
 
 
 @pytest.fixture
@@ -255,6 +257,25 @@ def test_a_suspect_segment_is_not_believed_after_a_restart_either(root: Path) ->
     with mounted_at(root) as mounted:
         segment = only(mounted)
         assert (segment.state, segment.end_us) == (State.SUSPECT, BASE_US + 2 * FRAGMENT_US)
+
+
+@pytest.mark.parametrize("own_box", [HEADER_TYPE, IDENTITIES_TYPE])
+def test_what_a_later_release_left_open_waits_for_it_untouched(root: Path, own_box: bytes) -> None:
+    with mounted_at(root) as mounted:
+        writing = Writing(mounted, 1)
+        writing.append(2)
+        writing.file.append([b"torn"])
+        path = crash(writing)
+    now = path.read_bytes()
+    later = now.replace(own_box + b"\1", own_box + b"\2")
+    path.write_bytes(later)
+    with mounted_at(root) as mounted:
+        assert only(mounted).state is State.OPEN
+        assert "left alone" in mounted.report.problems[0]
+        assert path.read_bytes() == later
+    path.write_bytes(now)  # the node is up to date again
+    with mounted_at(root) as mounted:
+        assert only(mounted).state is State.CLOSED
 
 
 def test_closed_segments_are_not_read_again(root: Path) -> None:

@@ -161,6 +161,14 @@ def test_a_failed_sync_of_a_directory_is_not_taken_for_done(tmp_path: Path) -> N
     volume.close()
 
 
+def test_an_identity_is_durable_before_its_name_and_its_name_before_anything_else(
+    tmp_path: Path,
+) -> None:
+    disk = FailingDisk()
+    Volume.create(tmp_path, VolumeIdentity(VOLUME, CLUSTER, "n1", 0), disk)
+    assert disk.calls == ["create", "writev", "fsync", "rename", "fsync"]
+
+
 def test_a_failing_disk_is_told_when_it_is_made_a_volume(tmp_path: Path) -> None:
     disk = FailingDisk()
     disk.fail("fsync", errno.EIO)

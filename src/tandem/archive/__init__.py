@@ -1,1 +1,36 @@
-"""What is on disk: volumes, index, coverage, retention, healing, export. May import `media`."""
+"""What is on disk: volumes, index, coverage, retention, healing, export. May import `media`.
+
+The invariants A1 to A9 that the code names are in `docs/design/archive.md`.
+
+    Deciding, pure:
+    layout         where things are in a volume
+    rows           what the index holds, as values
+    space          how full a volume is, and may be
+    coverage       when a camera is recorded, when not, and why not
+    deletion       what to delete next, and why
+    merge          the copies of a stream as one, each frame once
+
+    Acting, blocking, from one thread a volume:
+    disk           the system calls, so that a test can bring a failing disk
+    errors         what may go wrong, told apart by what is to be done
+    identity       the file that tells a mounted disk from an empty mount point
+    volume         one directory on one file system; the only way to its files
+    segment_file   one file being written
+    schema         the index's tables, and the way from one version to the next
+    index_reader   questions to the index, from any thread
+    index          its writer
+    locks          evidence, which outlives the index
+    ballast        a little space in hand for deleting on a full disk
+    cleaner        doing what `deletion` planned
+    walk           which files a volume has, whatever its index says
+    inspection     what is whole in a file, and its hash
+    repair         closing a file in order, or moving it aside
+    recovery       what a crash left open
+    rebuild        what has no row
+    check          do files, index and hashes agree?
+    mount          bringing a volume into service, in the order of all this
+    archive        the volumes of a node as one
+
+Everything is meant for the thread that writes to the volume, save `index_reader`, `check` and the
+pure part.
+"""

@@ -71,7 +71,7 @@ class Archive:
         found: list[Located] = []
         for mounted in self.healthy():
             try:
-                rows = mounted.index.segments(camera_id, from_us, to_us)
+                rows = mounted.reader.segments(camera_id, from_us, to_us)
             except ArchiveError as error:
                 self.bypass(mounted.volume_id, str(error))
             else:
@@ -88,12 +88,12 @@ class Archive:
         healthy = self.healthy()
         held: dict[str, int] = {}
         for mounted in healthy:
-            for camera_id, size_bytes in mounted.index.held_bytes().items():
+            for camera_id, size_bytes in mounted.reader.held_bytes().items():
                 held[camera_id] = held.get(camera_id, 0) + size_bytes
         plans: dict[UUID, list[Deletion]] = {}
         for mounted in healthy:
             plan = plan_deletion(
-                mounted.index.deletable(_CANDIDATES),
+                mounted.reader.deletable(_CANDIDATES),
                 mounted.space(),
                 now_us,
                 replace(policy, held_bytes=held),

@@ -93,17 +93,31 @@ class Index(IndexReader):
                 _advance(connection, step, State.SUSPECT if hash_ is None else State.CLOSED, hash_)
             _add_gaps(connection, gaps)
 
-    def promise(self, segment_ids: Iterable[UUID], now_us: int) -> None:
+    def promise(self, segment_ids: Iterable[UUID], now_us: int) -> frozenset[UUID]:
         """Promise, durably, to keep segments for the retention; the first promise's time stays.
+
+        Args:
+            segment_ids: what was read again from the disk and found whole.
+            now_us: UTC.
+
+        Returns:
+            What is promised. Not what is open, suspect, being deleted or gone: a promise that
+            cannot be kept lets the other copy be dropped.
 
         Raises:
             DiskError: nothing is promised.
         """
+        promised = set()
         with self._transaction() as connection:
-            connection.executemany(
-                "UPDATE segment SET promised_us = coalesce(promised_us, ?) WHERE segment_id = ?",
-                [(now_us, segment_id.bytes) for segment_id in segment_ids],
-            )
+            for segment_id in segment_ids:
+                updated = connection.execute(
+                    "UPDATE segment SET promised_us = coalesce(promised_us, ?) "
+                    "WHERE segment_id = ? AND state = 'closed'",
+                    (now_us, segment_id.bytes),
+                )
+                if updated.rowcount:
+                    promised.add(segment_id)
+        return frozenset(promised)
 
     def set_locked(self, segment_ids: Iterable[UUID], *, locked: bool) -> None:
         """Enter evidence locks; `locks.lock` also leaves the marker that outlives the index.

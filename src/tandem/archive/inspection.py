@@ -54,6 +54,11 @@ def inspect(fd: int, size_bytes: int, verify_from: int | None = None) -> Scan:
     return scan(memoryview(sparse), verify_from)
 
 
+def is_of_a_later_release(scanned: Scan, size_bytes: int) -> bool:
+    """Whether a later release wrote it: `scan` counts as whole what it cannot judge (A9)."""
+    return scanned.problem is not None and scanned.whole_bytes == size_bytes > 0
+
+
 def content(scanned: Scan, start_us: int) -> Content:
     """Sum up a scan.
 

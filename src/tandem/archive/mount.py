@@ -8,6 +8,7 @@ from tandem.archive import ballast
 from tandem.archive.disk import SYSTEM_DISK, Disk
 from tandem.archive.errors import IndexDamagedError
 from tandem.archive.index import Index
+from tandem.archive.index_reader import IndexReader
 from tandem.archive.layout import INDEX_FILE
 from tandem.archive.rebuild import adopt, salvage_gaps, set_aside
 from tandem.archive.recovery import recover
@@ -24,11 +25,13 @@ class Mounted:
     Attributes:
         volume: its files.
         index: its rows; belongs to the thread that writes to the volume.
+        reader: the same, for any other thread.
         report: what the opening found.
     """
 
     volume: Volume
     index: Index
+    reader: IndexReader
     report: Report
 
     @property
@@ -42,10 +45,11 @@ class Mounted:
         Raises:
             DiskError: it does not answer.
         """
-        return self.volume.space(self.index.recorded_bytes())
+        return self.volume.space(self.reader.recorded_bytes())
 
     def close(self) -> None:
         """Take it out of service."""
+        self.reader.close()
         self.index.close()
         self.volume.close()
 
@@ -82,13 +86,14 @@ def mount(
             ballast.lay(volume)
             if next(segment_files(volume), None) is None:
                 index.set_complete()  # nothing to adopt
+            reader = IndexReader.open_for_reading(index.path)
         except BaseException:
             index.close()
             raise
     except BaseException:
         volume.close()
         raise
-    return Mounted(volume, index, report)
+    return Mounted(volume, index, reader, report)
 
 
 def rebuild(

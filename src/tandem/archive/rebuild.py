@@ -14,7 +14,7 @@ from uuid import UUID
 
 from tandem.archive.errors import disk_error
 from tandem.archive.index import Index
-from tandem.archive.inspection import content, inspect
+from tandem.archive.inspection import content, inspect, is_of_a_later_release
 from tandem.archive.layout import INDEX_FILE, QUARANTINE
 from tandem.archive.repair import OnProgress, Report, mend, quarantine
 from tandem.archive.rows import Gap, GapCause, Role, Segment, State
@@ -86,7 +86,8 @@ def adopt(volume: Volume, index: Index, on_progress: OnProgress = lambda *_: Non
                 _adopt_file(volume, index, path, locked, report)
     except OSError as error:
         raise disk_error(error, f"reading {volume.root}") from error
-    index.set_complete()
+    if not report.left_alone:
+        index.set_complete()
     return report
 
 
@@ -107,6 +108,10 @@ def _adopt_file(
             report.empty.append(path)
             return
         scanned = inspect(fd, size_bytes)
+        if is_of_a_later_release(scanned, size_bytes):
+            report.problems.append(f"{volume.root / path} was left alone: {scanned.problem}.")
+            report.left_alone += 1
+            return
         segment = _row(volume, index, path, scanned)
         if isinstance(segment, str):
             target = volume.root / quarantine(volume, path)
@@ -116,6 +121,7 @@ def _adopt_file(
         index.begin(replace(segment, locked=segment.segment_id.hex in locked))
     except OSError as error:
         report.problems.append(str(disk_error(error, f"reading {volume.root / path}")))
+        report.left_alone += 1
     finally:
         if fd >= 0:
             volume.disk.close(fd)

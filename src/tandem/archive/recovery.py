@@ -9,7 +9,7 @@ import os
 from tandem.archive import cleaner, locks
 from tandem.archive.errors import disk_error
 from tandem.archive.index import Index
-from tandem.archive.inspection import content, inspect
+from tandem.archive.inspection import content, inspect, is_of_a_later_release
 from tandem.archive.repair import OnProgress, Report, mend, quarantine
 from tandem.archive.rows import Closing, Gap, GapCause, Progress, Segment, State
 from tandem.archive.segment_file import Sealed
@@ -52,7 +52,11 @@ def _recover_row(volume: Volume, index: Index, segment: Segment, report: Report)
         os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)  # judge the disk, not the page cache
         size_bytes = os.fstat(fd).st_size
         scanned = inspect(fd, size_bytes, verify_from=segment.durable_bytes)
-        if scanned.whole_bytes < segment.durable_bytes:
+        if is_of_a_later_release(scanned, size_bytes):
+            report.problems.append(
+                f"{volume.root / segment.path} was left alone: {scanned.problem}."
+            )
+        elif scanned.whole_bytes < segment.durable_bytes:
             _keep_damaged(volume, index, segment, scanned, report)
         elif scanned.fragments:
             sealed = mend(volume, fd, scanned, size_bytes)

@@ -25,12 +25,14 @@ class Report:
         closed: segments that are complete now.
         cut_bytes: torn data cut off behind the last whole fragment.
         empty: segments that had not one whole fragment, dropped.
+        left_alone: files without a row that only a later release, or a healthy disk, can judge.
         problems: what was not as it should be, and what was done about it.
     """
 
     closed: list[PurePosixPath] = field(default_factory=list)
     cut_bytes: int = 0
     empty: list[PurePosixPath] = field(default_factory=list)
+    left_alone: int = 0
     problems: list[str] = field(default_factory=list)
 
 
