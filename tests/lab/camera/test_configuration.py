@@ -101,6 +101,15 @@ def test_material_is_encoded_once_and_that_is_told(tmp_path: Path) -> None:
 
 
 @pytest.mark.real
+def test_slices_are_coded_with_cabac_since_only_those_may_be_lengthened(tmp_path: Path) -> None:
+    profile = Profile(width_px=64, height_px=64, length_s=0.2, gop_s=0.1)
+    _, picture_set = obtain(profile, tmp_path, lambda _: None).parameter_sets
+    both_ids_zero, entropy_coding_mode = 0xC0, 0x20
+    assert picture_set[1] & both_ids_zero == both_ids_zero
+    assert picture_set[1] & entropy_coding_mode
+
+
+@pytest.mark.real
 def test_material_that_cannot_loop_is_refused(tmp_path: Path) -> None:
     profile = Profile(width_px=64, height_px=64, length_s=0.2, gop_s=0.1)
     obtain(profile, tmp_path, lambda _: None)

@@ -7,7 +7,7 @@ from itertools import islice, pairwise
 import pytest
 from tests.lab.camera.conftest import StartCameras
 from tests.lab.camera.raw_client import RawClient, read_rtp
-from tests.lab.camera.running import TINY, free_port, wait_until
+from tests.lab.camera.running import TINY, RunningCameras, free_port, wait_until
 
 from tandem.lab.counting.compare import Span, compare
 from tandem.lab.counting.count import FrameCount
@@ -42,6 +42,21 @@ def test_a_fault_may_strike_one_client_alone(start: StartCameras) -> None:
             struck.pictures(1000)
         seen = spared.pictures(60)
     assert [after.number - before.number for before, after in pairwise(seen)] == [1] * 59
+
+
+def test_the_end_of_a_fault_ends_no_later_one_and_no_other(start: StartCameras) -> None:
+    cameras = start()
+    cameras.fault("loss", value=1, duration_s=0.1)
+    cameras.fault("loss", value=2)
+    cameras.fault("reorder", value=1)
+    cameras.fault("freeze", duration_s=0.2)
+    wait_until(lambda: "freeze" not in active(cameras), "the last fault with an end is over")
+    assert active(cameras) == ["loss", "reorder"]
+
+
+def active(cameras: RunningCameras) -> list[str]:
+    names: list[str] = cameras.ask("statistics")["result"]["1"]["faults"]
+    return names
 
 
 def test_a_reset_strikes_newcomers_until_it_is_cleared(start: StartCameras) -> None:

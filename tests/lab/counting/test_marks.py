@@ -1,9 +1,10 @@
 """Finding the mark, whatever container and encoder put around it."""
 
 import re
+from collections.abc import Callable
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tandem.lab.camera.mark import MARK_UUID, digits, mark_nal
@@ -31,12 +32,19 @@ def with_start_codes(units: list[bytes]) -> bytes:
     return b"\0" + b"".join(b"\0\0\1" + unit for unit in units)
 
 
-@given(codecs, cameras, numbers, st.sampled_from([with_lengths, with_start_codes]))
+framings = st.sampled_from([with_lengths, with_start_codes])
+leading = st.sampled_from([[], [b"\x09\xf0"], [b"\x67\x64\x00\x0a" * 9]])
+
+
+@given(codecs, cameras, numbers, framings, leading)
 def test_every_number_is_read_back_behind_lengths_and_start_codes(
-    codec: Codec, camera: int, number: int, frame: object
+    codec: Codec,
+    camera: int,
+    number: int,
+    frame: Callable[[list[bytes]], bytes],
+    before: list[bytes],
 ) -> None:
-    assert callable(frame)
-    sample = frame([b"\x09\xf0", marked(codec, Mark(camera, number)), SLICE[codec] * 400])
+    sample = frame([*before, marked(codec, Mark(camera, number)), SLICE[codec] * 400])
     assert find_mark(sample, NAMES[codec]) == Mark(camera, number)
 
 
@@ -53,6 +61,7 @@ def escaped(body: bytes) -> bytes:
 
 
 @given(st.lists(st.tuples(st.integers(0, 600), st.binary(max_size=700)), max_size=3), numbers)
+@example([(4, b"\0\0\1" * 5), (5, b"\0\0\2\0\3")], 7)
 def test_the_mark_is_found_behind_other_messages_in_the_same_nal_unit(
     others: list[tuple[int, bytes]], number: int
 ) -> None:
