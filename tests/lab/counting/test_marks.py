@@ -61,7 +61,7 @@ def escaped(body: bytes) -> bytes:
 
 
 @given(st.lists(st.tuples(st.integers(0, 600), st.binary(max_size=700)), max_size=3), numbers)
-@example([(4, b"\0\0\1" * 5), (5, b"\0\0\2\0\3")], 7)
+@example([(4, b"\0\0\1\xc8\xc8" * 3)], 7)
 def test_the_mark_is_found_behind_other_messages_in_the_same_nal_unit(
     others: list[tuple[int, bytes]], number: int
 ) -> None:
