@@ -18,6 +18,7 @@ from tandem.recording.source import SourceError
 
 PASSWORD = "p@ss:w/rd?%41 &é"
 PATIENCE_S = 30
+POLL_S = 0.01
 
 X264 = ("-c:v", "libx264", "-threads", "1", "-preset", "ultrafast", "-g", "10")
 X265 = ("-c:v", "libx265", "-preset", "ultrafast", "-x265-params")
@@ -100,7 +101,6 @@ class KeepingSink:
     video_items: list[AccessUnit | TimelineBreak] = field(default_factory=list)
     audio_items: list[AccessUnit | TimelineBreak] = field(default_factory=list)
     damaged: int = 0
-    arrived: asyncio.Event = field(default_factory=asyncio.Event)
 
     def begin(self, audio_clock_hz: int | None) -> None:
         self.begun.append(audio_clock_hz)
@@ -109,7 +109,6 @@ class KeepingSink:
         assert self.begun
         assert items
         self.video_items += items
-        self.arrived.set()
 
     def audio(self, items: Sequence[AccessUnit | TimelineBreak]) -> None:
         assert self.begun
@@ -224,5 +223,5 @@ async def until(condition: Callable[[], T]) -> T:
     """Wait for a condition; returns what it found."""
     async with asyncio.timeout(PATIENCE_S):
         while not (found := condition()):  # noqa: ASYNC110 (another process changes it)
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(POLL_S)
         return found

@@ -238,7 +238,7 @@ def test_a_child_that_never_begins_is_the_machines_fault(monkeypatch: pytest.Mon
     monkeypatch.setattr(source_module, "START_S", 0.2)
     monkeypatch.setattr(child_module, "_WORKER", ("-c", "import time; time.sleep(60)"))
     problem = asyncio.run(run_to_end())
-    assert problem.cause is Cause.STALLED
+    assert problem.cause is Cause.SOURCE_CRASHED
     assert "overloaded" in problem.message
 
 
@@ -259,6 +259,13 @@ def test_the_last_words_of_a_child_are_kept_without_credentials(
     assert problem.cause is Cause.SOURCE_CRASHED
     assert "status 1" in problem.message
     assert problem.message.endswith("line 95; line 96; line 97; line 98; tls://h: ***")
+
+
+def test_a_long_line_is_not_cut_in_the_middle_of_a_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    worker = f"import sys; sys.stdin.read(); sys.exit('x' * 390 + {PASSWORD!r} * 9)"
+    monkeypatch.setattr(child_module, "_WORKER", ("-c", worker))
+    problem = asyncio.run(run_to_end())
+    assert problem.message.endswith("x" * 390 + "***" * 3 + "*")
 
 
 def test_a_child_that_tells_a_secret_is_not_believed_to_have_kept_it(

@@ -1,6 +1,7 @@
 """A child process as the recorder holds it: started, read from, and never left behind."""
 
 import asyncio
+import contextlib
 import os
 import signal
 import sys
@@ -28,7 +29,8 @@ _ENVIRONMENT: Final = (
 
 _STDIN, _STDOUT, _STDERR = range(3)
 _LOG_LINES: Final = 5
-_LOG_LINE_BYTES: Final = 400
+_LOG_LINE_CHARS: Final = 400
+_LOG_TAIL_BYTES: Final = 65_536
 _NOISE: Final = (
     "not on whitelist",
     "Failed to open codec in avformat_find_stream_info",
@@ -56,15 +58,17 @@ class Child(asyncio.SubprocessProtocol):
         self._log: deque[str] = deque(maxlen=_LOG_LINES)
         self._log_tail = b""
 
-    @property
-    def pid(self) -> int:
-        """Its process id."""
-        return self._transport.get_pid() if self._transport else 0
+    async def last_words(self) -> str:
+        """Let it end, and read the end of its log.
 
-    @property
-    def last_words(self) -> str:
-        """The end of its log, without credentials; empty where it logged nothing."""
-        return "; ".join(self._redactor.clean(line) for line in self._log)
+        Returns:
+            A few lines, without credentials; nothing where it logged none.
+        """
+        with contextlib.suppress(TimeoutError):  # it takes long to end: what is there must do
+            async with asyncio.timeout(STOP_GRACE_S):
+                while await self.output():
+                    pass
+        return "; ".join(self._log)
 
     async def output(self) -> bytes:
         """What it has written since the last call; waits for more where that is nothing.
@@ -130,9 +134,10 @@ class Child(asyncio.SubprocessProtocol):
 
     def _keep_log(self, data: bytes) -> None:
         *lines, tail = (self._log_tail + data).split(b"\n")
-        self._log_tail = tail[-_LOG_LINE_BYTES:]
+        self._log_tail = tail if len(tail) <= _LOG_TAIL_BYTES else b""
         for line in lines:
-            text = line[:_LOG_LINE_BYTES].decode(errors="replace").strip()
+            # Cut only when it is clean: half of a password would not be recognised.
+            text = self._redactor.clean(line.decode(errors="replace").strip())[:_LOG_LINE_CHARS]
             if text and not any(noise in text for noise in _NOISE):
                 self._log.append(text)
 

@@ -79,7 +79,8 @@ class ForeignSource:
                 async with asyncio.timeout(remaining_s):
                     data = await child.output()
             except TimeoutError:
-                self._fail(Cause.STALLED, reception.stalled())
+                silence = reception.explain_silence()
+                self._fail(silence.cause, silence.sentence)
             if not data:
                 await self._explain_exit(child)
             try:
@@ -88,7 +89,7 @@ class ForeignSource:
                 self._fail(Cause.SOURCE_CRASHED, f"its process made no sense: {problem}")
             end = reception.take(messages)
             if end:
-                self._fail_with_log(end, child)
+                await self._fail_with_log(end, child)
             if reception.has_progressed:
                 deadline_us = self._clock.boot_us() + SILENCE_S * _US_PER_S
                 reception.has_progressed = False
@@ -100,12 +101,13 @@ class ForeignSource:
             sentence = f"the process that received it was killed by {name}{_KILLED.get(name, '')}"
         else:
             sentence = f"the process that received it ended with status {status}"
-        self._fail_with_log(Failure(Cause.SOURCE_CRASHED, sentence), child)
+        await self._fail_with_log(Failure(Cause.SOURCE_CRASHED, sentence), child)
 
-    def _fail_with_log(self, failure: Failure, child: Child) -> Never:
+    async def _fail_with_log(self, failure: Failure, child: Child) -> Never:
         sentence = failure.sentence
-        if failure.cause in {Cause.PROTOCOL, Cause.SOURCE_CRASHED} and child.last_words:
-            sentence += f". Its last words: {child.last_words}"
+        if failure.cause in {Cause.PROTOCOL, Cause.SOURCE_CRASHED}:
+            words = await child.last_words()
+            sentence += f". Its last words: {words}" if words else ""
         self._fail(failure.cause, sentence)
 
     def _fail(self, cause: Cause, sentence: str) -> Never:
@@ -144,13 +146,16 @@ class _Reception:
                     return Failure(Cause.CLOSED, "the other side ended the stream")
         return None
 
-    def stalled(self) -> str:
-        """Say what never came."""
+    def explain_silence(self) -> Failure:
+        """Say what did not come in time."""
         if not self._greeted:
-            return f"its process did not begin within {START_S} s; is this machine overloaded?"
+            sentence = f"its process did not begin within {START_S} s; is this machine overloaded?"
+            return Failure(Cause.SOURCE_CRASHED, sentence)
         if self._video is None:
-            return f"nothing came within {SILENCE_S} s, though the connection stands; restart it"
-        return f"no picture came for {SILENCE_S} s, though the connection stands"
+            sentence = f"it sent no video within {SILENCE_S} s; restart it if it never does"
+        else:
+            sentence = f"no picture came for {SILENCE_S} s, and nothing said why"
+        return Failure(Cause.STALLED, sentence)
 
     def flush(self) -> None:
         """Nothing more will come: hand over what is held."""
