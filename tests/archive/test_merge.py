@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tandem.archive.merge import Frame, merge, offset_us
+from tandem.archive.merge import Frame, merge, offset_us, twins
 
 FRAME_US = 40_000
 
@@ -41,7 +41,7 @@ def copy_of(
 
 def numbers(merged: Sequence[Frame], kept: Sequence[Sequence[int]]) -> list[int]:
     """The frame numbers of a merged sequence: truth that the merging does not see."""
-    return [kept[frame.copy][frame.index] for frame in merged]
+    return [kept[frame.copy][frame.place] for frame in merged]
 
 
 def runs(rng: Random, frames: int, holes: int) -> list[int]:
@@ -145,6 +145,37 @@ def test_the_offset_between_copies_is_found(late_us: int) -> None:
     )
     assert found is not None
     assert abs(found - late_us) <= 10_000
+
+
+def test_a_still_scene_that_one_node_ended_and_the_next_began_later_loses_no_picture() -> None:
+    identities = scene(1500, repeats_every=25)
+    kept = [list(range(600)), list(range(650, 1500))]
+    copies = [copy_of(identities, part, at) for at, part in enumerate(kept)]
+    assert numbers(merge(copies), kept) == [*range(600), *range(650, 1500)]
+
+
+def test_a_hole_in_a_frozen_picture_does_not_double_what_follows_it() -> None:
+    identities = [bytes(16)] * 500
+    kept = [[*range(100), *range(200, 500)], list(range(500))]
+    copies = [copy_of(identities, part, at) for at, part in enumerate(kept)]
+    assert numbers(merge(copies), kept) == list(range(500))
+
+
+def test_a_cached_gop_that_was_timed_by_its_late_arrival_is_not_doubled() -> None:
+    identities = scene(400)
+    kept = [list(range(400)), list(range(150, 400))]
+    second = [
+        frame._replace(time_us=frame.time_us + (2_000_000 if number < 200 else 0))
+        for frame, number in zip(copy_of(identities, kept[1], 1), kept[1], strict=True)
+    ]
+    assert numbers(merge([copy_of(identities, kept[0], 0), second]), kept) == list(range(400))
+
+
+def test_twins_are_told_by_their_places_in_both_copies() -> None:
+    identities = scene(30)
+    ours = copy_of(identities, [0, 1, 2, 5, 6], 0)
+    theirs = copy_of(identities, [1, 2, 3, 6, 7], 1, late_us=12_345)
+    assert twins(ours, theirs) == [(1, 0), (2, 1), (4, 3)]
 
 
 def test_nothing_merged_with_nothing_is_nothing() -> None:

@@ -6,11 +6,13 @@ offsets differ per client, clocks are anchored apart by some milliseconds, a tha
 late what it read late, and a camera may send its newest GOP twice. What they share is the pictures,
 in order, each copy with its own holes.
 
-Identities alone do not suffice, since a still scene may repeat them every GOP; times alone do not,
-since copies may be apart by more than a frame. So the offset between two copies is taken from the
-identities (most pictures are unique), and each frame then finds its twin as the nearest equal
-identity at that offset, in order. The offset follows the twins, because each clock is slewed by up
-to 500 ppm.
+A picture that occurs once in either copy is its own proof: wherever its twin stands in time, it is
+the same picture. These are the *anchors* (as in a patience diff: the longest run of them that is in
+order). Identities alone do not suffice, since a still scene may repeat them every GOP, and silence
+every frame of sound. Such frames are paired between two anchors, by time: each with the nearest
+equal one at the offset of the last twins, which follows them, because each clock is slewed by up to
+500 ppm. Without any anchor the offset is taken to be small, since nodes of one cluster agree on the
+time to well under a GOP: else the ends of a still scene would be taken for its later beginning.
 
 Invariants (`tests/archive/test_merge.py` has one test each):
 
@@ -21,13 +23,15 @@ M3. The frames of each copy keep their order.
 
 from bisect import bisect_left, bisect_right
 from collections import Counter, defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
 from heapq import merge as heap_merge
+from itertools import pairwise
+from statistics import median_low
+from typing import NamedTuple, Protocol
 
 TWIN_US = 400_000
-"""How far from the expected offset a twin may be: beyond the wander of clocks between two twins,
-below half the shortest GOP of a still scene (one second)."""
+"""How far from the expected offset a repeated picture's twin may be: beyond the wander of clocks
+between two twins, below half the shortest GOP of a still scene (one second)."""
 
 LONGEST_OFFSET_US = 30_000_000
 """Copies further apart than this are not of one cluster's clocks."""
@@ -35,29 +39,39 @@ LONGEST_OFFSET_US = 30_000_000
 OFFSET_BIN_US = 10_000
 """Offsets this close are one offset: half the frame interval of a 50 fps camera."""
 
-NEIGHBOURS = 4
-"""How many occurrences of an identity, nearest in time, vote for an offset."""
-
 NEARLY = 0.8
-"""Share of the best offset's votes that makes another one a rival. A still scene gives rivals a GOP
-apart, which have fewer votes only by what the ends of the copies do not share."""
+"""Share of the best offset's votes that makes another one a rival; the smaller of rivals is it."""
+
+Pair = tuple[int, int]
+"""Places of twins: in ours, in theirs."""
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
+class Timed(Protocol):
+    """What can be paired: something with an identity, at a time."""
+
+    @property
+    def identity(self) -> bytes:
+        """Of its picture or sound (`AccessUnit.identity`)."""
+
+    @property
+    def time_us(self) -> int:
+        """Its decode time, UTC; ascending in a copy."""
+
+
+class Frame(NamedTuple):
     """One access unit of one copy.
 
     Attributes:
         identity: of its picture (`AccessUnit.identity`).
         time_us: its decode time, UTC.
         copy: which copy it comes from.
-        index: its place in that copy.
+        place: in that copy.
     """
 
     identity: bytes
     time_us: int
     copy: int
-    index: int
+    place: int
 
 
 def merge(copies: Sequence[Sequence[Frame]]) -> list[Frame]:
@@ -76,19 +90,149 @@ def merge(copies: Sequence[Sequence[Frame]]) -> list[Frame]:
     return merged
 
 
-def offset_us(ours: Sequence[Frame], theirs: Sequence[Frame]) -> int | None:
-    """By how much `theirs` is later than `ours`; None where no picture is in both.
+def offset_us(ours: Sequence[Timed], theirs: Sequence[Timed]) -> int | None:
+    """By how much `theirs` is later than `ours`; None where no picture is in both."""
+    anchors = _anchors(ours, theirs)
+    if anchors:
+        return median_low([theirs[place].time_us - ours[at].time_us for at, place in anchors])
+    return _still_offset(ours, theirs)
 
-    Every identity that both have votes for the time between its occurrences. A still scene makes
-    several offsets nearly equally likely (a GOP apart); then the smallest is meant, since nodes of
-    one cluster agree on the time to well under a GOP.
+
+def twins(
+    ours: Sequence[Timed], theirs: Sequence[Timed], known_offset_us: int | None = None
+) -> list[Pair]:
+    """Pair the frames that both copies have.
+
+    Args:
+        ours: in decode order.
+        theirs: likewise.
+        known_offset_us: by how much `theirs` is later; None where nothing is known.
+
+    Returns:
+        Places of the same frame in both, ascending in both (M3).
     """
-    places: dict[bytes, list[int]] = defaultdict(list)
+    anchors = _anchors(ours, theirs)
+    if known_offset_us is not None:
+        offset = known_offset_us
+    elif anchors:
+        offset = theirs[anchors[0][1]].time_us - ours[anchors[0][0]].time_us
+    else:
+        offset = _still_offset(ours, theirs) or 0
+    repeated = _Repeated(ours, theirs)
+    pairs: list[Pair] = []
+    ends = (len(ours), len(theirs))
+    for (at, place), (next_at, next_place) in pairwise([(-1, -1), *anchors, ends]):
+        if at >= 0:
+            pairs.append((at, place))
+            offset = theirs[place].time_us - ours[at].time_us
+        if next_at - at > 1 and next_place - place > 1:
+            pairs += repeated.pair(range(at + 1, next_at), range(place + 1, next_place), offset)
+    return pairs
+
+
+class _Repeated:
+    """Pairs frames between two anchors: those whose picture occurs more than once."""
+
+    def __init__(self, ours: Sequence[Timed], theirs: Sequence[Timed]) -> None:
+        self._ours = ours
+        self._theirs = theirs
+        self._places: Mapping[bytes, Sequence[int]] | None = None
+        self._again_us: Sequence[int | None] = ()
+
+    def pair(self, ours: range, theirs: range, offset: int) -> list[Pair]:
+        """Pair `ours[range]` with `theirs[range]`, each with the nearest at an offset.
+
+        Two frames are twins only if each is the other's nearest: else the first frames of a frozen
+        picture would take the twins of later ones.
+        """
+        if self._places is None:
+            self._places = _places(self._theirs)
+            self._again_us = _next_occurrences(self._ours)
+        pairs: list[Pair] = []
+        passed = theirs.start - 1
+        for at in ours:
+            frame, again_us = self._ours[at], self._again_us[at]
+            expected = frame.time_us + offset
+            place = self._nearest(self._places.get(frame.identity, ()), passed, theirs, expected)
+            if place is None:
+                continue
+            distance = self._theirs[place].time_us - expected
+            if again_us is not None and abs(distance - (again_us - frame.time_us)) < abs(distance):
+                continue
+            pairs.append((at, place))
+            passed = place
+            offset += distance
+        return pairs
+
+    def _nearest(
+        self, places: Sequence[int], passed: int, within: range, expected: int
+    ) -> int | None:
+        """The place behind `passed` whose time is nearest to the expected one, if near enough."""
+        first = bisect_right(places, passed)
+        behind = bisect_left(places, within.stop, first)
+        at = bisect_left(
+            places, expected, first, behind, key=lambda place: self._theirs[place].time_us
+        )
+        near = [
+            (distance, place)
+            for place in places[max(first, at - 1) : min(behind, at + 1)]
+            if (distance := abs(self._theirs[place].time_us - expected)) <= TWIN_US
+        ]
+        return min(near)[1] if near else None
+
+
+def _anchors(ours: Sequence[Timed], theirs: Sequence[Timed]) -> list[Pair]:
+    """Places of the frames that occur once in either copy: as many as there are in order."""
+    place_of = _single_places(theirs)
+    count = Counter([frame.identity for frame in ours])
+    shared = [
+        (at, place)
+        for at, frame in enumerate(ours)
+        if (place := place_of.get(frame.identity, -1)) >= 0
+        and count[frame.identity] == 1
+        and abs(theirs[place].time_us - frame.time_us) <= LONGEST_OFFSET_US
+    ]
+    return _longest_rising(shared)
+
+
+def _longest_rising(pairs: list[Pair]) -> list[Pair]:
+    """The longest choice of pairs, ascending in their firsts, that ascends in their seconds too."""
+    if all(before[1] < after[1] for before, after in pairwise(pairs)):
+        return pairs
+    ends: list[int] = []
+    end_of: list[int] = []
+    before: list[int] = []
+    for number, (_, place) in enumerate(pairs):
+        length = bisect_left(ends, place)
+        before.append(end_of[length - 1] if length else -1)
+        if length == len(ends):
+            ends.append(place)
+            end_of.append(number)
+        else:
+            ends[length] = place
+            end_of[length] = number
+    chosen: list[Pair] = []
+    number = end_of[-1]
+    while number >= 0:
+        chosen.append(pairs[number])
+        number = before[number]
+    chosen.reverse()
+    return chosen
+
+
+def _still_offset(ours: Sequence[Timed], theirs: Sequence[Timed]) -> int | None:
+    """The offset of a scene in which every picture is repeated; None where nothing is shared.
+
+    Every identity that both have votes for the time between its occurrences, up to `TWIN_US`.
+    """
+    times: dict[bytes, list[int]] = defaultdict(list)
     for frame in theirs:
-        places[frame.identity].append(frame.time_us)
+        times[frame.identity].append(frame.time_us)
     votes: Counter[int] = Counter()
     for frame in ours:
-        for time_us in _nearest(places.get(frame.identity, []), frame.time_us):
+        found = times.get(frame.identity, [])
+        first = bisect_left(found, frame.time_us - TWIN_US)
+        for time_us in found[first : bisect_right(found, frame.time_us + TWIN_US)]:
             votes[(time_us - frame.time_us) // OFFSET_BIN_US] += 1
     if not votes:
         return None
@@ -99,46 +243,22 @@ def offset_us(ours: Sequence[Frame], theirs: Sequence[Frame]) -> int | None:
     return best * OFFSET_BIN_US + OFFSET_BIN_US // 2
 
 
-def _nearest(times: list[int], time_us: int) -> list[int]:
-    at = bisect_left(times, time_us)
-    near = times[max(0, at - NEIGHBOURS) : at + NEIGHBOURS]
-    return [found for found in near if abs(found - time_us) <= LONGEST_OFFSET_US]
-
-
-def _twins(ours: Sequence[Frame], theirs: Sequence[Frame], offset: int) -> list[tuple[int, int]]:
-    """Pairs of places of the same frame, both ascending (M3).
-
-    Two frames are twins only if each is the other's nearest: else the first frames of a frozen
-    picture would take the twins of later ones.
-    """
+def _places(frames: Sequence[Timed]) -> dict[bytes, list[int]]:
     places: dict[bytes, list[int]] = defaultdict(list)
-    for at, frame in enumerate(theirs):
+    for at, frame in enumerate(frames):
         places[frame.identity].append(at)
-    pairs: list[tuple[int, int]] = []
-    passed = -1
-    for at, (frame, again_us) in enumerate(zip(ours, _next_occurrences(ours), strict=True)):
-        candidates = places.get(frame.identity)
-        if not candidates:
-            continue
-        expected = frame.time_us + offset
-        near = [
-            place
-            for place in candidates[bisect_right(candidates, passed) :][: 2 * NEIGHBOURS]
-            if abs(theirs[place].time_us - expected) <= TWIN_US
-        ]
-        if not near:
-            continue
-        twin = min(near, key=lambda place: abs(theirs[place].time_us - expected))
-        distance = theirs[twin].time_us - expected
-        if again_us is not None and abs(distance - (again_us - frame.time_us)) < abs(distance):
-            continue
-        pairs.append((at, twin))
-        passed = twin
-        offset += distance
-    return pairs
+    return places
 
 
-def _next_occurrences(frames: Sequence[Frame]) -> list[int | None]:
+def _single_places(frames: Sequence[Timed]) -> dict[bytes, int]:
+    """Where each picture is that occurs once; negative for the others."""
+    single: dict[bytes, int] = {}
+    for at, frame in enumerate(frames):
+        single[frame.identity] = -1 if frame.identity in single else at
+    return single
+
+
+def _next_occurrences(frames: Sequence[Timed]) -> list[int | None]:
     """For each frame, when the same picture comes next."""
     following: dict[bytes, int] = {}
     result: list[int | None] = []
@@ -150,10 +270,11 @@ def _next_occurrences(frames: Sequence[Frame]) -> list[int | None]:
 
 
 def _merge_two(ours: Sequence[Frame], theirs: Sequence[Frame]) -> list[Frame]:
-    offset = offset_us(ours, theirs) or 0
+    pairs = twins(ours, theirs)
+    offset = theirs[pairs[0][1]].time_us - ours[pairs[0][0]].time_us if pairs else 0
     merged: list[Frame] = []
     our_place = their_place = 0
-    for our_twin, their_twin in [*_twins(ours, theirs, offset), (len(ours), len(theirs))]:
+    for our_twin, their_twin in [*pairs, (len(ours), len(theirs))]:
         merged += _interleave(ours[our_place:our_twin], theirs[their_place:their_twin], offset)
         if our_twin < len(ours):
             merged.append(ours[our_twin])
@@ -164,5 +285,5 @@ def _merge_two(ours: Sequence[Frame], theirs: Sequence[Frame]) -> list[Frame]:
 
 def _interleave(ours: Sequence[Frame], theirs: Sequence[Frame], offset: int) -> list[Frame]:
     """Order what only one copy has, between two twins, by time."""
-    shifted = [replace(frame, time_us=frame.time_us - offset) for frame in theirs]
+    shifted = [frame._replace(time_us=frame.time_us - offset) for frame in theirs]
     return list(heap_merge(ours, shifted, key=lambda frame: frame.time_us))
