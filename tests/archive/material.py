@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
 from uuid import UUID
@@ -89,9 +89,10 @@ class Writing:
     points: list[SyncPoint] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.row = row(
+        described = row(
             self.number, camera_id=self.camera_id, start_us=self.start_us, role=self.role
         )
+        self.row = replace(described, writer_id=self.mounted.writer.writer_id)
         self.mounted.index.begin(self.row)
         self.file = SegmentFile.create(self.mounted.volume, self.row.path)
 

@@ -1,4 +1,4 @@
-"""Several volumes as one: the roomiest takes the next segment, a dead one is bypassed."""
+"""Several volumes as one: what there is, what may go, and a dead one bypassed."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,7 +9,6 @@ from tests.archive.material import BASE_US, CLUSTER, create, record
 
 from tandem.archive.archive import Archive
 from tandem.archive.deletion import Policy, Reason, Retention
-from tandem.archive.errors import VolumeError
 from tandem.archive.mount import Mounted, mount
 from tandem.archive.space import Limits
 
@@ -29,43 +28,14 @@ def mounted(tmp_path: Path) -> Iterator[list[Mounted]]:
         one.close()
 
 
-def test_the_volume_with_the_largest_share_free_takes_the_next_segment(
-    mounted: list[Mounted],
-) -> None:
-    archive = Archive(mounted)
-    assert archive.choose().volume_id == IDS[0]
-    record(mounted[0], 1)
-    assert archive.choose().volume_id == IDS[1]
-    record(mounted[1], 2)
-    assert archive.choose().volume_id == IDS[2]
-    record(mounted[2], 3, fragments=8)
-    assert archive.choose().volume_id == IDS[1]
-
-
-def test_the_choice_does_not_depend_on_the_order_of_the_configuration(
-    mounted: list[Mounted],
-) -> None:
-    assert Archive(reversed(mounted)).choose().volume_id == IDS[0]
-
-
 def test_a_volume_that_goes_away_is_bypassed_and_the_reason_kept(mounted: list[Mounted]) -> None:
     archive = Archive(mounted)
     root = mounted[0].volume.root
     root.rename(root.with_name("away"))
-    assert archive.choose().volume_id == IDS[1]
+    assert [one.volume_id for one in archive.healthy()] == IDS[1:]
     assert "no longer" in archive.bypassed[IDS[0]]
     archive.bypass(IDS[0], "later")
     assert "no longer" in archive.bypassed[IDS[0]]
-
-
-def test_without_any_volume_the_message_says_why_of_each(mounted: list[Mounted]) -> None:
-    archive = Archive(mounted)
-    for volume_id in IDS:
-        archive.bypass(volume_id, f"Disk {volume_id.hex[7]} burnt.")
-    with pytest.raises(VolumeError, match=r"Disk 1 burnt. Disk 2 burnt. Disk 3 burnt."):
-        archive.choose()
-    with pytest.raises(VolumeError, match="has none"):
-        Archive([]).choose()
 
 
 def test_a_camera_is_found_over_all_volumes_by_time(mounted: list[Mounted]) -> None:
@@ -104,3 +74,12 @@ def test_a_full_volume_makes_room_for_itself_alone(mounted: list[Mounted]) -> No
     plans = Archive(mounted).plan_deletion(None, Policy({}))
     assert [one.reason for one in plans[IDS[0]]] == [Reason.SPACE]
     assert plans[IDS[1]] == []
+
+
+def test_room_that_is_wished_for_costs_a_small_volume_little(mounted: list[Mounted]) -> None:
+    for number in range(3):
+        record(mounted[1], number, fragments=8, frame_bytes=2000)
+    wish = Policy({}, wanted_bytes=1 << 40)
+    short = mounted[1].space().room_bytes - mounted[1].space().capacity_bytes // 20
+    plan = Archive(mounted).plan_deletion(None, wish)[IDS[1]]
+    assert len(plan) == (1 if short < 0 else 0)

@@ -12,7 +12,7 @@ from tandem.archive.index_reader import IndexReader
 from tandem.archive.layout import INDEX_FILE, lock_path
 from tandem.archive.mount import Mounted
 from tandem.archive.rows import Segment
-from tandem.archive.volume import Volume
+from tandem.archive.volume import Access, Volume
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def root(tmp_path: Path) -> Path:
 
 def faults(root: Path, *, hashes: bool = True) -> list[Fault]:
     """As an administrator runs it, beside a recorder."""
-    volume = Volume.open(root, VOLUME, CLUSTER, read_only=True)
+    volume = Volume.open(root, VOLUME, CLUSTER, access=Access.READ_ONLY)
     reader = IndexReader.open_for_reading(root / INDEX_FILE)
     try:
         return [finding.fault for finding in check(volume, reader, hashes=hashes)]

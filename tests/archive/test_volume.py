@@ -19,7 +19,7 @@ from tandem.archive.errors import (
 from tandem.archive.identity import VolumeIdentity
 from tandem.archive.layout import IDENTITY_FILE, segment_path
 from tandem.archive.space import Limits, Space
-from tandem.archive.volume import Volume
+from tandem.archive.volume import Access, Volume
 
 
 def contents(root: Path) -> set[str]:
@@ -93,15 +93,19 @@ def test_an_identity_comes_back_to_the_microsecond(tmp_path: Path) -> None:
     assert identity.decode(identity.encode(one), tmp_path) == one
 
 
-def test_only_one_process_writes_to_a_volume(tmp_path: Path) -> None:
+def test_who_wants_a_volume_alone_waits_for_nobody_and_lets_nobody_in(tmp_path: Path) -> None:
     create(tmp_path)
     first = Volume.open(tmp_path, VOLUME, CLUSTER)
+    Volume.open(tmp_path, VOLUME, CLUSTER).close()
+    with pytest.raises(VolumeBusyError):
+        Volume.open(tmp_path, VOLUME, CLUSTER, access=Access.EXCLUSIVE)
+    Volume.open(tmp_path, VOLUME, CLUSTER, access=Access.READ_ONLY).close()
+    first.close()
+    first.close()
+    alone = Volume.open(tmp_path, VOLUME, CLUSTER, access=Access.EXCLUSIVE)
     with pytest.raises(VolumeBusyError):
         Volume.open(tmp_path, VOLUME, CLUSTER)
-    Volume.open(tmp_path, VOLUME, CLUSTER, read_only=True).close()
-    first.close()
-    first.close()
-    Volume.open(tmp_path, VOLUME, CLUSTER).close()
+    alone.close()
 
 
 def test_a_disk_that_goes_away_underneath_is_noticed_and_the_mount_point_stays_bare(

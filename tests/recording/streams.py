@@ -5,8 +5,7 @@ from uuid import uuid4
 
 from tandem.archive.disk import SYSTEM_DISK, Disk
 from tandem.archive.identity import VolumeIdentity
-from tandem.archive.index import Index
-from tandem.archive.layout import INDEX_FILE
+from tandem.archive.mount import Mounted, mount
 from tandem.archive.space import NO_CAP, Limits
 from tandem.archive.volume import Volume
 from tandem.media.fragmenter import Fragment
@@ -56,12 +55,9 @@ def gop(number: int, *, continues: bool = True, size: int = 1000) -> Fragment:
     return Fragment(samples, [], CONFIG, None, start_us, start_us + GOP_US, continues)
 
 
-def volume_at(
-    root: Path, limits: Limits = NO_CAP, disk: Disk = SYSTEM_DISK
-) -> tuple[Volume, Index]:
-    """A fresh volume and its index."""
+def volume_at(root: Path, limits: Limits = NO_CAP, disk: Disk = SYSTEM_DISK) -> Mounted:
+    """A fresh volume."""
     root.mkdir(parents=True, exist_ok=True)
     identity = VolumeIdentity(uuid4(), 1, "node-1", T0_US)
     Volume.create(root, identity)
-    volume = Volume.open(root, identity.volume_id, 1, limits, disk)
-    return volume, Index.open(root / INDEX_FILE)
+    return mount(root, identity.volume_id, 1, limits, disk)

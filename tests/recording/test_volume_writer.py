@@ -9,6 +9,7 @@ import pytest
 from blake3 import blake3
 from tests.recording.streams import GOP_US, PICTURES, T0_US, gop, order, volume_at
 
+from tandem.archive.deletion import Deletion, Reason
 from tandem.archive.disk import Buffer, Disk
 from tandem.archive.index_reader import IndexReader
 from tandem.archive.layout import INDEX_FILE
@@ -17,6 +18,7 @@ from tandem.clock import SystemClock
 from tandem.media.mp4.scan import scan
 from tandem.recording.volume_writer import (
     Dead,
+    Delete,
     Durable,
     End,
     Full,
@@ -59,8 +61,8 @@ class Bench:
         self.root = root
         self.disk = FaultyDisk()
         self.reports: queue.SimpleQueue[Report] = queue.SimpleQueue()
-        volume, index = volume_at(root, disk=self.disk)
-        self.writer = VolumeWriter(volume, index, SystemClock(), self.reports.put, SYNC_US)
+        mounted = volume_at(root, disk=self.disk)
+        self.writer = VolumeWriter(mounted, SystemClock(), self.reports.put, SYNC_US)
         self.order = order()
         self.writer.start()
 
@@ -206,3 +208,18 @@ def test_gaps_are_entered_with_the_next_sync(bench: Bench) -> None:
     bench.writer.submit(Note(gap))
     assert bench.stop()
     assert bench.gaps() == [gap]
+
+
+def test_deletion_is_not_held_up_by_what_waits_for_the_room_it_makes(bench: Bench) -> None:
+    bench.write(0, begins=0)
+    bench.writer.submit(End(bench.order.key))
+    bench.wait_for(lambda _: [one.state for one in bench.segments()] == [State.CLOSED])
+    bench.disk.write_error = errno.ENOSPC
+    bench.write(1, begins=1)
+    bench.wait_for(lambda report: isinstance(report, Full))
+    (old,) = [one for one in bench.segments() if one.state is State.CLOSED]
+    bench.writer.submit(Delete([Deletion(old, Reason.SPACE, is_loss=False)]))
+    bench.wait_for(lambda _: not (bench.root / old.path).exists())
+    bench.disk.write_error = 0
+    assert bench.stop()
+    assert bench.pictures() == [1]

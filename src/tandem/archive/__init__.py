@@ -1,6 +1,6 @@
 """What is on disk: volumes, index, coverage, retention, healing, export. May import `media`.
 
-The invariants A1 to A9 that the code names are in `docs/design/archive.md`.
+The invariants A1 to A10 that the code names are in `docs/design/archive.md`.
 
     Deciding, pure:
     layout         where things are in a volume
@@ -10,7 +10,7 @@ The invariants A1 to A9 that the code names are in `docs/design/archive.md`.
     deletion       what to delete next, and why
     merge          the copies of a stream as one, each frame once
 
-    Acting, blocking, from one thread a volume:
+    Acting, blocking, from one thread a volume and process:
     disk           the system calls, so that a test can bring a failing disk
     errors         what may go wrong, told apart by what is to be done
     identity       the file that tells a mounted disk from an empty mount point
@@ -22,6 +22,7 @@ The invariants A1 to A9 that the code names are in `docs/design/archive.md`.
     locks          evidence, which outlives the index
     ballast        a little space in hand for deleting on a full disk
     cleaner        doing what `deletion` planned
+    writers        which processes write to a volume now
     walk           which files a volume has, whatever its index says
     inspection     what is whole in a file, and its hash
     repair         closing a file in order, or moving it aside

@@ -1,4 +1,4 @@
-"""The volumes of a node as one archive: where to record next, and what there is of a camera."""
+"""The volumes of a node as one archive: what there is of a camera, and what may go."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -12,6 +12,9 @@ from tandem.archive.rows import Segment
 
 _CANDIDATES = 256
 """Of each camera and volume: more than a minute's recording ever needs to make room for."""
+
+_LARGEST_RESERVE = 0.05
+"""Share of a volume that a wish for room may cost."""
 
 
 class Located(NamedTuple):
@@ -47,25 +50,6 @@ class Archive:
                     self.bypass(volume_id, str(error))
         return [self.volumes[key] for key in sorted(self.volumes) if key not in self.bypassed]
 
-    def choose(self) -> Mounted:
-        """The volume for a new segment: the one with the largest share free, ties by id.
-
-        A full volume is as good as another: what is oldest on it makes room.
-
-        Raises:
-            VolumeError: there is none left; the message says why each is out of use.
-        """
-        shares = []
-        for mounted in self.healthy():
-            try:
-                shares.append((-mounted.space().share_free, mounted.volume_id))
-            except ArchiveError as error:
-                self.bypass(mounted.volume_id, str(error))
-        if not shares:
-            reasons = " ".join(self.bypassed.values()) or "The node has none."
-            raise VolumeError(f"No volume can be recorded to. {reasons}")
-        return self.volumes[min(shares)[1]]
-
     def segments(self, camera_id: str, from_us: int, to_us: int) -> list[Located]:
         """What there is of a camera in [from_us, to_us), over all volumes in use, by time."""
         found: list[Located] = []
@@ -83,7 +67,8 @@ class Archive:
 
         Args:
             now_us: see `deletion.plan_deletion`.
-            policy: `held_bytes` is filled in here.
+            policy: `held_bytes` is filled in here; `wanted_bytes` is made on each volume, or a
+                twentieth of it where it is small.
         """
         healthy = self.healthy()
         held: dict[str, int] = {}
@@ -92,11 +77,13 @@ class Archive:
                 held[camera_id] = held.get(camera_id, 0) + size_bytes
         plans: dict[UUID, list[Deletion]] = {}
         for mounted in healthy:
+            space = mounted.space()
+            wanted_bytes = min(policy.wanted_bytes, int(space.capacity_bytes * _LARGEST_RESERVE))
             plan = plan_deletion(
                 mounted.reader.deletable(_CANDIDATES),
-                mounted.space(),
+                space,
                 now_us,
-                replace(policy, held_bytes=held),
+                replace(policy, held_bytes=held, wanted_bytes=wanted_bytes),
             )
             for deletion in plan:
                 held[deletion.segment.camera_id] -= deletion.segment.durable_bytes

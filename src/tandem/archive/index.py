@@ -51,7 +51,7 @@ class Index(IndexReader):
         """
         with self._transaction() as connection:
             connection.execute(
-                "INSERT INTO segment VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO segment VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     segment.segment_id.bytes,
                     segment.camera_id,
@@ -67,6 +67,7 @@ class Index(IndexReader):
                     segment.hash,
                     int(segment.locked),
                     segment.promised_us,
+                    segment.writer_id.bytes if segment.writer_id else None,
                 ),
             )
 

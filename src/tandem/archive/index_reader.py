@@ -225,4 +225,5 @@ def _segment(row: sqlite3.Row) -> Segment:
         hash=row["hash"],
         locked=bool(row["locked"]),
         promised_us=row["promised_us"],
+        writer_id=UUID(bytes=row["writer_id"]) if row["writer_id"] else None,
     )

@@ -10,8 +10,9 @@ INDEX_FILE = "tandem-index.sqlite"
 BALLAST_FILE = "tandem-ballast"
 LOCKS = PurePosixPath("locks")
 QUARANTINE = PurePosixPath("quarantine")
+WRITERS = PurePosixPath("writers")
 
-RESERVED = frozenset({str(LOCKS), str(QUARANTINE), "lost+found"})
+RESERVED = frozenset({str(LOCKS), str(QUARANTINE), str(WRITERS), "lost+found"})
 """Directories of a volume's root that hold no camera."""
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")

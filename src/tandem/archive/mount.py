@@ -1,12 +1,13 @@
 """Bringing a volume into service: the right one, its index whole, a crash's traces removed."""
 
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
 
 from tandem.archive import ballast
 from tandem.archive.disk import SYSTEM_DISK, Disk
-from tandem.archive.errors import IndexDamagedError
+from tandem.archive.errors import IndexDamagedError, VolumeBusyError
 from tandem.archive.index import Index
 from tandem.archive.index_reader import IndexReader
 from tandem.archive.layout import INDEX_FILE
@@ -14,8 +15,9 @@ from tandem.archive.rebuild import adopt, salvage_gaps, set_aside
 from tandem.archive.recovery import recover
 from tandem.archive.repair import OnProgress, Report
 from tandem.archive.space import NO_CAP, Limits, Space
-from tandem.archive.volume import Volume
+from tandem.archive.volume import Access, Volume
 from tandem.archive.walk import segment_files
+from tandem.archive.writers import Writer, living
 
 
 @dataclass(slots=True)
@@ -27,12 +29,14 @@ class Mounted:
         index: its rows; belongs to the thread that writes to the volume.
         reader: the same, for any other thread.
         report: what the opening found.
+        writer: this process among the volume's writers.
     """
 
     volume: Volume
     index: Index
     reader: IndexReader
     report: Report
+    writer: Writer
 
     @property
     def volume_id(self) -> UUID:
@@ -51,6 +55,7 @@ class Mounted:
         """Take it out of service."""
         self.reader.close()
         self.index.close()
+        self.writer.release()
         self.volume.close()
 
 
@@ -71,29 +76,27 @@ def mount(
         VolumeError: it is not the volume that is expected; nothing was written.
         DiskError: it cannot be used.
     """
-    volume = Volume.open(root, volume_id, cluster_number, limits, disk)
-    try:
-        index, old = _open_index(volume)
-        try:
-            volume.check_present()
-            report = recover(volume, index, on_progress)
-            if old is not None:
-                count = salvage_gaps(old, index)
-                report.problems.append(
-                    f"The index of {root} was damaged. It was moved to {old}, {count} gaps were "
-                    f"taken over, and a new one is being built from the files."
-                )
-            ballast.lay(volume)
-            if next(segment_files(volume), None) is None:
-                index.set_complete()  # nothing to adopt
-            reader = IndexReader.open_for_reading(index.path)
-        except BaseException:
-            index.close()
-            raise
-    except BaseException:
-        volume.close()
-        raise
-    return Mounted(volume, index, reader, report)
+    with ExitStack() as undo:
+        volume = Volume.open(root, volume_id, cluster_number, limits, disk)
+        undo.callback(volume.close)
+        writer = Writer.claim(volume)
+        undo.callback(writer.release)
+        index, old = _open_index(volume, writer)
+        undo.callback(index.close)
+        volume.check_present()
+        report = recover(volume, index, on_progress)
+        if old is not None:
+            count = salvage_gaps(old, index)
+            report.problems.append(
+                f"The index of {root} was damaged. It was moved to {old}, {count} gaps were "
+                f"taken over, and a new one is being built from the files."
+            )
+        ballast.lay(volume)
+        if next(segment_files(volume), None) is None:
+            index.set_complete()  # nothing to adopt
+        reader = IndexReader.open_for_reading(index.path)
+        undo.pop_all()
+    return Mounted(volume, index, reader, report, writer)
 
 
 def rebuild(
@@ -108,7 +111,7 @@ def rebuild(
         VolumeError: it is not the volume that is expected, or a recorder has it open.
         DiskError: it cannot be used.
     """
-    volume = Volume.open(root, volume_id, cluster_number)
+    volume = Volume.open(root, volume_id, cluster_number, access=Access.EXCLUSIVE)
     try:
         old = set_aside(volume)
         index = Index.open(root / INDEX_FILE)
@@ -122,11 +125,15 @@ def rebuild(
         volume.close()
 
 
-def _open_index(volume: Volume) -> tuple[Index, Path | None]:
-    """The index, and where a damaged one was moved to."""
+def _open_index(volume: Volume, writer: Writer) -> tuple[Index, Path | None]:
+    """The index, and where a damaged one was moved to; never from under another writer."""
     path = volume.root / INDEX_FILE
     try:
         return Index.open(path), None
-    except IndexDamagedError:
+    except IndexDamagedError as damage:
+        if living(volume) != {writer.writer_id}:
+            raise VolumeBusyError(
+                f"{damage} Other recorders still write by it; it is rebuilt when all are stopped."
+            ) from damage
         old = set_aside(volume)
         return Index.open(path), old

@@ -6,7 +6,7 @@ that has to be looked at before recording goes on. What has no row at all is `re
 
 import os
 
-from tandem.archive import cleaner, locks
+from tandem.archive import cleaner, locks, writers
 from tandem.archive.errors import disk_error
 from tandem.archive.index import Index
 from tandem.archive.inspection import content, inspect, is_of_a_later_release
@@ -18,7 +18,7 @@ from tandem.media.mp4.scan import Scan
 
 
 def recover(volume: Volume, index: Index, on_progress: OnProgress = lambda *_: None) -> Report:
-    """Bring a volume in order before anything is written to it. May be interrupted and repeated.
+    """Finish what dead writers left. May be interrupted and repeated, and living ones may write.
 
     Args:
         volume: open for writing.
@@ -30,9 +30,12 @@ def recover(volume: Volume, index: Index, on_progress: OnProgress = lambda *_: N
             problem in the report instead.
     """
     report = Report()
+    living = writers.living(volume)
     cleaner.finish(volume, index)
     locks.restore(volume, index)
     for done, segment in enumerate(index.unfinished(State.OPEN)):
+        if segment.writer_id in living:
+            continue  # invariant A10
         on_progress(done, segment.path)
         try:
             _recover_row(volume, index, segment, report)

@@ -72,6 +72,7 @@ class Segment:
         locked: held as evidence: never deleted.
         promised_us: when this node promised, as primary, to keep these frames for the retention;
             None if it did not. Who promised never deletes as a second.
+        writer_id: the process that began it, see `writers`; None where nobody knows.
     """
 
     segment_id: UUID
@@ -88,6 +89,7 @@ class Segment:
     hash: bytes | None = None
     locked: bool = False
     promised_us: int | None = None
+    writer_id: UUID | None = None
 
 
 class Progress(NamedTuple):

@@ -22,6 +22,7 @@ CREATE TABLE segment (
     hash          BLOB    CHECK (length(hash) = 32),
     locked        INTEGER NOT NULL CHECK (locked IN (0, 1)),
     promised_us   INTEGER,
+    writer_id     BLOB    CHECK (length(writer_id) = 16),
     CHECK (hash IS NULL OR state <> 'open')
 ) STRICT;
 

@@ -47,7 +47,12 @@ class Space:
     @property
     def share_free(self) -> float:
         """`room_bytes` as a share of all that this volume may ever hold; at most 1, maybe < 0."""
+        return self.room_bytes / max(self.capacity_bytes, 1)
+
+    @property
+    def capacity_bytes(self) -> int:
+        """All that this volume may ever hold."""
         capacity = self.total_bytes - self.limits.min_free_bytes
-        if self.limits.max_bytes is not None:
-            capacity = min(capacity, self.limits.max_bytes)
-        return self.room_bytes / max(capacity, 1)
+        if self.limits.max_bytes is None:
+            return capacity
+        return min(capacity, self.limits.max_bytes)

@@ -1,5 +1,6 @@
 """A volume: one directory on one file system, known by its identity file."""
 
+import enum
 import fcntl
 import os
 from collections.abc import Iterable
@@ -22,11 +23,22 @@ from tandem.archive.layout import IDENTITY_FILE
 from tandem.archive.space import NO_CAP, Limits, Space
 
 
+class Access(enum.Enum):
+    """What an opened volume may be used for."""
+
+    READ_ONLY = enum.auto()
+    """Neither to write, nor to keep others from writing."""
+    SHARED = enum.auto()
+    """To write, beside other processes; see `writers`."""
+    EXCLUSIVE = enum.auto()
+    """To write, with nobody else writing."""
+
+
 class Volume:
     """An opened volume: the only way by which the archive touches files.
 
     Keeps the directory's descriptor and device, so that nothing is ever written to what is mounted
-    there later, or to the bare mount point (invariant A1). One process at a time may write to it.
+    there later, or to the bare mount point (invariant A1).
 
     Attributes:
         root: where it is mounted.
@@ -101,7 +113,7 @@ class Volume:
         limits: Limits = NO_CAP,
         disk: Disk = SYSTEM_DISK,
         *,
-        read_only: bool = False,
+        access: Access = Access.SHARED,
     ) -> "Volume":
         """Open the volume that is expected at `root`, and no other.
 
@@ -111,13 +123,13 @@ class Volume:
             cluster_number: this cluster.
             limits: size cap and free-space floor.
             disk: the system calls.
-            read_only: neither write, nor keep others from writing.
+            access: whether to write, and beside whom.
 
         Raises:
             VolumeMissingError: no volume is there: the disk is not mounted.
             WrongVolumeError: another volume is there.
             VolumeReadOnlyError: its file system is mounted read-only.
-            VolumeBusyError: another process has it open for writing.
+            VolumeBusyError: another process writes to it, and one of both wants it alone.
             DiskError: it cannot be read.
         """
         root_fd = _open_root(root)
@@ -126,9 +138,9 @@ class Volume:
             identity = identity_file.read(root, root_fd, disk)
             _check_cluster(root, identity, cluster_number)
             _check_id(root, identity, volume_id)
-            if not read_only:
+            if access is not Access.READ_ONLY:
                 _check_writable(root, root_fd)
-                lock_fd = _lock(root, root_fd, disk)
+                lock_fd = _lock(root, root_fd, disk, access)
         except OSError as error:
             disk.close(root_fd)
             raise disk_error(error, f"opening the volume {root}") from error
@@ -202,7 +214,14 @@ class Volume:
             OSError: as the system says.
         """
         self.make_directories(path.parent)
-        fd = self.open_file(path, os.O_RDWR | os.O_CREAT | os.O_EXCL)
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL
+        try:
+            fd = self.open_file(path, flags)
+        except FileNotFoundError:
+            # Another process deleted the last file of this day, and its directory with it.
+            self._durable_directories = {PurePosixPath()}
+            self.make_directories(path.parent)
+            fd = self.open_file(path, flags)
         try:
             self.sync_directory(path.parent)
         except OSError:
@@ -337,14 +356,15 @@ def _check_writable(root: Path, root_fd: int) -> None:
         )
 
 
-def _lock(root: Path, root_fd: int, disk: Disk) -> int:
+def _lock(root: Path, root_fd: int, disk: Disk, access: Access) -> int:
     fd = disk.open(IDENTITY_FILE, os.O_RDONLY, dir_fd=root_fd)
     try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        kind = fcntl.LOCK_EX if access is Access.EXCLUSIVE else fcntl.LOCK_SH
+        fcntl.flock(fd, kind | fcntl.LOCK_NB)
     except BlockingIOError:
         disk.close(fd)
         raise VolumeBusyError(
-            f"{root} is open for writing in another process. Only one recorder writes to a volume: "
-            f"see `fuser -v {root / IDENTITY_FILE}`."
+            f"{root} is open in another process, and one of both has to have it alone: see "
+            f"`fuser -v {root / IDENTITY_FILE}`."
         ) from None
     return fd

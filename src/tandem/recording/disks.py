@@ -6,6 +6,7 @@ volume takes it, or memory runs out behind a slow one, pictures are lost to this
 says why.
 """
 
+import asyncio
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from tandem.recording.camera import StreamKey, StreamOrder
 from tandem.recording.cut import Cutter
 from tandem.recording.volume_writer import (
     Dead,
+    Delete,
     Durable,
     End,
     Full,
@@ -54,12 +56,14 @@ class Disks:
 
     Attributes:
         volumes: their state.
+        full: set whenever a disk turned out to be full.
         durable_until_us: per stream, the capture time up to which it is on a disk.
         dropped_bytes: video that no disk took.
     """
 
     def __init__(self, writers: Mapping[UUID, VolumeWriter]) -> None:
         self.volumes = {volume_id: VolumeState(writer) for volume_id, writer in writers.items()}
+        self.full = asyncio.Event()
         self.durable_until_us: dict[StreamKey, int] = {}
         self.dropped_bytes = 0
         self._cutters: dict[StreamKey, Cutter] = {}
@@ -105,6 +109,7 @@ class Disks:
                 state.space = space
             case Full(message):
                 state.problem = message
+                self.full.set()
                 log.warning("%s; pictures wait in memory until older ones are deleted", message)
             case Roomy():
                 state.problem = None
@@ -120,7 +125,7 @@ class Disks:
                     self.keep(order, fragment)
                 case Note(gap):
                     self.note(gap)
-                case End():
+                case End() | Delete():
                     pass
 
     def _takes(self, state: VolumeState) -> bool:

@@ -2,11 +2,10 @@
 
 from uuid import uuid4
 
-from tandem.archive.index import Index
 from tandem.archive.layout import segment_path
+from tandem.archive.mount import Mounted
 from tandem.archive.rows import Closing, Progress, Segment
 from tandem.archive.segment_file import SegmentFile
-from tandem.archive.volume import Volume
 from tandem.media.fragmenter import Fragment
 from tandem.media.mp4.fragment import fragment as fragment_buffers
 from tandem.media.mp4.header import SegmentHeader
@@ -19,8 +18,7 @@ class OpenSegment:
     """A segment from its row in the index to its closing hash.
 
     Args:
-        volume: where the file lies.
-        index: of that volume.
+        mounted: the volume where the file will lie.
         order: whose pictures they are.
         first: the fragment that begins it; not yet written.
 
@@ -34,7 +32,8 @@ class OpenSegment:
         DiskError: neither row nor file can be made.
     """
 
-    def __init__(self, volume: Volume, index: Index, order: StreamOrder, first: Fragment) -> None:
+    def __init__(self, mounted: Mounted, order: StreamOrder, first: Fragment) -> None:
+        volume = mounted.volume
         self.order = order
         self.segment_id = uuid4()
         self.end_us = self.durable_end_us = first.start_us
@@ -43,7 +42,7 @@ class OpenSegment:
         self._keyframes: list[SyncPoint] = []
         path = segment_path(order.camera_id, order.stream, first.start_us, self.segment_id)
         # Invariant A2: the row is there before the file is, so that recovery finds every file.
-        index.begin(
+        mounted.index.begin(
             Segment(
                 segment_id=self.segment_id,
                 camera_id=order.camera_id,
@@ -52,6 +51,7 @@ class OpenSegment:
                 role=order.role,
                 start_us=first.start_us,
                 end_us=first.start_us,
+                writer_id=mounted.writer.writer_id,
             )
         )
         self._file = SegmentFile.create(volume, path)

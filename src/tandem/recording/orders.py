@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+from tandem.archive.deletion import Retention
 from tandem.archive.space import Limits
 from tandem.recording.camera import CameraError, StreamOrder, parse_stream_order
 
@@ -44,11 +45,15 @@ class Orders:
         cluster_number: whose volumes these are.
         volumes: at least one; fixed for the life of the process.
         streams: what is to be recorded.
+        retention: how long cameras' recordings are kept; those of others, as long as there is room.
+        sweeps: whether this process deletes what may go; one of a node's recorders does.
     """
 
     cluster_number: int
     volumes: tuple[VolumeOrder, ...]
     streams: tuple[StreamOrder, ...]
+    retention: Mapping[str, Retention]
+    sweeps: bool
 
 
 def parse_orders(line: str | bytes) -> Orders:
@@ -56,7 +61,8 @@ def parse_orders(line: str | bytes) -> Orders:
 
     Args:
         line: `{"version": 1, "cluster_number": n, "volumes": [{"path", "volume_id", "max_bytes",
-            "min_free_bytes"}], "streams": [see `parse_stream_order`]}`.
+            "min_free_bytes"}], "streams": [see `parse_stream_order`], "retention": {camera id:
+            {"max_age_us", "max_bytes", "window_us"}}, "sweeps": true}`; the last two may be absent.
 
     Raises:
         OrdersError: it is not of that form; the message never quotes the line, which may hold
@@ -72,6 +78,11 @@ def parse_orders(line: str | bytes) -> Orders:
             cluster_number=int(text["cluster_number"]),
             volumes=tuple(_volume(volume) for volume in text["volumes"]),
             streams=tuple(parse_stream_order(stream) for stream in text["streams"]),
+            retention={
+                camera_id: Retention(**kept)
+                for camera_id, kept in text.get("retention", {}).items()
+            },
+            sweeps=bool(text.get("sweeps", True)),
         )
     except CameraError as problem:
         raise OrdersError(str(problem)) from None

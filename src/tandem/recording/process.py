@@ -10,14 +10,16 @@ import json
 import logging
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from random import Random
 from uuid import UUID
 
 import uvloop
 
+from tandem.archive.archive import Archive
 from tandem.archive.errors import ArchiveError
+from tandem.archive.mount import Mounted
 from tandem.clock import Clock, SystemClock
 from tandem.recording.camera import StreamOrder
 from tandem.recording.disks import Disks
@@ -27,7 +29,8 @@ from tandem.recording.orders import Orders, OrdersError, parse_orders
 from tandem.recording.recorder import Recorder
 from tandem.recording.rtsp_source import RtspSource
 from tandem.recording.source import Source
-from tandem.recording.volume_opening import open_writer
+from tandem.recording.sweep import Sweeper
+from tandem.recording.volume_opening import open_volume
 from tandem.recording.volume_writer import Report, VolumeWriter
 
 log = logging.getLogger(__name__)
@@ -54,28 +57,35 @@ async def run(clock: Clock, random: Random) -> None:
     """
     lines = LineReader(sys.stdin.buffer)
     first = parse_orders(await lines.readline())
-    disks = await _open_disks(first, clock)
+    volumes = await _open(first)
+    disks = _start_writers(volumes, clock)
     try:
         async with asyncio.TaskGroup() as tasks:
             recorder = Recorder(disks, clock, random, partial(make_source, clock, random), tasks)
-            await recorder.apply({order.key: order for order in first.streams})
-            reporting = tasks.create_task(_report(recorder), name="status")
-            await _follow(lines, recorder)
+            sweeper = Sweeper(Archive(volumes), disks, clock)
+            helpers = [tasks.create_task(_report(recorder), name="status")]
+            if first.sweeps:
+                helpers.append(tasks.create_task(sweeper.run(), name="sweeper"))
+            await _follow(first, lines, recorder, sweeper)
             await recorder.apply({})
-            reporting.cancel()
+            for helper in helpers:
+                helper.cancel()
     finally:
         await asyncio.to_thread(_stop, disks)
 
 
-async def _follow(lines: LineReader, recorder: Recorder) -> None:
-    """Apply every line of orders until the input ends; a line that is wrong changes nothing."""
-    while line := await lines.readline():
+async def _follow(orders: Orders, lines: LineReader, recorder: Recorder, sweeper: Sweeper) -> None:
+    """Apply orders until the input ends; a line that is wrong changes nothing."""
+    while True:
+        sweeper.keep(orders.retention)
+        await recorder.apply({order.key: order for order in orders.streams})
+        line = await lines.readline()
+        if not line:
+            return
         try:
             orders = parse_orders(line)
         except OrdersError as problem:
             log.error("orders refused, recording goes on as before: %s", problem)
-        else:
-            await recorder.apply({order.key: order for order in orders.streams})
 
 
 async def _report(recorder: Recorder) -> None:
@@ -86,29 +96,34 @@ async def _report(recorder: Recorder) -> None:
         await asyncio.sleep(STATUS_INTERVAL_S)
 
 
-async def _open_disks(orders: Orders, clock: Clock) -> Disks:
-    """Open every volume that can be opened; the others are reported, not waited for."""
-    loop = asyncio.get_running_loop()
-    writers: dict[UUID, VolumeWriter] = {}
+async def _open(orders: Orders) -> list[Mounted]:
+    """Open every volume that can be opened; of the others the log says what is wrong."""
+    volumes: list[Mounted] = []
     problems: list[str] = []
-    disks: Disks
-
-    def reporter(volume_id: UUID) -> Callable[[Report], None]:
-        def report(what: Report) -> None:
-            loop.call_soon_threadsafe(lambda: disks.reported(volume_id, what))
-
-        return report
-
     for volume in orders.volumes:
         try:
-            writers[volume.volume_id] = await asyncio.to_thread(
-                open_writer, volume, orders.cluster_number, clock, reporter(volume.volume_id)
-            )
+            volumes.append(await asyncio.to_thread(open_volume, volume, orders.cluster_number))
         except ArchiveError as problem:
             log.error("%s", problem)
             problems.append(str(problem))
-    if not writers:
+    if not volumes:
         raise ArchiveError("no volume can be written to: " + " ".join(problems))
+    return volumes
+
+
+def _start_writers(volumes: Sequence[Mounted], clock: Clock) -> Disks:
+    loop = asyncio.get_running_loop()
+
+    def reporter(volume_id: UUID) -> Callable[[Report], None]:
+        def report(what: Report) -> None:
+            loop.call_soon_threadsafe(disks.reported, volume_id, what)
+
+        return report
+
+    writers = {
+        mounted.volume_id: VolumeWriter(mounted, clock, reporter(mounted.volume_id))
+        for mounted in volumes
+    }
     disks = Disks(writers)
     for writer in writers.values():
         writer.start()

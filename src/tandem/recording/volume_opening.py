@@ -1,33 +1,26 @@
-"""From an order for a volume to a writer for it. Blocking."""
+"""From an order for a volume to the volume in service. Blocking."""
 
-from collections.abc import Callable
+import logging
 
-from tandem.archive.index import Index
-from tandem.archive.layout import INDEX_FILE
-from tandem.archive.volume import Volume
-from tandem.clock import Clock
+from tandem.archive.mount import Mounted, mount
 from tandem.recording.orders import VolumeOrder
-from tandem.recording.volume_writer import Report, VolumeWriter
+
+log = logging.getLogger(__name__)
 
 
-def open_writer(
-    order: VolumeOrder, cluster_number: int, clock: Clock, report: Callable[[Report], None]
-) -> VolumeWriter:
-    """Open a volume and its index, and make a writer for them, not yet started.
+def open_volume(order: VolumeOrder, cluster_number: int) -> Mounted:
+    """Bring a volume into service, whatever a crash left of it.
 
     Args:
         order: which volume.
         cluster_number: whose it has to be.
-        clock: for the writer.
-        report: for the writer.
 
     Raises:
         ArchiveError: the volume or its index cannot be written.
     """
-    volume = Volume.open(order.path, order.volume_id, cluster_number, order.limits)
-    try:
-        index = Index.open(volume.root / INDEX_FILE)
-    except BaseException:
-        volume.close()
-        raise
-    return VolumeWriter(volume, index, clock, report)
+    mounted = mount(order.path, order.volume_id, cluster_number, order.limits)
+    for path in mounted.report.closed:
+        log.info("%s was left open by a crash; it is whole now", order.path / path)
+    for problem in mounted.report.problems:
+        log.error("%s", problem)
+    return mounted

@@ -10,19 +10,20 @@ import logging
 import queue
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from tandem.archive import cleaner
+from tandem.archive.deletion import Deletion
 from tandem.archive.errors import (
     ArchiveError,
     DiskError,
     DiskFullError,
     SuspectSegmentError,
 )
-from tandem.archive.index import Index
+from tandem.archive.mount import Mounted
 from tandem.archive.rows import Closing, Gap, GapCause, Progress
 from tandem.archive.space import Space
-from tandem.archive.volume import Volume
 from tandem.clock import Clock
 from tandem.media.fragmenter import Fragment
 from tandem.recording.camera import StreamKey, StreamOrder
@@ -60,7 +61,14 @@ class Note:
     gap: Gap
 
 
-Job = Write | End | Note
+@dataclass(frozen=True, slots=True)
+class Delete:
+    """Segments that are to go, as planned."""
+
+    deletions: Sequence[Deletion]
+
+
+Job = Write | End | Note | Delete
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,29 +110,31 @@ class VolumeWriter:
     """Writes the streams that are given to it to one volume.
 
     Args:
-        volume: opened; closed by this writer at its end.
-        index: of that volume; likewise.
+        mounted: the volume; taken out of service by this writer at its end.
         clock: for the rhythm of syncs.
         report: called from the writer's thread; must return at once. `Dead` is its last call.
         sync_us: interval of syncs; shorter in tests.
+
+    Attributes:
+        volume: where it writes.
     """
 
     def __init__(
         self,
-        volume: Volume,
-        index: Index,
+        mounted: Mounted,
         clock: Clock,
         report: Callable[[Report], None],
         sync_us: int = SYNC_US,
     ) -> None:
-        self.volume = volume
-        self._index = index
+        self.volume = mounted.volume
+        self._mounted = mounted
+        self._index = mounted.index
         self._clock = clock
         self._report = report
         self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._taken_bytes = 0
         self._done_bytes = 0
-        self._held: deque[Job] = deque()
+        self._held: deque[Write | End | Note] = deque()
         self._open: dict[StreamKey, OpenSegment] = {}
         self._ended: list[OpenSegment] = []
         self._closings: list[Closing] = []
@@ -135,7 +145,7 @@ class VolumeWriter:
         self._sync_us = sync_us
         self._next_sync_us = clock.boot_us() + sync_us
         self._thread = threading.Thread(
-            target=self._run, name=f"volume {volume.identity.volume_id}", daemon=True
+            target=self._run, name=f"volume {mounted.volume_id}", daemon=True
         )
 
     @property
@@ -167,7 +177,7 @@ class VolumeWriter:
 
     def leftovers(self) -> list[Job]:
         """What was not written, once `Dead` was reported."""
-        left = list(self._held)
+        left: list[Job] = list(self._held)
         while True:
             try:
                 job = self._jobs.get_nowait()
@@ -201,6 +211,8 @@ class VolumeWriter:
         else:
             if job is None:
                 self._is_stopping = True
+            elif isinstance(job, Delete):
+                self._delete(job)  # never behind what waits for the room that it makes
             else:
                 self._held.append(job)
         self._do_held()
@@ -223,7 +235,16 @@ class VolumeWriter:
             self._is_full = False
             self._report(Roomy())
 
-    def _do(self, job: Job) -> None:
+    def _delete(self, job: Delete) -> None:
+        try:
+            gone = cleaner.delete(self.volume, self._index, job.deletions)
+        except DiskFullError as full:
+            log.warning("%s", full)  # the next sweep plans it again
+            return
+        for segment in gone:
+            log.info("deleted %s", self.volume.root / segment.path)
+
+    def _do(self, job: Write | End | Note) -> None:
         match job:
             case Write(order, fragment, begins):
                 if begins:
@@ -249,7 +270,7 @@ class VolumeWriter:
                 self._give_up(segment, failure)
             else:
                 return
-        segment = OpenSegment(self.volume, self._index, order, fragment)
+        segment = OpenSegment(self._mounted, order, fragment)
         self._open[order.key] = segment
         segment.append(fragment)
 
@@ -313,8 +334,7 @@ class VolumeWriter:
     def _let_go(self) -> None:
         for segment in [*self._open.values(), *self._ended]:
             segment.leave()
-        self._index.close()
-        self.volume.close()
+        self._mounted.close()
 
 
 def _size(job: Job) -> int:
