@@ -1,0 +1,237 @@
+"""The store on etcd 3.4 or later: asking whichever member answers, and believing no old answer."""
+
+import asyncio
+import ssl
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
+from dataclasses import dataclass
+from random import Random
+from typing import Final, TypeVar
+
+from tandem.node.store import answers, gateway
+from tandem.node.store.endpoint import Endpoint, EndpointClient
+from tandem.node.store.errors import (
+    CompactedError,
+    StoreError,
+    StoreRefusedError,
+    StoreUnavailableError,
+    UnknownOutcomeError,
+)
+from tandem.node.store.guard import Guard, StaleAnswerError
+from tandem.node.store.model import Change, Entry, MemberStatus, Outcome, Snapshot, Transaction
+
+_PAUSE_S: Final = 0.05
+"""Between two rounds through all endpoints; jittered."""
+
+_NOT_HERE: Final = (StoreUnavailableError, UnknownOutcomeError, StoreRefusedError)
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class Deadlines:
+    """How long a call may take.
+
+    Attributes:
+        attempt_s: one endpoint's time to answer. A transaction that was sent gets no other attempt.
+        call_s: the time for all endpoints together. Longer than an election takes (0.8 s), or
+            every loss of the leader is seen as an outage.
+    """
+
+    attempt_s: float = 1.0
+    call_s: float = 2.5
+
+
+class EtcdStore:
+    """A `Store` on the members of an etcd cluster. See `open_store`.
+
+    Args:
+        clients: one for each endpoint.
+        guard: of this cluster and incarnation.
+        random: jitters the pauses.
+        deadlines: of every call.
+    """
+
+    def __init__(
+        self,
+        clients: Sequence[EndpointClient],
+        guard: Guard,
+        random: Random,
+        deadlines: Deadlines,
+    ) -> None:
+        self._in_order = tuple(clients)
+        self._preferred = list(clients)  # the one that answered last is the first to be asked
+        self._guard = guard
+        self._random = random
+        self._deadlines = deadlines
+        self._watches = 0
+
+    async def get(self, key: str) -> Entry | None:
+        """See `Store.get`."""
+        return next(iter((await self._read(gateway.get_request(key))).entries.values()), None)
+
+    async def range(self, prefix: str) -> Snapshot:
+        """See `Store.range`."""
+        return await self._read(gateway.range_request(prefix))
+
+    async def transact(self, transaction: Transaction) -> Outcome:
+        """See `Store.transact`."""
+        question = gateway.transaction_request(transaction)
+
+        async def attempt(client: EndpointClient, attempt_s: float) -> Outcome:
+            answer = await self._ask(client, gateway.TRANSACTION, question, attempt_s)
+            return _parsed(client, answers.parse_outcome, answer)
+
+        return await self._somewhere(attempt)
+
+    async def changes(
+        self, prefix: str, from_revision: int
+    ) -> AsyncGenerator[tuple[Change, ...], None]:
+        """See `Store.changes`."""
+        question = gateway.watch_request(prefix, from_revision)
+        problems: list[StoreError] = []
+        self._watches += 1
+        for number in range(len(self._in_order)):
+            client = self._in_order[(self._watches + number) % len(self._in_order)]
+            stands = False
+            messages = client.stream(gateway.WATCH, question, self._deadlines.attempt_s)
+            try:
+                async with aclosing(messages):
+                    async for message in messages:
+                        stands = True
+                        yield self._watched(client, message)
+            except _NOT_HERE as error:
+                if stands:
+                    raise StoreUnavailableError(str(error)) from error
+                problems.append(error)
+        raise _given_up(problems)
+
+    async def status(self) -> tuple[MemberStatus, ...]:
+        """See `Store.status`; one for each endpoint."""
+        async with asyncio.TaskGroup() as group:
+            asked = [group.create_task(self._status(client)) for client in self._in_order]
+        return tuple(task.result() for task in asked)
+
+    async def _status(self, client: EndpointClient) -> MemberStatus:
+        name = client.endpoint.name
+        try:
+            answer = await client.ask(gateway.STATUS, {}, self._deadlines.attempt_s)
+            return _parsed(client, lambda answer: answers.parse_status(name, answer), answer)
+        except StoreError as error:
+            return MemberStatus(name, problem=str(error))
+
+    async def _read(self, question: gateway.Json) -> Snapshot:
+        async def attempt(client: EndpointClient, attempt_s: float) -> Snapshot:
+            try:
+                answer = await self._ask(client, gateway.RANGE, question, attempt_s)
+                return _parsed(client, answers.parse_snapshot, answer)
+            except UnknownOutcomeError as error:  # of a read there is nothing to fear
+                raise StoreUnavailableError(str(error)) from error
+
+        return await self._somewhere(attempt)
+
+    async def _somewhere(self, attempt: Callable[[EndpointClient, float], Awaitable[_T]]) -> _T:
+        """Ask one endpoint after the other until one has answered, or time is over.
+
+        Only what certainly did not happen is asked elsewhere.
+        """
+        now_s = asyncio.get_running_loop().time
+        ends_s = now_s() + self._deadlines.call_s
+        while True:
+            problems: list[StoreError] = []
+            for client in tuple(self._preferred):
+                left_s = ends_s - now_s()
+                if left_s <= 0:
+                    break
+                try:
+                    return await attempt(client, min(left_s, self._deadlines.attempt_s))
+                except (StoreUnavailableError, StoreRefusedError) as error:
+                    problems.append(error)
+                    self._leave(client)
+                except UnknownOutcomeError:
+                    self._leave(client)
+                    raise
+            pause_s = _PAUSE_S * self._random.uniform(0.5, 1.5)
+            refused = all(isinstance(problem, StoreRefusedError) for problem in problems)
+            if refused or now_s() + pause_s >= ends_s:
+                raise _given_up(problems)
+            await asyncio.sleep(pause_s)
+
+    async def _ask(
+        self, client: EndpointClient, path: str, question: gateway.Json, attempt_s: float
+    ) -> gateway.Json:
+        floor = self._guard.floor
+        answer = await client.ask(path, question, attempt_s)
+        try:
+            header = _parsed(client, answers.parse_header, answer)
+            self._guard.admit(client.endpoint.name, header, floor)
+        except StaleAnswerError as error:
+            raise UnknownOutcomeError(str(error)) from error
+        return answer
+
+    def _watched(self, client: EndpointClient, message: gateway.Json) -> tuple[Change, ...]:
+        name = client.endpoint.name
+        told = _parsed(client, answers.parse_watch_message, message)
+        try:
+            self._guard.admit_local(name, told.header, self._guard.floor)
+        except StaleAnswerError as error:
+            raise StoreUnavailableError(str(error)) from error
+        if told.compact_revision:
+            raise CompactedError(
+                f"{name} has compacted what was to be watched.", told.compact_revision
+            )
+        if told.cancelled:
+            raise StoreUnavailableError(f"{name} cancelled a watch: {told.cancelled}.")
+        return told.changes
+
+    def _leave(self, client: EndpointClient) -> None:
+        """Ask this one last from now on."""
+        self._preferred.remove(client)
+        self._preferred.append(client)
+
+
+@asynccontextmanager
+async def open_store(
+    endpoints: Sequence[Endpoint],
+    random: Random,
+    *,
+    tls: ssl.SSLContext | None = None,
+    incarnation: int = 0,
+    cluster: int = 0,
+    deadlines: Deadlines = Deadlines(),
+) -> AsyncGenerator[EtcdStore, None]:
+    """Open the store of a cluster; nothing is asked yet, and no member needs to be up.
+
+    Args:
+        endpoints: of all members and links, in the order in which they are to be asked.
+        random: jitters the pauses between attempts.
+        tls: as `tandem.node.tls.client_context` makes it; None for an etcd without TLS.
+        incarnation: how often the store was restored. Whoever learns a higher one opens it anew.
+        cluster: the id that etcd calls the cluster by, where it is known already; 0 if not.
+        deadlines: of every call.
+    """
+    async with AsyncExitStack() as stack:
+        clients = []
+        for endpoint in endpoints:
+            clients.append(EndpointClient(endpoint, tls))
+            stack.push_async_callback(clients[-1].close)
+        yield EtcdStore(clients, Guard(incarnation, cluster), random, deadlines)
+
+
+def _parsed(
+    client: EndpointClient, parse: Callable[[gateway.Json], _T], answer: gateway.Json
+) -> _T:
+    try:
+        return parse(answer)
+    except answers.MALFORMED as error:
+        raise UnknownOutcomeError(
+            f"{client.endpoint.name} answers like no etcd ({error!r}). What listens there?"
+        ) from error
+
+
+def _given_up(problems: Sequence[StoreError]) -> StoreError:
+    """One error for all the endpoints that were asked."""
+    if problems and all(isinstance(problem, StoreRefusedError) for problem in problems):
+        return problems[0]
+    reasons = " ".join(str(problem) for problem in problems) or "There was no time to ask any."
+    return StoreUnavailableError(f"No member of the store could be asked. {reasons}")
