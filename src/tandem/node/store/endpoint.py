@@ -5,14 +5,16 @@ import json
 import socket
 import ssl
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from http import HTTPStatus
 from io import BytesIO
 from types import SimpleNamespace
 from typing import Final
+from weakref import WeakSet
 
 import aiohttp
+from aiohttp.connector import AddrInfoType
 
 from tandem.node.store.errors import (
     StoreError,
@@ -31,6 +33,8 @@ _HEADERS: Final = {
 }
 _KEEP_ALIVE: Final = {socket.TCP_KEEPIDLE: 2, socket.TCP_KEEPINTVL: 1, socket.TCP_KEEPCNT: 3}
 """A watch on a machine that lost its power is noticed after 5 s, though nobody says a word."""
+
+_CLOSING_S: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +74,12 @@ class EndpointClient:
             raise ValueError(f"{endpoint.url} and the TLS settings contradict each other.")
         self.endpoint = endpoint
         self._server_name = endpoint.node if tls else None
+        self._sockets: WeakSet[socket.socket] = WeakSet()
         tracing = aiohttp.TraceConfig()
         tracing.on_request_headers_sent.append(_mark_as_sent)
         self._session = aiohttp.ClientSession(
             endpoint.url,
-            connector=aiohttp.TCPConnector(
-                ssl=tls or True, limit=0, socket_factory=_keep_alive_socket
-            ),
+            connector=aiohttp.TCPConnector(ssl=tls or True, limit=0, socket_factory=self._socket),
             cookie_jar=aiohttp.DummyCookieJar(),
             headers=_HEADERS,
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
@@ -84,8 +87,15 @@ class EndpointClient:
         )
 
     async def close(self) -> None:
-        """End its connections."""
+        """End its connections; TLS would wait long for the farewell of a member that hangs."""
         await self._session.close()
+        for left in self._sockets:
+            with suppress(OSError):  # it is closed already
+                left.shutdown(socket.SHUT_RDWR)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_CLOSING_S):
+                while any(left.fileno() != -1 for left in self._sockets):  # noqa: ASYNC110
+                    await asyncio.sleep(0.001)  # asyncio does not tell when it has closed one
 
     async def ask(self, path: str, question: Json, deadline_s: float) -> Json:
         """Ask one question, once.
@@ -166,6 +176,14 @@ class EndpointClient:
                 sent, f"The connection to {self.endpoint.name} failed: {error}."
             ) from error
 
+    def _socket(self, address: AddrInfoType) -> socket.socket:
+        made = socket.socket(*address[:3])
+        self._sockets.add(made)
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        for option, value in _KEEP_ALIVE.items():
+            made.setsockopt(socket.IPPROTO_TCP, option, value)
+        return made
+
     def _unanswered(self, sent: "_Sending", sentence: str) -> StoreError:
         return (UnknownOutcomeError if sent.yes else StoreUnavailableError)(sentence)
 
@@ -200,15 +218,6 @@ async def _mark_as_sent(_session: object, context: SimpleNamespace, _params: obj
     context.trace_request_ctx.yes = True
 
 
-def _keep_alive_socket(address: tuple[object, ...]) -> socket.socket:
-    family, kind, protocol, *_ = address
-    made = socket.socket(family, kind, protocol)  # type: ignore[arg-type]
-    made.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    for option, value in _KEEP_ALIVE.items():
-        made.setsockopt(socket.IPPROTO_TCP, option, value)
-    return made
-
-
 def _handshake_failure(error: BaseException | None) -> ssl.SSLError | None:
     """The failed TLS handshake behind an error, if there is one.
 
@@ -216,10 +225,10 @@ def _handshake_failure(error: BaseException | None) -> ssl.SSLError | None:
     written; a server that sends it has read none of the request.
     """
     while error is not None:
-        if isinstance(error, ssl.SSLError) and not isinstance(error, ssl.SSLEOFError):
-            return error
-        inner = getattr(error, "os_error", None)
-        error = inner if isinstance(inner, ssl.SSLError) else error.__cause__ or error.__context__
+        # aiohttp's own errors may be SSLErrors too, without saying why.
+        if isinstance(error, ssl.SSLError) and not isinstance(error, aiohttp.ClientError):
+            return None if isinstance(error, ssl.SSLEOFError) else error
+        error = error.__cause__ or error.__context__
     return None
 
 

@@ -66,6 +66,11 @@ class EtcdStore:
         self._deadlines = deadlines
         self._watches = 0
 
+    @property
+    def cluster(self) -> int:
+        """What etcd calls the cluster by, to be remembered by the node; 0 before any answer."""
+        return self._guard.cluster
+
     async def get(self, key: str) -> Entry | None:
         """See `Store.get`."""
         return next(iter((await self._read(gateway.get_request(key))).entries.values()), None)

@@ -61,6 +61,7 @@ class FakeStore:
     Attributes:
         keys: what is in it; for tests to look at, fill, compact and declare full.
         faults: what befalls the calls to come.
+        watches: how many were begun.
 
     Args:
         keys: shared with other stores, or its own.
@@ -72,7 +73,7 @@ class FakeStore:
         self.faults = faults
         self.keys.observers.append(self._wake)
         self._delayed: list[Transaction] = []
-        self._watches = 0
+        self.watches = 0
         self._broken_up_to = 0
         self._silent_up_to = 0
         self._moved = asyncio.Event()
@@ -106,8 +107,8 @@ class FakeStore:
         await asyncio.sleep(0)
         if self.faults(Call.WATCH):
             raise StoreUnavailableError("The fake store is told to refuse a watch.")
-        self._watches += 1
-        number = self._watches
+        self.watches += 1
+        number = self.watches
         yield ()
         while number > self._broken_up_to:
             moved = self._moved
@@ -135,12 +136,12 @@ class FakeStore:
 
     def break_watches(self) -> None:
         """End every watch that stands with an error."""
-        self._broken_up_to = self._watches
+        self._broken_up_to = self.watches
         self._wake()
 
     def silence_watches(self) -> None:
         """Every watch that stands tells nothing any more, as on a member that hangs."""
-        self._silent_up_to = self._watches
+        self._silent_up_to = self.watches
 
     def release_watches(self) -> None:
         """What was silenced tells all that it has held back: it was only late."""

@@ -79,7 +79,7 @@ class Views:
         self._entries: dict[str, Entry] = {}
         self._revision = 0  # entries are as they stood here; 0 asks for a listing
         self._news = asyncio.Event()
-        self._attention = asyncio.timeout(None)
+        self._watching: asyncio.Timeout | None = None  # ends the watch that stands
         self._failures = 0
 
     def __aiter__(self) -> "Views":
@@ -98,8 +98,7 @@ class Views:
             try:
                 if not self._revision:
                     self._adopt(await self._store.range(self._prefix), first=True)
-                async with asyncio.timeout(None) as self._attention:
-                    await self._watch()
+                await self._watch()
             except CompactedError:
                 self._revision = 0
             except TimeoutError:
@@ -121,14 +120,24 @@ class Views:
             except StoreUnavailableError:
                 continue
             if self._revision and self._adopt(listed):
-                self._attention.reschedule(0)
+                self._leave_watch()
 
     async def _watch(self) -> None:
         self.watches += 1
-        async with aclosing(self._store.changes(self._prefix, self._revision + 1)) as feed:
-            async for changes in feed:
-                self._failures = 0
-                self._apply(changes)
+        feed = self._store.changes(self._prefix, self._revision + 1)
+        try:
+            async with asyncio.timeout(None) as self._watching, aclosing(feed):
+                async for changes in feed:
+                    self._failures = 0
+                    self._apply(changes)
+        finally:
+            self._watching = None
+
+    def _leave_watch(self) -> None:
+        """Make the watch that stands, if one does, end with a `TimeoutError`."""
+        if self._watching:
+            self._watching.reschedule(0)
+            self._watching = None
 
     def _apply(self, changes: tuple[Change, ...]) -> None:
         """Take what a watch told; what a listing has shown already is passed over."""

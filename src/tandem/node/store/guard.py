@@ -40,6 +40,11 @@ class Guard:
         self._floor = Floor()
 
     @property
+    def cluster(self) -> int:
+        """The id of the cluster, 0 while it is not known."""
+        return self._cluster
+
+    @property
     def floor(self) -> Floor:
         """To be taken before a question is sent, and held against its answer."""
         return self._floor
