@@ -1,11 +1,15 @@
 """Cuts and freezes."""
 
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
+from tests.lab.hosts.conftest import SMALL
 from tests.lab.hosts.talking import Client, Listener, greet, say, serve
 
 from tandem.lab.hosts import Direction, Lab, LabError, Power
+from tandem.lab.hosts.commands import wait_until
+from tandem.lab.hosts.freezer import HIERARCHIES, Group, make_group
 
 pytestmark = pytest.mark.lab("nftables")
 
@@ -117,6 +121,36 @@ def test_freezing_one_host_leaves_the_others_alone(lab: Lab) -> None:
     ear = Listener(lab.host("cameras"))
     say(lab.host("node2"), lab.host("cameras").address("cameras"), "hello")
     ear.wait_for("hello")
+
+
+@pytest.mark.lab("nftables", "freezer")
+@pytest.mark.parametrize("hierarchy", HIERARCHIES, ids=str)
+def test_a_lab_freezes_with_either_version_of_control_groups(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hierarchy: Path
+) -> None:
+    def this_alone(name: str) -> Group | None:
+        return make_group(name, [hierarchy])
+
+    monkeypatch.setattr("tandem.lab.hosts.lifetime.make_group", this_alone)
+    with Lab.up(tmp_path / "lab", SMALL) as lab:
+        if not lab.status().can_freeze:
+            pytest.skip(f"{hierarchy} cannot freeze")
+        host = lab.host("node1")
+        beat = "while read -t 0.01 _ || [ $? -gt 128 ]; do printf x; done < <(sleep 1000)"
+        host.spawn(["bash", "-c", beat], "/run/beats")
+        beats = host.outside("/run/beats")
+        wait_until(lambda: beats.stat().st_size > 0, "The daemon does not run.")
+        lab.freeze("node1")
+        count = beats.stat().st_size
+        with pytest.raises(LabError):
+            wait_until(lambda: beats.stat().st_size > count, "It stands still.", 0.1)
+        lab.thaw("node1")
+        wait_until(lambda: beats.stat().st_size > count, "The daemon does not go on.")
+        lab.freeze("node1")
+        lab.kill("node1")
+        lab.start("node1")
+        lab.freeze("node1")
+    assert not lab.directory.exists()
 
 
 def test_two_changes_at_once_are_done_one_after_the_other(lab: Lab) -> None:
