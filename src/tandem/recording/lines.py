@@ -1,7 +1,7 @@
 """Lines in and out of a process, by threads of their own, whatever is at the other end.
 
-An event loop cannot wait for a regular file (libuv aborts the process), and a pipe whose reader
-sleeps must not hold up a recording.
+An event loop cannot wait for a regular file, and a pipe whose reader sleeps must not hold up a
+recording.
 """
 
 import asyncio

@@ -15,8 +15,6 @@ from functools import partial
 from random import Random
 from uuid import UUID
 
-import uvloop
-
 from tandem.archive.archive import Archive
 from tandem.archive.errors import ArchiveError
 from tandem.archive.mount import Mounted
@@ -26,6 +24,7 @@ from tandem.recording.disks import Disks
 from tandem.recording.foreign.source import ForeignSource
 from tandem.recording.lines import LineReader, LineWriter
 from tandem.recording.orders import Orders, OrdersError, parse_orders
+from tandem.recording.paced_loop import paced_loop
 from tandem.recording.recorder import Recorder
 from tandem.recording.rtsp_source import RtspSource
 from tandem.recording.source import Source
@@ -143,7 +142,8 @@ def main() -> int:
     )
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the agent, which closes our input
     try:
-        uvloop.run(run(SystemClock(), Random()))  # noqa: S311 - jitter, no secret
+        with asyncio.Runner(loop_factory=paced_loop) as runner:
+            runner.run(run(SystemClock(), Random()))  # noqa: S311 - jitter, no secret
     except (OrdersError, ArchiveError) as problem:
         log.critical("%s", problem)
         return 2

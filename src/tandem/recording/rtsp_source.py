@@ -185,7 +185,6 @@ class _Session(asyncio.BufferedProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin the dialogue."""
-        # uvloop's transports are no subclasses of asyncio's, only alike.
         self._transport = cast(asyncio.Transport, transport)
         self._carry_out(self._client.start(self._clock.boot_us()))
         self._tick()

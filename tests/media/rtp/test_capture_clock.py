@@ -50,12 +50,12 @@ def test_a_report_before_the_first_capture_time_decides_the_anchor() -> None:
 
 def test_a_report_after_the_first_capture_time_only_bends_the_line() -> None:
     clock = CaptureClock(HZ)
-    watched(clock, 2)
+    watched(clock, 4)
     assert clock.capture_us(BASE) == UTC0
     clock.sender_report((BASE + HZ) & 0xFFFF_FFFF, UTC0 + S - S // 4, S, UTC0 + S)
     assert clock.capture_us(BASE + HZ) == UTC0 + S
-    assert clock.advance(BASE + 2 * HZ) == 0
-    assert clock.capture_us(BASE + 3 * HZ) == UTC0 + 3 * S - 500
+    assert clock.advance(BASE + 4 * HZ) == 0
+    assert clock.capture_us(BASE + 5 * HZ) == UTC0 + 5 * S - 500
 
 
 def test_the_rtp_timestamp_of_a_report_may_wrap_between_it_and_the_pictures() -> None:
@@ -87,13 +87,24 @@ def test_a_camera_is_trusted_within_a_second(offset_us: int, source: str) -> Non
 
 def test_answers_stay_as_they_were_when_a_fragment_ends() -> None:
     clock = CaptureClock(HZ)
-    watched(clock, 3)
-    before = [clock.capture_us(BASE + n * 3600) for n in range(75)]
-    clock.sender_report((BASE + 2 * HZ) & 0xFFFF_FFFF, UTC0 + 2 * S + S // 2, 2 * S, UTC0 + 2 * S)
-    clock.advance(BASE + 2 * HZ)
-    after = [clock.capture_us(BASE + n * 3600) for n in range(75)]
-    assert after[:51] == before[:51]
-    assert after[51:] != before[51:]
+    watched(clock, 5)
+    before = [clock.capture_us(BASE + n * 3600) for n in range(125)]
+    clock.sender_report((BASE + 4 * HZ) & 0xFFFF_FFFF, UTC0 + 4 * S + S // 2, 4 * S, UTC0 + 4 * S)
+    clock.advance(BASE + 4 * HZ)
+    after = [clock.capture_us(BASE + n * 3600) for n in range(125)]
+    assert after[:101] == before[:101]
+    assert after[101:] != before[101:]
+
+
+def test_a_slope_is_kept_for_some_seconds_since_choosing_it_costs() -> None:
+    clock = CaptureClock(HZ)
+    watched(clock, 8)
+    clock.capture_us(BASE)
+    clock.sender_report((BASE + HZ) & 0xFFFF_FFFF, UTC0 + S - S // 4, S, UTC0 + S)
+    clock.advance(BASE + 3 * HZ)
+    assert clock.capture_us(BASE + 4 * HZ) == UTC0 + 4 * S
+    clock.advance(BASE + 4 * HZ)
+    assert clock.capture_us(BASE + 5 * HZ) < UTC0 + 5 * S
 
 
 def test_an_advance_that_goes_back_changes_nothing() -> None:
@@ -170,8 +181,8 @@ def test_the_delay_known_from_reports_is_forgotten_when_they_lose_trust() -> Non
     report = (BASE + 11 * HZ) & 0xFFFF_FFFF
     clock.sender_report(report, UTC0 + 11 * S - S // 8, 11 * S, UTC0 + 11 * S)
     clock.advance(BASE + 11 * HZ)
-    clock.observe(BASE + 12 * HZ, 12 * S, UTC0 + 15 * S)
-    clock.advance(BASE + 12 * HZ)
+    clock.observe(BASE + 15 * HZ, 15 * S, UTC0 + 18 * S)
+    clock.advance(BASE + 15 * HZ)
     clock.restart()
     clock.observe(7, 30 * S, UTC0 + 33 * S)
     assert clock.capture_us(7) == UTC0 + 33 * S

@@ -289,6 +289,8 @@ def recovers_at_once(nal: bytes) -> bool:
     From such a picture on everything is right in output order, as from an H.265 CRA: an encoder
     with open GOPs sends it instead of an IDR. A gradual refresh counts frames up to its recovery.
     """
+    if nal.find(_SEI_RECOVERY_POINT, 1) < 0:
+        return False  # most SEI has no such byte anywhere, and every picture may have an SEI
     sei = unescape(nal)
     at = 1
     for _ in range(_MAX_SEI_MESSAGES):

@@ -20,6 +20,9 @@ MAX_UNIT_BYTES: Final = 16 * 1024 * 1024
 MAX_UNIT_NALS: Final = 4096
 """NAL units in an access unit, for the same reason."""
 
+TELLING_SLICES: Final = 64
+"""Slices of keyframes after which a sender is known never to put start codes into them."""
+
 _SLICE_HEAD_BYTES: Final = 24
 _LENGTH: Final = struct.Struct(">I")
 _NO_LENGTH_YET: Final = b"\x00\x00\x00\x00"
@@ -66,6 +69,7 @@ class NalAssembler:
         "_nal_count",
         "_picture_end",
         "_recovers",
+        "_searched_slices",
         "_sets",
         "_skipping",
         "_suspect",
@@ -102,6 +106,7 @@ class NalAssembler:
         self._suspect = True  # packets before this one may belong to its picture, and are missing
         self._recovers = False  # an SEI said that decoding may begin with the next picture
         self._annex_b = False  # slices of this sender have held start codes
+        self._searched_slices = 0
         self._damaged_at: int | None = None  # timestamp of what was discarded last, if just now
         self._marker_trusted = True
         self._marked_at: int | None = None  # timestamp of the last access unit a marker ended
@@ -192,6 +197,20 @@ class NalAssembler:
             return
         _LENGTH.pack_into(unit, at, size)
         self._admit(at, len(unit))
+
+    def _is_searched(self, header: int) -> bool:
+        """Whether a NAL unit may be several, with start codes between.
+
+        What is no slice always may. Slices are looked into in the sender's first keyframes, which
+        tell what it does: to search all pictures would cost as much as all the rest.
+        """
+        role = self._ROLES[header]
+        if role < PARTITION or self._annex_b:
+            return True
+        if role != KEY_SLICE or self._searched_slices == TELLING_SLICES:
+            return False
+        self._searched_slices += 1
+        return True
 
     def _split_nal(self, at: int) -> None:
         """What looked like one NAL unit is a byte stream of several."""

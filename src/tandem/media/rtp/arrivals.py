@@ -44,6 +44,7 @@ class Arrivals:
         self._best: Point = (0, 0)
         self._best_delay_us = 0
         self._bucket_end_us = 0
+        self._line: Line | None = None
         self.lowest_rtp_time: int | None = None
         self.highest_rtp_time = 0
         self.last_rtp_time = 0
@@ -88,6 +89,7 @@ class Arrivals:
         elif delay_us < self._best_delay_us:
             self._best = (rtp_time, boot_us)
             self._best_delay_us = delay_us
+            self._line = None
         self.lowest_rtp_time = min(self.lowest_rtp_time, rtp_time)
         self.highest_rtp_time = max(self.highest_rtp_time, rtp_time)
         self.last_rtp_time = rtp_time
@@ -98,7 +100,10 @@ class Arrivals:
 
         Needs at least one arrival.
         """
-        return line_under([*self._kept, self._best], self._clock_hz, MIN_SPAN_US)
+        if self._line is None:
+            points = [*self._kept, self._best]
+            self._line = line_under(points, self._clock_hz, MIN_SPAN_US)
+        return self._line
 
     def knows_rate(self) -> bool:
         """Whether the rate of `line` was measured."""
@@ -109,4 +114,5 @@ class Arrivals:
     def _open_bucket(self, rtp_time: int, boot_us: int, delay_us: int) -> None:
         self._best = (rtp_time, boot_us)
         self._best_delay_us = delay_us
+        self._line = None
         self._bucket_end_us = boot_us + BUCKET_US

@@ -65,6 +65,10 @@ HORIZON_S = 10
 """An error is closed as if in this time: five fragments, so that a fragment never overshoots, and
 what single reports and arrivals err by is smoothed."""
 
+PIVOT_US = 4_000_000
+"""How long a slope is kept at least: what it is chosen by changes slowly, and choosing it costs as
+much as receiving thirty pictures."""
+
 LEASH_US = 2_000_000
 """An error from which the slew would need more than an hour."""
 
@@ -123,6 +127,7 @@ class CaptureClock:
         if not 1 <= clock_hz <= MAX_CLOCK_HZ:
             raise ValueError(f"an RTP clock of {clock_hz} Hz; 1 to {MAX_CLOCK_HZ} Hz are possible")
         self._clock_hz = clock_hz
+        self._pivot_ticks = PIVOT_US * clock_hz // PPM
         self._arrivals = Arrivals(clock_hz)
         self._reports = Reports(clock_hz)
         self._early_report: tuple[int, int, int] | None = None
@@ -197,7 +202,8 @@ class CaptureClock:
         """Pin the line at the end of a fragment, and bend what follows toward the target.
 
         Args:
-            rtp_time: where the next fragment begins. Behind the last such time it changes nothing.
+            rtp_time: where the next fragment begins. Less than `PIVOT_US` behind the last pivot it
+                changes nothing.
 
         Returns:
             By how many microseconds time was stepped there; 0 almost always.
@@ -206,7 +212,7 @@ class CaptureClock:
             LookupError: if nothing was observed yet.
         """
         line = self._laid_line()
-        if rtp_time <= line.rtp_time:
+        if rtp_time - line.rtp_time < self._pivot_ticks:
             return 0
         target, _ = self._target()
         here_us = line.us_at(rtp_time)
