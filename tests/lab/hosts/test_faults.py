@@ -98,7 +98,7 @@ def test_a_frozen_host_answers_nothing_and_goes_on_with_its_connections(lab: Lab
             two.run(["python3", "-c", _CONNECT, str(one.address("b"))])
         lab.thaw("node1")
         lab.thaw("node1")
-        assert client.read_again() == "during"
+        wait_until(lambda: client.read_again() == "during", "The connection is lost.")
         assert client.ask("after") == "after"
     assert lab.status().hosts["node1"].power is Power.ON
 

@@ -47,7 +47,9 @@ class Traces:
     def __init__(self, lab: Lab) -> None:
         self._directory = lab.directory
         self._name = lab.book.name
-        self._namespaces = {each for pid in self.processes() for each in namespaces(pid)}
+        inside = {each for pid in self.processes() for each in namespaces(pid)}
+        # By number as well: the kernel soon gives a namespace's to one of another lab.
+        self._inhabitants = {pid: inside & namespaces(pid) for pid in pids()}
 
     def processes(self) -> list[int]:
         return [pid for pid in pids() if self._name in command_line(pid)]
@@ -59,8 +61,8 @@ class Traces:
             *(f"process {pid}: {command_line(pid)}" for pid in self.processes()),
             *(
                 f"process {pid} is in a namespace of the lab: {command_line(pid)}"
-                for pid in pids()
-                if self._namespaces & namespaces(pid)
+                for pid, inside in self._inhabitants.items()
+                if inside & namespaces(pid)
             ),
             *(f"mount {line}" for line in mounts if str(self._directory) in line),
             *(line for line in run(["losetup"]).splitlines() if str(self._directory) in line),

@@ -8,9 +8,12 @@ that cutting twice is cutting once, and a port that comes back after a restart i
 from collections.abc import Collection, Iterable, Mapping
 from enum import StrEnum
 
-from tandem.lab.hosts.commands import run
+from tandem.lab.hosts.commands import run, wait_until
+from tandem.lab.hosts.errors import LabError
 from tandem.lab.hosts.networks import NETWORKS, Cable
 from tandem.lab.hosts.processes import Process
+
+_DOWN = "DOWN"
 
 
 class Direction(StrEnum):
@@ -65,9 +68,11 @@ def unplug(switch: Process, cables: Iterable[Cable]) -> None:
     Raises:
         LabError: `ip` failed.
     """
-    present = _ports(switch)
-    ports = [cable.port for cable in cables if cable.port in present]
-    _ip(switch, [f"link set {port} down" for port in ports])
+    ports = [cable.port for cable in cables]
+    _end(switch, [f"link set {port} down" for port in ports])
+    states = _states(switch)
+    if any(states.get(port, _DOWN) != _DOWN for port in ports):
+        raise LabError(f"The switch ports {', '.join(ports)} could not be taken down.")
 
 
 def remove(switch: Process, cables: Iterable[Cable]) -> None:
@@ -76,9 +81,12 @@ def remove(switch: Process, cables: Iterable[Cable]) -> None:
     Raises:
         LabError: `ip` failed.
     """
-    present = _ports(switch)
-    ports = [cable.port for cable in cables if cable.port in present]
-    _ip(switch, [f"link delete {port}" for port in ports])
+    ports = [cable.port for cable in cables]
+    _end(switch, [f"link delete {port}" for port in ports])
+    wait_until(
+        lambda: not _states(switch).keys() & set(ports),
+        f"The switch ports {', '.join(ports)} could not be removed.",
+    )
 
 
 def apply(switch: Process, cuts: Cuts) -> None:
@@ -113,9 +121,17 @@ def ruleset(cuts: Cuts) -> str:
     )
 
 
-def _ports(switch: Process) -> frozenset[str]:
+def _states(switch: Process) -> dict[str, str]:
+    """The ports that there are, and whether each is "UP" or "DOWN"."""
     shown = run([*switch.enter("net"), "ip", "-brief", "link", "show", "type", "veth"])
-    return frozenset(line.split("@")[0].split()[0] for line in shown.splitlines())
+    words = [line.split() for line in shown.splitlines()]
+    return {name.partition("@")[0]: state for name, state, *_ in words}
+
+
+def _end(switch: Process, lines: Iterable[str]) -> None:
+    """Do each, whatever becomes of the others: the kernel may take ports away at any time."""
+    batch = "".join(f"{line}\n" for line in lines)
+    run([*switch.enter("net"), "ip", "-force", "-batch", "-"], given=batch, fine=(0, 1))
 
 
 def _ip(place: Process, lines: Iterable[str]) -> None:
