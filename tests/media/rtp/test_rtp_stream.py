@@ -81,7 +81,7 @@ def test_packets_in_sequence_pass_with_their_marker_and_nothing_is_lost() -> Non
     stream, recorder = received([packet(7, b"a"), packet(8, b"b", marker=True), packet(9, b"c")])
     assert recorder.calls == ["a", "b", "c"]
     assert recorder.markers == [False, True, False]
-    assert (stream.counters.packets, stream.counters.received_bytes) == (3, 39)
+    assert stream.counters.packets == 3
     assert stream.ssrc == SSRC
 
 

@@ -37,7 +37,6 @@ class StreamCounters:
 
     Attributes:
         packets: taken in order; their payload was handed on.
-        received_bytes: of those packets, headers included.
         lost: missing in the sequence. One that came malformed or late is among them.
         late: dropped since their turn was over: late or duplicate.
         malformed: too short, of another version, or with lengths that do not add up.
@@ -48,7 +47,6 @@ class StreamCounters:
     """
 
     packets: int = 0
-    received_bytes: int = 0
     lost: int = 0
     late: int = 0
     malformed: int = 0
@@ -153,9 +151,7 @@ class RtpStream:
                 and head & _ALL_BUT_MARKER == self._plain
             ):
                 self._next = sequence + 1
-                counters = self.counters
-                counters.packets += 1
-                counters.received_bytes += end - start
+                self.counters.packets += 1
                 if timestamp != self._timestamp:
                     self._timestamp = timestamp
                     self._rtp_time = unwrap32(timestamp, self._rtp_time)
@@ -199,7 +195,6 @@ class RtpStream:
             self._follow(ahead)
             if not is_foreign:
                 self.counters.packets += 1
-                self.counters.received_bytes += end - start
                 self._hand_on(view, *payload, timestamp, bool(head & _MARKER))
         elif is_foreign:
             return
