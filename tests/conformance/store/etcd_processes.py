@@ -14,7 +14,7 @@ from typing import Any
 
 from tandem.clock import SystemClock
 from tandem.node.authority import Authority, Credentials, create_authority, create_key, public_key
-from tandem.node.etcd.options import Member, MemberSettings, arguments
+from tandem.node.etcd.options import Member, MemberSettings, Origin, arguments
 from tandem.node.secret_file import write_secret
 from tandem.node.store.endpoint import Endpoint
 
@@ -152,7 +152,7 @@ class TlsCluster:
             member=member,
             members=self.members,
             cluster="conformance",
-            joins=False,
+            origin=Origin.NEW,
             data=directory / "data",
             log=directory / "log",
             authority=self.ca,

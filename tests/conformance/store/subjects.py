@@ -74,6 +74,12 @@ class EtcdSubject:
         self._etcd.post("/v3/kv/compaction", {"revision": str(revision)})
 
 
+async def eventually(condition: Callable[[], Awaitable[object]]) -> None:
+    """Wait until a condition holds; `in_a_loop` ends it if it never does."""
+    while not await condition():  # noqa: ASYNC110
+        await asyncio.sleep(0)
+
+
 async def put(store: Store, key: str, value: bytes = b"") -> int:
     """Write a key; returns the revision."""
     return (await do(store, Put(key, value))).revision
