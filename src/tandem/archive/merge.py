@@ -55,7 +55,7 @@ class Timed(Protocol):
 
     @property
     def time_us(self) -> int:
-        """Its decode time, UTC; ascending in a copy."""
+        """Its time, UTC; ascending among equal frames of a copy."""
 
 
 class Frame(NamedTuple):

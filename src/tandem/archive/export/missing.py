@@ -1,0 +1,79 @@
+"""What is not there, and why. Pure."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from tandem.archive.coverage import coverage, explain, subtract
+from tandem.archive.export.layout import Span
+from tandem.archive.export.source import Unreachable
+from tandem.archive.export.units import GAP_US
+from tandem.archive.rows import Gap, GapCause, Interval
+
+
+@dataclass(frozen=True, slots=True)
+class MissingSpan:
+    """A stretch of time without pictures.
+
+    Attributes:
+        from_us: its first time, UTC.
+        to_us: the first time after it.
+        cause: why.
+        detail: in words, if the recorder left any.
+        unreachable_nodes: nodes that are down and have, or may have, recorded it.
+        file: number of the file that goes on behind it, from 0; None where none does.
+        at_us: where in that file it was cut out; None likewise.
+    """
+
+    from_us: int
+    to_us: int
+    cause: GapCause
+    detail: str
+    unreachable_nodes: tuple[str, ...]
+    file: int | None
+    at_us: int | None
+
+
+def find_missing(
+    window: Interval,
+    files: Sequence[Sequence[Span]],
+    gaps: Iterable[Gap],
+    unreachable: Sequence[Unreachable],
+) -> list[MissingSpan]:
+    """List what an export lacks.
+
+    Args:
+        window: what was asked for.
+        files: what each file shows.
+        gaps: what the recorders noted.
+        unreachable: copies that could not be read.
+
+    Returns:
+        Stretches of at least `GAP_US`, ascending.
+    """
+    shown = coverage(((span.from_us, span.to_us) for spans in files for span in spans), GAP_US)
+    holes = [hole for hole in subtract([window], shown) if hole.to_us - hole.from_us >= GAP_US]
+    found: list[MissingSpan] = []
+    for missing in explain(holes, gaps, GAP_US):
+        stretch = Interval(missing.from_us, missing.to_us)
+        nodes = tuple(sorted({copy.node_id for copy in unreachable if _has(copy, stretch)}))
+        known = missing.cause is not GapCause.UNKNOWN
+        cause = GapCause.NODE_DOWN if nodes and not known else missing.cause
+        file, at_us = _place(missing.to_us, files)
+        found.append(MissingSpan(*stretch, cause, missing.detail, nodes, file, at_us))
+    return found
+
+
+def _has(copy: Unreachable, stretch: Interval) -> bool:
+    """Whether a copy has, or may have, some of a stretch."""
+    return copy.spans is None or any(
+        start < stretch.to_us and end > stretch.from_us for start, end in copy.spans
+    )
+
+
+def _place(to_us: int, files: Sequence[Sequence[Span]]) -> tuple[int, int] | tuple[None, None]:
+    """Where the first picture behind a stretch is."""
+    for number, spans in enumerate(files):
+        for span in spans:
+            if span.from_us + GAP_US >= to_us:
+                return number, span.at_us
+    return None, None

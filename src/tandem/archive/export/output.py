@@ -1,0 +1,187 @@
+"""Files that are complete or not there at all.
+
+Each is written under a name of its own beside its target. Only when all are on the disk do they get
+their names; whatever happens before that, they are removed.
+"""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Self
+from uuid import uuid4
+
+from blake3 import blake3
+
+from tandem.archive.disk import SYSTEM_DISK, Buffer, Disk
+from tandem.archive.export.errors import TargetError, target_error
+
+
+class OutputFile:
+    """A file being written.
+
+    Args:
+        directory_fd: of the directory, open.
+        target: its path when it is complete.
+        needed_bytes: how large it will be, for messages.
+        disk: the system calls.
+
+    Attributes:
+        target: the same.
+        size_bytes: what was written.
+
+    Raises:
+        TargetError: it cannot be created.
+    """
+
+    def __init__(self, directory_fd: int, target: Path, needed_bytes: int, disk: Disk) -> None:
+        self.target = target
+        self.size_bytes = 0
+        self._directory_fd = directory_fd
+        self._needed_bytes = needed_bytes
+        self._disk = disk
+        self._hasher = blake3()
+        self._temporary = f".{target.name[:200]}.{uuid4().hex}.part"
+        try:
+            self._fd = disk.open(
+                self._temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, dir_fd=directory_fd
+            )
+        except OSError as error:
+            raise self._error(error) from error
+
+    @property
+    def hash(self) -> bytes:
+        """BLAKE3 of what was written, 32 bytes."""
+        return self._hasher.digest()
+
+    def write(self, data: Buffer) -> None:
+        """Write all of it.
+
+        Raises:
+            TargetError: the disk did not take it.
+        """
+        self._hasher.update(data)
+        self.size_bytes += len(data)
+        rest = memoryview(data)
+        try:
+            while rest:
+                rest = rest[self._disk.writev(self._fd, [rest]) :]
+        except OSError as error:
+            raise self._error(error) from error
+
+    def sync(self) -> None:
+        """Force it to the disk, and let go of it.
+
+        Raises:
+            TargetError: the disk failed.
+        """
+        try:
+            self._disk.fsync(self._fd)
+        except OSError as error:
+            raise self._error(error) from error
+        finally:
+            self._close()
+
+    def publish(self) -> None:
+        """Give it its name.
+
+        Raises:
+            TargetError: it cannot get it.
+        """
+        try:
+            self._disk.rename(self._temporary, self.target.name, dir_fd=self._directory_fd)
+        except OSError as error:
+            raise self._error(error) from error
+        self._temporary = self.target.name
+
+    def discard(self) -> None:
+        """Remove it, under whichever name it has; one that cannot be removed is left."""
+        self._close()
+        try:
+            self._disk.unlink(self._temporary, dir_fd=self._directory_fd)
+        except OSError:
+            return  # the directory is gone or read-only; the failure before this one is told
+
+    def _close(self) -> None:
+        if self._fd >= 0:
+            self._disk.close(self._fd)
+            self._fd = -1
+
+    def _error(self, error: OSError) -> TargetError:
+        return target_error(error, str(self.target), self._needed_bytes)
+
+
+class Outputs:
+    """The files of one export: all of them, or none. A context manager.
+
+    Args:
+        targets: their paths, in one directory.
+        sizes: how large each will be, for messages.
+        disk: the system calls.
+
+    Attributes:
+        files: open for writing, once entered.
+
+    Raises:
+        TargetError: a target exists, or the directory does not.
+    """
+
+    def __init__(
+        self, targets: Sequence[Path], sizes: Sequence[int], disk: Disk = SYSTEM_DISK
+    ) -> None:
+        self.files: list[OutputFile] = []
+        self._targets = targets
+        self._sizes = sizes
+        self._disk = disk
+        self._directory_fd = -1
+        self._is_complete = False
+
+    def __enter__(self) -> Self:
+        directory = self._targets[0].parent
+        for target in self._targets:
+            check_free(target)
+        try:
+            self._directory_fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except OSError as error:
+            raise TargetError(f"{directory} cannot be written to: {error.strerror}.") from error
+        try:
+            for target, size in zip(self._targets, self._sizes, strict=True):
+                self.files.append(OutputFile(self._directory_fd, target, size, self._disk))
+        except TargetError:
+            self._end()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._end()
+
+    def complete(self) -> None:
+        """Force all files to the disk, then give them their names.
+
+        Raises:
+            TargetError: the disk failed; none of them is left.
+        """
+        for file in self.files:
+            file.sync()
+        for file in self.files:
+            file.publish()
+        try:
+            self._disk.fsync(self._directory_fd)
+        except OSError as error:
+            raise target_error(error, str(self._targets[0]), sum(self._sizes)) from error
+        self._is_complete = True
+
+    def _end(self) -> None:
+        if not self._is_complete:
+            for file in self.files:
+                file.discard()
+        self._disk.close(self._directory_fd)
+
+
+def check_free(target: Path) -> None:
+    """See that nothing is overwritten.
+
+    Raises:
+        TargetError: there is something of that name.
+    """
+    if os.path.lexists(target):
+        raise TargetError(f"{target} exists already. Remove it, or name another file.")

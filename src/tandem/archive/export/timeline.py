@@ -1,0 +1,188 @@
+"""Runs of one camera to one sequence, a window of minutes at a time. Pure, but for what feeds it.
+
+The timeline is that of the copy that is best when it begins; every other run is moved onto it by
+its *lag*, which its twins tell. Who is on the timeline already stays the base until it ends, so
+time does not jump when a better copy comes back. A run without twins lags as the last one of its
+node did: both have their times from one clock.
+
+Pictures that a camera sends again on connecting are twins of pictures of the same node, at whatever
+time: they are not doubled, and teach no lag, since it is their time that is wrong.
+
+A window is handed out up to its horizon, and joined up to `MARGIN_US` behind it: whatever may have
+a twin before the horizon has been read by then. What is behind the horizon is joined again.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from heapq import merge as heap_merge
+from typing import NamedTuple, Protocol
+
+from tandem.archive.export.units import Row, Unit
+from tandem.archive.merge import LONGEST_OFFSET_US, TWIN_US, twins
+
+WINDOW_US = 120_000_000
+"""What is joined at once: some thousands of frames of each copy."""
+
+MARGIN_US = LONGEST_OFFSET_US + 2 * TWIN_US
+
+
+class Feed(Protocol):
+    """A run as the timeline reads it."""
+
+    video: list[Unit]
+    audio: list[Unit]
+    is_exhausted: bool
+
+    @property
+    def source(self) -> int:
+        """Whose clock its times are of."""
+
+    @property
+    def start_us(self) -> int:
+        """When it begins, by that clock."""
+
+    def read_until(self, time_us: int) -> None:
+        """Add to `video` and `audio` all that begins before a time."""
+
+
+class Batch(NamedTuple):
+    """What the timeline has up to a horizon, from the one before on; in decode order."""
+
+    video: list[Row]
+    audio: list[Row]
+
+
+def join(feeds: Mapping[int, Feed], ranks: Mapping[int, int]) -> Iterator[Batch]:
+    """Join runs.
+
+    Args:
+        feeds: the runs, by number.
+        ranks: of each run; where several begin together, the lowest is the base.
+
+    Yields:
+        Every frame of every run once, in decode order of each track.
+    """
+    waiting = sorted(feeds, key=lambda run: -feeds[run].start_us)
+    active: list[int] = []
+    sources = {run: feed.source for run, feed in feeds.items()}
+    video = _Track(sources)
+    audio = _Track(sources, video)
+    horizon_us = 0
+    while waiting or active:
+        if not active:
+            horizon_us = max(horizon_us, feeds[waiting[-1]].start_us)
+        horizon_us += WINDOW_US
+        begun: list[int] = []
+        while waiting and feeds[waiting[-1]].start_us < horizon_us + MARGIN_US:
+            begun.append(waiting.pop())
+        active += sorted(begun, key=lambda run: (ranks[run], feeds[run].start_us))
+        for run in active:
+            feeds[run].read_until(horizon_us + MARGIN_US + (video.known_lag_us(run) or 0))
+        yield Batch(
+            video.join([(run, feeds[run].video) for run in active], horizon_us),
+            audio.join([(run, feeds[run].audio) for run in active], horizon_us),
+        )
+        active = [run for run in active if not _is_spent(feeds[run])]
+
+
+def _is_spent(feed: Feed) -> bool:
+    return feed.is_exhausted and not feed.video and not feed.audio
+
+
+class _Track:
+    """One track of the timeline.
+
+    Args:
+        sources: whose clock each run's times are of.
+        like: the track whose lags hold where this one knows none: sound lags as its pictures.
+    """
+
+    def __init__(self, sources: Mapping[int, int], like: "_Track | None" = None) -> None:
+        self._sources = sources
+        self._like = like
+        self._lags_us: dict[int, int] = {}
+        self._lags_of_sources_us: dict[int, int] = {}
+
+    def known_lag_us(self, run: int) -> int | None:
+        """By how much a run is later than the timeline; None where nothing tells."""
+        if run in self._lags_us:
+            return self._lags_us[run]
+        if self._like is not None:
+            return self._like.known_lag_us(run)
+        return self._lags_of_sources_us.get(self._sources[run])
+
+    def join(self, copies: Sequence[tuple[int, list[Unit]]], horizon_us: int) -> list[Row]:
+        """Join what was read of each run; what is handed out is taken from the lists."""
+        rows: list[Row] = []
+        for run, units in copies:
+            if units:
+                rows = self._add(rows, run, units)
+        end = next((at for at, row in enumerate(rows) if row.decode_us >= horizon_us), len(rows))
+        del rows[end:]
+        taken = Counter([row.run for row in rows])
+        for row in rows:
+            if row.others:
+                taken.update(row.others)
+        for run, units in copies:
+            del units[: taken[run]]
+        return rows
+
+    def _add(self, rows: list[Row], run: int, units: list[Unit]) -> list[Row]:
+        """Put a run onto the timeline; its twins are noted at the rows that are there."""
+        known_us = self.known_lag_us(run)
+        pairs = twins(rows, units, known_us)
+        lag_us = known_us or 0
+        if run not in self._lags_us:
+            lag_us = next(self._lags_told(rows, run, units, pairs), lag_us)
+        joined: list[Row] = []
+        at = place = 0
+        local_us: int | None = None
+        for our_twin, their_twin in [*pairs, (len(rows), len(units))]:
+            is_twin = our_twin < len(rows)
+            next_us = units[their_twin].time_us - rows[our_twin].time_us if is_twin else None
+            if their_twin > place:
+                late_us = lag_us if local_us is None or local_us != next_us else local_us
+                joined += _in_order(rows[at:our_twin], _rows(units[place:their_twin], run, late_us))
+            else:
+                joined += rows[at:our_twin]
+            if next_us is not None:
+                row = rows[our_twin]
+                joined.append(row._replace(others=(*row.others, run)))
+                local_us = next_us
+                if not self._is_kin(row, run):
+                    lag_us = next_us
+            at, place = our_twin + 1, their_twin + 1
+        self._lags_us[run] = self._lags_of_sources_us[self._sources[run]] = lag_us
+        return joined
+
+    def _lags_told(
+        self, rows: list[Row], run: int, units: list[Unit], pairs: list[tuple[int, int]]
+    ) -> Iterator[int]:
+        return (
+            units[place].time_us - rows[at].time_us
+            for at, place in pairs
+            if not self._is_kin(rows[at], run)
+        )
+
+    def _is_kin(self, row: Row, run: int) -> bool:
+        """Whether a row is, or is also, of the node that wrote the run."""
+        source = self._sources[run]
+        return self._sources[row.run] == source or any(
+            self._sources[other] == source for other in row.others
+        )
+
+
+def _rows(units: Sequence[Unit], run: int, late_us: int) -> list[Row]:
+    return [
+        Row(unit.identity, unit.time_us - late_us, unit.decode_us - late_us, unit, run, ())
+        for unit in units
+    ]
+
+
+def _in_order(ours: list[Row], theirs: list[Row]) -> list[Row]:
+    """What only one copy has, between two twins, by time."""
+    if not ours:
+        return theirs
+    if ours[-1].decode_us <= theirs[0].decode_us:
+        return ours + theirs
+    return list(heap_merge(ours, theirs, key=lambda row: row.decode_us))
