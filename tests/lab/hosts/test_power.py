@@ -1,5 +1,7 @@
 """What a loss of power takes away, what it leaves, and what nobody hears of it."""
 
+import os
+import signal
 import sys
 
 import pytest
@@ -102,6 +104,23 @@ def test_power_can_fail_and_come_back_twice(lab: Lab) -> None:
     for _ in range(2):
         lab.start("node1")
     assert lab.status().hosts["node1"].power is Power.ON
+
+
+@pytest.mark.lab("freezer", "nftables")
+def test_a_host_that_died_while_it_was_frozen_starts_well(lab: Lab) -> None:
+    lab.freeze("node1")
+    pid = lab.status().hosts["node1"].pid
+    assert pid is not None
+    os.kill(pid, signal.SIGKILL)
+    group = lab.book.load().group("node1")
+    assert group is not None
+    group.thaw()  # the v1 freezer holds the dead
+    wait_until(lambda: not lab.host("node1").is_on, "The host does not end.")
+    lab.start("node1")
+    assert lab.status().hosts["node1"].power is Power.ON
+    serve(lab.host("node1"))
+    with Client(lab.host("node2"), lab.host("node1").address("a")) as client:
+        assert client.ask("hello") == "hello"
 
 
 def test_commands_end_with_their_host(lab: Lab) -> None:

@@ -28,6 +28,9 @@ def start(book: Book, state: LabState, names: Sequence[str]) -> None:
     """
     ground = state.switch()
     names = [name for name in names if not state.host(name).is_on]
+    for name in names:
+        if state.host(name).process is not None:
+            kill(book, state, name)  # it died by itself, or nobody finished killing it
     with ExitStack() as held:
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             newborns = list(pool.map(partial(_bear, book, state, held), names))
@@ -39,12 +42,12 @@ def start(book: Book, state: LabState, names: Sequence[str]) -> None:
                 group.create()
                 group.add(newborn.process.pid)
             switch.plug(ground, newborn.process, cables(name, state.cameras))
+        for newborn in newborns:
             newborn.go()
 
 
 def _bear(book: Book, state: LabState, held: ExitStack, name: str) -> Newborn:
     """Start a host's init, which ends when `held` does unless it was let go."""
-    _clear(book, state, name)
     host = state.hosts[name]
     for disk in _disks(host):
         _prepare(book, state, name, disk)
@@ -118,6 +121,7 @@ def _prepare(book: Book, state: LabState, name: str, disk: str) -> None:
     if not source.is_image:
         source.path.mkdir(exist_ok=True)
     elif source.path.exists():
+        disks.wait_released(source.path)
         disks.check(source.path)
     elif state.hosts[name].volumes.get(disk) is not VolumeFault.DESTROYED:
         disks.create(source.path, _SYSTEM_MIB if disk == SYSTEM else state.volume_mib)
