@@ -8,6 +8,7 @@ import pytest
 from tests.lab.hosts.talking import Client, program, say, serve
 
 from tandem.lab.hosts import Host, Lab, LabError, Power, VolumeFault
+from tandem.lab.hosts.commands import wait_until
 
 pytestmark = pytest.mark.lab
 
