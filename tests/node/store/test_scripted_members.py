@@ -30,9 +30,13 @@ def header(term: int = 2, revision: int = 5) -> dict[str, object]:
 
 
 class Member:
-    """Answers each request with the next of these; None hangs up after having read it."""
+    """Answers each request with the next of these; None hangs up after having read it.
 
-    def __init__(self, *answers: bytes | None) -> None:
+    Its status it tells whenever it is asked, without counting.
+    """
+
+    def __init__(self, *answers: bytes | None, cluster: int = 7) -> None:
+        self.introduction = header() | {"cluster_id": str(cluster)}
         self.answers = list(answers)
         self.asked: list[str] = []
         self._serving: list[asyncio.Task[None] | None] = []
@@ -48,8 +52,10 @@ class Member:
                 lines = head.decode().lower().split("\r\n")
                 length = next(int(line[16:]) for line in lines if line.startswith("content-length"))
                 await reader.readexactly(length)
-                self.asked.append(head.decode())
-                answer = self.answers.pop(0)
+                answer: bytes | None = ok({"header": self.introduction})
+                if "maintenance/status" not in lines[0]:
+                    self.asked.append(head.decode())
+                    answer = self.answers.pop(0)
                 if answer is None:
                     break
                 writer.write(answer)
@@ -126,6 +132,17 @@ async def test_a_transaction_that_was_never_begun_goes_to_the_next_member() -> N
     first, second = Member(NO_LEADER), Member(ok({"header": header(), "succeeded": True}))
     async with opened(first, second) as store:
         assert await put(store, "/a") == 5
+
+
+@in_a_loop
+async def test_a_transaction_is_not_even_sent_to_a_member_of_another_cluster() -> None:
+    stranger = Member(cluster=8)
+    ours = Member(ok({"header": header()}), ok({"header": header(), "succeeded": True}))
+    async with opened(ours, stranger) as store:
+        await store.get("/a")
+        ours.answers.insert(0, NO_LEADER)
+        assert await put(store, "/a") == 5
+        assert not stranger.asked
 
 
 @in_a_loop

@@ -65,6 +65,7 @@ class EtcdStore:
         self._random = random
         self._deadlines = deadlines
         self._watches = 0
+        self._known: set[EndpointClient] = set()  # those that have answered before
 
     @property
     def cluster(self) -> int:
@@ -84,7 +85,10 @@ class EtcdStore:
         question = gateway.transaction_request(transaction)
 
         async def attempt(client: EndpointClient, attempt_s: float) -> Outcome:
-            answer = await self._ask(client, gateway.TRANSACTION, question, attempt_s)
+            ends_s = asyncio.get_running_loop().time() + attempt_s
+            await self._introduce(client, attempt_s)
+            left_s = ends_s - asyncio.get_running_loop().time()
+            answer = await self._ask(client, gateway.TRANSACTION, question, left_s)
             return _parsed(client, answers.parse_outcome, answer)
 
         return await self._somewhere(attempt)
@@ -142,8 +146,8 @@ class EtcdStore:
         """
         now_s = asyncio.get_running_loop().time
         ends_s = now_s() + self._deadlines.call_s
+        problems: dict[EndpointClient, StoreError] = {}
         while True:
-            problems: list[StoreError] = []
             for client in tuple(self._preferred):
                 left_s = ends_s - now_s()
                 if left_s <= 0:
@@ -151,16 +155,34 @@ class EtcdStore:
                 try:
                     return await attempt(client, min(left_s, self._deadlines.attempt_s))
                 except (StoreUnavailableError, StoreRefusedError) as error:
-                    problems.append(error)
+                    # A refusal is told clearly or, if it crosses our question, by a mere hang-up.
+                    if not isinstance(problems.get(client), StoreRefusedError):
+                        problems[client] = error
                     self._leave(client)
                 except UnknownOutcomeError:
                     self._leave(client)
                     raise
             pause_s = _PAUSE_S * self._random.uniform(0.5, 1.5)
-            refused = all(isinstance(problem, StoreRefusedError) for problem in problems)
+            refused = all(isinstance(problem, StoreRefusedError) for problem in problems.values())
             if refused or now_s() + pause_s >= ends_s:
-                raise _given_up(problems)
+                raise _given_up(list(problems.values()))
             await asyncio.sleep(pause_s)
+
+    async def _introduce(self, client: EndpointClient, attempt_s: float) -> None:
+        """Before the first transaction: does this member let us in, and is it of our cluster?
+
+        With TLS 1.3 a server that refuses our certificate may just hang up on the first question;
+        and one of another cluster would carry it out. So the first is never a transaction.
+        """
+        if client in self._known:
+            return
+        name, floor = client.endpoint.name, self._guard.floor
+        try:
+            answer = await client.ask(gateway.STATUS, {}, attempt_s)
+            self._guard.admit_local(name, _parsed(client, answers.parse_header, answer), floor)
+        except (UnknownOutcomeError, StaleAnswerError) as error:
+            raise StoreUnavailableError(str(error)) from error
+        self._known.add(client)
 
     async def _ask(
         self, client: EndpointClient, path: str, question: gateway.Json, attempt_s: float
@@ -172,6 +194,7 @@ class EtcdStore:
             self._guard.admit(client.endpoint.name, header, floor)
         except StaleAnswerError as error:
             raise UnknownOutcomeError(str(error)) from error
+        self._known.add(client)
         return answer
 
     def _watched(self, client: EndpointClient, message: gateway.Json) -> tuple[Change, ...]:
