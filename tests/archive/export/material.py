@@ -170,15 +170,18 @@ def _ffmpeg(*arguments: str | Path) -> bytes:
 
 @dataclass
 class MemoryBytes:
-    """A segment's bytes."""
+    """A segment's bytes, some of them on bad sectors."""
 
     content: bytes
+    bad: range
 
     @property
     def size_bytes(self) -> int:
         return len(self.content)
 
     def read(self, offset: int, length: int) -> bytes:
+        if offset < self.bad.stop and offset + length > self.bad.start:
+            raise SourceError("The disk failed.")
         return self.content[offset : offset + length]
 
 
@@ -190,6 +193,7 @@ class MemorySource:
     rows: list[Segment] = field(default_factory=list)
     contents: dict[UUID, bytes] = field(default_factory=dict)
     noted: list[Gap] = field(default_factory=list)
+    bad: dict[UUID, range] = field(default_factory=dict)
     down: str = ""
 
     def segments(self, camera_id: str, stream: str, from_us: int, to_us: int) -> list[Segment]:
@@ -204,7 +208,8 @@ class MemorySource:
 
     @contextmanager
     def open(self, segment: Segment) -> Iterator[SegmentBytes]:
-        yield MemoryBytes(self.contents[segment.segment_id])
+        segment_id = segment.segment_id
+        yield MemoryBytes(self.contents[segment_id], self.bad.get(segment_id, range(0)))
 
     def write(self, fragments: Sequence[Fragment], role: Role = Role.PRIMARY) -> Segment:
         """Lay fragments down as one segment, as a recorder does."""

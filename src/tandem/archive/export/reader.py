@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from uuid import UUID
 
 from tandem.archive.export.errors import SourceError
@@ -122,7 +123,10 @@ class RunReader:
             catalogue.videos[entry.number] = init.video
             catalogue.sounds[entry.number] = init.audio
             rate_hz = init.audio.sample_rate_hz if init.audio else 1
-            for placed in read_fragments(file, init.init_bytes, sure_bytes):
+            tables = read_fragments(
+                file, init.init_bytes, sure_bytes, partial(catalogue.note, entry)
+            )
+            for placed in tables:
                 yield self._take(entry.number, placed.offset, placed.table, rate_hz)
 
     def _take(self, number: int, offset: int, table: FragmentTable, rate_hz: int) -> int:
