@@ -4,7 +4,7 @@ Sans-I/O; imports nothing of Tandem. State and events in, new state and effects 
 random nonces are arguments. What is where:
 
 - what is stored: `model`, as JSON by `document`, under `keys`
-- who records: `placement` plans (`load` reckons, `why` explains), `duties` says what that means here
+- who records: `placement` plans (`load` counts, `why` explains); `duties` says what it means here
 - who is there: `heartbeat` on the wire, `suspicion` from `link_state`, `local_health`, `settling`
 - a node's membership: `session`
 - what may be deleted: `second_copy` asks, `promise` answers
