@@ -1,6 +1,8 @@
 """Following a prefix: whatever happens to the watch, the view becomes true again."""
 
 import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from random import Random
 
 import pytest
@@ -11,7 +13,7 @@ from tests.conformance.store.subjects import do, in_a_loop, put
 from tandem.node.store.errors import StoreRefusedError
 from tandem.node.store.fake import Call, FakeStore, Fault, random_faults, scripted
 from tandem.node.store.follow import Views, follow
-from tandem.node.store.model import Delete, Put, Snapshot
+from tandem.node.store.model import Change, Delete, Put, Snapshot
 
 NEVER_S = 3600.0
 OFTEN_S = 0.01
@@ -217,3 +219,36 @@ def test_whatever_fails_the_view_ends_up_true(seed: int, history: list[tuple[str
                     break
 
     run()
+
+
+@in_a_loop
+async def test_a_watch_that_goes_back_in_time_does_not_take_the_view_with_it() -> None:
+    class Repeating(FakeStore):
+        async def changes(
+            self, prefix: str, from_revision: int
+        ) -> AsyncGenerator[tuple[Change, ...], None]:
+            async with aclosing(super().changes(prefix, from_revision)) as feed:
+                async for told in feed:
+                    yield told
+                    yield self.keys.changes(prefix, 0)[:1]
+
+    store = Repeating()
+    await put(store, "/a/1", b"old")
+    await put(store, "/a/1", b"new")
+    async with follow(store, "/a/", Random(0), relist_every_s=NEVER_S) as views:
+        await anext(views)
+        await put(store, "/a/2")
+        await until(views, {"/a/1", "/a/2"})
+        await put(store, "/a/3")
+        assert (await until(views, {"/a/1", "/a/2", "/a/3"})).entries["/a/1"].value == b"new"
+
+
+@in_a_loop
+async def test_a_listing_that_the_watch_has_overtaken_is_passed_over() -> None:
+    store = FakeStore()
+    views = Views(store, "/a/", Random(0))
+    before = await store.range("/a/")
+    await put(store, "/a/1")
+    assert views._adopt(await store.range("/a/"))
+    assert not views._adopt(before)
+    assert set((await anext(views)).entries) == {"/a/1"}
