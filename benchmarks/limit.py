@@ -30,7 +30,9 @@ def play(url: str) -> socket.socket:
     return connection
 
 
-def _ask(connection: socket.socket, method: str, url: str, cseq: int, *extra: str) -> tuple[str, str]:
+def _ask(
+    connection: socket.socket, method: str, url: str, cseq: int, *extra: str
+) -> tuple[str, str]:
     lines = [f"{method} {url} RTSP/1.0", f"CSeq: {cseq}", *extra, "", ""]
     connection.sendall("\r\n".join(lines).encode())
     answer = b""

@@ -32,6 +32,7 @@ TINY: dict[str, Any] = {
 
 START_DEADLINE_S = 60.0
 DEADLINE_S = 10.0
+POLL_S = 0.02
 
 
 def with_defaults(cameras: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -204,7 +205,7 @@ def wait_until(condition: Callable[[], bool], what: str) -> None:
     deadline = time.monotonic() + DEADLINE_S
     while not condition():
         assert time.monotonic() < deadline, f"In {DEADLINE_S} s it never came about that {what}."
-        time.sleep(0.02)
+        time.sleep(POLL_S)
 
 
 def free_port() -> int:

@@ -14,6 +14,7 @@ from tests.lab.camera.running import CameraProcess, wait_until, with_defaults
 from tandem.lab.camera.timebase import Timebase
 
 HOUR_US = 3_600_000_000
+STOPPED_S = 2.2
 
 
 @dataclass
@@ -79,7 +80,7 @@ def test_a_camera_that_was_stopped_leaves_pictures_out_instead_of_racing(
     with CameraProcess(tmp_path, cache, with_defaults([{}])) as cameras:
         wait_until(lambda: len(cameras.ledger().frames) > 5, "pictures are taken")
         cameras.process.send_signal(signal.SIGSTOP)
-        time.sleep(2.2)
+        time.sleep(STOPPED_S)
         cameras.process.send_signal(signal.SIGCONT)
         wait_until(lambda: "leaves out" in cameras.log.read_text(), "the camera noticed")
         reached = max(cameras.ledger().frames)

@@ -1,0 +1,61 @@
+"""`make bench`: all benchmarks, in one run; the results go to `docs/reference/benchmarks.md`."""
+
+import argparse
+import os
+import platform
+import subprocess
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+
+from benchmarks import recording
+
+RESULTS = Path(__file__).parent.parent / "docs" / "reference" / "benchmarks.md"
+CACHE = Path(__file__).parent.parent / ".cache" / "cameras"
+
+HEAD = """# Benchmarks
+
+Made by `make bench`, everything in one run. The machine is shared with whatever else it does, so \
+absolute times mean little: read the ratios.
+
+"""
+
+
+def machine() -> str:
+    """What was measured on, in a line each."""
+    model = next(
+        (
+            line.partition(":")[2].strip()
+            for line in Path("/proc/cpuinfo").read_text().splitlines()
+            if line.startswith("model name")
+        ),
+        platform.machine(),
+    )
+    memory_gib = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    commit = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
+    )
+    return (
+        f"- {datetime.now(UTC):%Y-%m-%d %H:%M} UTC, commit {commit.stdout.strip()}\n"
+        f"- {os.cpu_count()} cores of {model}, {memory_gib:.0f} GiB, Linux {platform.release()}, "
+        f"Python {platform.python_version()}\n"
+        f"- load before the run {os.getloadavg()[0]:.2f}\n"
+    )
+
+
+def main() -> None:
+    """Run, print, keep."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.run", description=__doc__)
+    parser.add_argument("--cameras", type=int, default=50, help="cameras side by side (50)")
+    parser.add_argument("--most", type=int, default=200, help="cameras for Tandem alone (200)")
+    given = parser.parse_args()
+    about = machine()
+    with tempfile.TemporaryDirectory(prefix="tandem-bench-") as work:
+        section = recording.section(given.cameras, given.most, Path(work) / "run", CACHE)
+    text = f"{HEAD}{about}\n{section}"
+    print(text)
+    RESULTS.write_text(text)
+
+
+if __name__ == "__main__":
+    main()
