@@ -1,5 +1,6 @@
 """Who is suspected, when, and by whom; and what is said of links."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 from random import Random
 
@@ -50,6 +51,8 @@ def test_a_dead_node_is_suspected_by_all_within_half_a_second() -> None:
     noticed = hearing.run(300)
     assert "a suspects c" in noticed
     assert "b suspects c" in noticed
+    # Whether beats reach a silent node is not known.
+    assert not [line for line in noticed if " to c" in line]
     (at_us,) = {at for at, _, what in hearing.log if isinstance(what, SuspicionChanged)}
     assert 400 * MS < at_us - 3_000_000 <= (400 + 100 + 50) * MS
 
@@ -97,18 +100,19 @@ def test_a_node_that_was_paused_does_not_suspect_the_others() -> None:
 
 
 def test_a_node_whose_ticks_are_late_waits_longer_before_it_suspects() -> None:
-    def verdict_after_ms(tick_ms: int) -> int:
+    def suspected_at_ms(ticks_ms: Iterable[int]) -> int | None:
         state = start("a", ["x"], ["b"], 0)
-        for passed_ms in range(tick_ms, 10_000, tick_ms):
-            state, _ = step(state, Tick(), passed_ms * MS)
+        for at_ms in ticks_ms:
+            state, _ = step(state, Tick(), at_ms * MS)
             if state.suspected:
-                return passed_ms
-        return 10_000
+                return at_ms
+        return None
 
-    assert verdict_after_ms(50) == 450
-    assert verdict_after_ms(90) > 400
-    # Each late tick begins the silence anew: who never runs in time passes no verdict.
-    assert verdict_after_ms(200) == 10_000
+    assert suspected_at_ms(range(50, 9000, 50)) == 450
+    # One late tick: silence counts from there, and for twice as long.
+    assert suspected_at_ms([50, *range(200, 9000, 50)]) == 200 + 850
+    # Who never runs in time passes no verdict.
+    assert suspected_at_ms(range(200, 9000, 200)) is None
 
 
 def test_the_score_falls_as_slowly_as_it_rose_quickly() -> None:
