@@ -18,7 +18,7 @@ from heapq import merge as heap_merge
 from typing import NamedTuple, Protocol
 
 from tandem.archive.export.units import Row, Unit
-from tandem.archive.merge import LONGEST_OFFSET_US, TWIN_US, twins
+from tandem.archive.merge import LONGEST_OFFSET_US, TWIN_US, Pair, twins
 
 WINDOW_US = 120_000_000
 """What is joined at once: some thousands of frames of each copy."""
@@ -29,9 +29,17 @@ MARGIN_US = LONGEST_OFFSET_US + 2 * TWIN_US
 class Feed(Protocol):
     """A run as the timeline reads it."""
 
-    video: list[Unit]
-    audio: list[Unit]
-    is_exhausted: bool
+    @property
+    def video(self) -> list[Unit]:
+        """Pictures that were read; what is taken is removed from the list."""
+
+    @property
+    def audio(self) -> list[Unit]:
+        """Sound likewise."""
+
+    @property
+    def is_exhausted(self) -> bool:
+        """There is nothing more to read."""
 
     @property
     def source(self) -> int:
@@ -133,7 +141,7 @@ class _Track:
         pairs = twins(rows, units, known_us)
         lag_us = known_us or 0
         if run not in self._lags_us:
-            lag_us = next(self._lags_told(rows, run, units, pairs), lag_us)
+            lag_us = self._first_lag_us(rows, run, units, pairs, lag_us)
         joined: list[Row] = []
         at = place = 0
         local_us: int | None = None
@@ -147,22 +155,23 @@ class _Track:
                 joined += rows[at:our_twin]
             if next_us is not None:
                 row = rows[our_twin]
-                joined.append(row._replace(others=(*row.others, run)))
+                identity, time_us, decode_us, unit, base, others = row
+                joined.append(Row(identity, time_us, decode_us, unit, base, (*others, run)))
                 local_us = next_us
-                if not self._is_kin(row, run):
+                if next_us != lag_us and not self._is_kin(row, run):
                     lag_us = next_us
             at, place = our_twin + 1, their_twin + 1
         self._lags_us[run] = self._lags_of_sources_us[self._sources[run]] = lag_us
         return joined
 
-    def _lags_told(
-        self, rows: list[Row], run: int, units: list[Unit], pairs: list[tuple[int, int]]
-    ) -> Iterator[int]:
-        return (
-            units[place].time_us - rows[at].time_us
-            for at, place in pairs
-            if not self._is_kin(rows[at], run)
-        )
+    def _first_lag_us(
+        self, rows: list[Row], run: int, units: list[Unit], pairs: list[Pair], otherwise_us: int
+    ) -> int:
+        """The lag that the first twins tell, of which none is of the same node."""
+        for at, place in pairs:
+            if not self._is_kin(rows[at], run):
+                return units[place].time_us - rows[at].time_us
+        return otherwise_us
 
     def _is_kin(self, row: Row, run: int) -> bool:
         """Whether a row is, or is also, of the node that wrote the run."""
