@@ -14,6 +14,7 @@ from tests.lab.hosts.conftest import SMALL
 from tandem.lab.hosts import Lab, LabError, Plan, VolumeFault
 from tandem.lab.hosts.commands import run, wait_until
 from tandem.lab.hosts.freezer import groups_called
+from tandem.lab.hosts.launch import Launch, launch
 from tandem.lab.hosts.processes import Process
 
 pytestmark = pytest.mark.lab
@@ -172,6 +173,13 @@ def test_a_lab_that_cannot_be_made_leaves_nothing_behind(
         with pytest.raises(LabError, match="ip"):
             Lab.up(lab.directory, SMALL)
     assert Traces(lab).are_gone()
+
+
+def test_an_init_ends_if_nobody_writes_it_down(tmp_path: Path) -> None:
+    what = Launch("tandem-lab-test", "ground", [], tmp_path / "log", None, os.geteuid() != 0)
+    with launch(what) as newborn:
+        assert newborn.process.is_alive()
+    wait_until(lambda: not newborn.process.is_alive(), "It lives on, and nobody knows of it.")
 
 
 def test_a_lab_ends_with_its_ground(tmp_path: Path) -> None:

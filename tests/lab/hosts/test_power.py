@@ -8,7 +8,7 @@ import pytest
 from tests.lab.hosts.talking import Client, program, say, serve
 
 from tandem.lab.hosts import Host, Lab, LabError, Power, VolumeFault
-from tandem.lab.hosts.commands import wait_until
+from tandem.lab.hosts.commands import run, wait_until
 
 pytestmark = pytest.mark.lab
 
@@ -58,6 +58,22 @@ def test_what_was_synced_is_there_and_what_was_not_is_gone(lab: Lab, was_frozen:
         assert host.run(["cat", f"{place}/synced"]) == "kept"
         assert "unsynced" not in host.run(["ls", place])
     assert lab.journal()[-2].details["unsynced_data"] == "dropped"
+
+
+@pytest.mark.lab("loop")
+def test_a_disk_that_somebody_holds_open_is_not_mounted_a_second_time(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host = lab.host("node1")
+    host.run(["touch", "/mnt/v1/file"])
+    with host.outside("/mnt/v1/file").open(), monkeypatch.context() as impatient:
+        impatient.setattr("tandem.lab.hosts.disks._RELEASE_DEADLINE_S", 0.1)
+        for act in (lab.kill, lab.start):
+            with pytest.raises(LabError, match=r"v1\.img is still in use by a loop device"):
+                act("node1")
+        assert lab.status().hosts["node1"].power is Power.OFF
+    lab.start("node1")
+    host.run(["true"])
 
 
 def test_what_was_in_memory_is_gone(lab: Lab) -> None:
@@ -164,6 +180,9 @@ def test_a_host_with_a_broken_volume_loses_power_and_comes_back(
     assert _try_to_write(host, "during") is False
     lab.kill("node1")
     lab.start("node1")
+    image = str(lab.directory / "hosts/node1/v1.img")
+    if fault is not VolumeFault.DESTROYED:
+        assert "with errors" not in run(["dumpe2fs", "-h", image])  # e2fsck was there
     lasting = fault in {VolumeFault.FULL, VolumeFault.DESTROYED}
     assert lab.status().hosts["node1"].volumes == {"v1": fault if lasting else None}
     assert ("before" in host.run(["ls", "/mnt/v1"])) == (fault is not VolumeFault.DESTROYED)

@@ -98,7 +98,7 @@ def cut_power(state: LabState, names: Sequence[str], process: Process) -> None:
         for name in names:
             group = state.group(name)
             if group is not None and group.path.exists():
-                # Commands wait outside of the PID namespace; and the v1 freezer holds the dead.
+                # The v1 freezer holds the dead; whoever is thawed alive would run for an instant.
                 group.kill()
                 group.thaw()
         ending.wait(DEADLINE_S)
