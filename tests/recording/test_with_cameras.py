@@ -130,7 +130,8 @@ def test_over_udp_lost_packets_cost_their_pictures_and_are_counted(begin: Begin)
         lambda: bench.recorder.stream("c1")["lost_packets"] > 0, "a lost packet in the status"
     )
     result = bench.stop_and_compare()
-    assert result.exact
+    # A picture whose mark alone was in a lost packet is recorded, without it.
+    assert (result.lost, result.doubled, result.out_of_order) == ((), (), ())
     assert result.sent < result.captured
 
 

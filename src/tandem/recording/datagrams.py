@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 
 from tandem.clock import Clock
@@ -31,6 +31,9 @@ class PortPair:
         self._rtp = _Receiver()
         self._rtcp = _Receiver()
         self._reports_to: tuple[str, int] | None = None
+        self._buffer = ReorderBuffer()
+        self._track: TrackReceiver | None = None
+        self._clock: Clock | None = None
 
     async def open(self) -> None:
         """Bind both ports.
@@ -60,16 +63,28 @@ class PortPair:
             reports_to: the camera's RTCP port, where it told one.
             clock: for reordering.
         """
-        buffer = ReorderBuffer()
+        self._buffer = ReorderBuffer()
+        self._track = track
+        self._clock = clock
         self._reports_to = (source, reports_to) if reports_to else None
-
-        def receive_rtp(datagram: bytes) -> None:
-            for packet in buffer.push(datagram, clock.boot_us()):
-                track.stream.receive(memoryview(packet), 0, len(packet))
-            track.hand_over()
-
-        self._rtp.take_from(source, receive_rtp)
+        self._rtp.take_from(source, self._receive)
         self._rtcp.take_from(source, track.take_reports)
+
+    def expire(self) -> None:
+        """Give up holes that were waited for long enough, even where no datagram comes."""
+        if self._clock is not None:
+            self._pass_on(self._buffer.expire(self._clock.boot_us()))
+
+    def _receive(self, datagram: bytes) -> None:
+        if self._clock is not None:
+            self._pass_on(self._buffer.push(datagram, self._clock.boot_us()))
+
+    def _pass_on(self, packets: Iterable[bytes]) -> None:
+        if self._track is None:
+            return
+        for packet in packets:
+            self._track.stream.receive(memoryview(packet), 0, len(packet))
+        self._track.hand_over()
 
     def send_report(self, report: bytes) -> None:
         """Send an RTCP packet to the camera, if it said where to."""
@@ -77,7 +92,9 @@ class PortPair:
             self._transports[1].sendto(report, self._reports_to)
 
     def receive_nothing(self) -> None:
-        """The session is over; what still arrives is nobody's."""
+        """The session is over; what is held is passed on, what still arrives is nobody's."""
+        self._pass_on(self._buffer.drain())
+        self._track = None
         self._rtp.take_from("", lambda _: None)
         self._rtcp.take_from("", lambda _: None)
 

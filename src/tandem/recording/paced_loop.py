@@ -9,6 +9,7 @@ holds what arrives meanwhile, and a picture's time comes from its sender.
 import asyncio
 import selectors
 import time
+from collections.abc import Callable
 
 BEAT_S = 0.075
 """How long arrivals are collected. Not a multiple of usual frame intervals, so that arrival times,
@@ -17,14 +18,27 @@ buffer of 208 KiB, Linux's default limit for UDP, holds 16 Mbit/s for so long.""
 
 
 class PacedSelector(selectors.EpollSelector):
-    """Waits for the first event, then a beat, and returns all that have come by then."""
+    """Returns events as long as there are any; then waits for the next one, and a beat more.
+
+    The rounds before the wait matter: asyncio reads a socket once a round, which is one datagram,
+    or one buffer of a connection that brings more than that in a beat.
+
+    Args:
+        sleep: waits for so many seconds.
+    """
+
+    def __init__(self, sleep: Callable[[float], None] = time.sleep) -> None:
+        super().__init__()
+        self._sleep = sleep
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         """As `selectors.BaseSelector.select`."""
-        ready = super().select(timeout)
-        if not ready or (timeout is not None and timeout <= 0):
+        ready = super().select(0)
+        if ready or (timeout is not None and timeout <= 0):
             return ready
-        time.sleep(BEAT_S)
+        if not super().select(timeout):
+            return []
+        self._sleep(BEAT_S)
         return super().select(0)
 
 

@@ -220,6 +220,8 @@ class _Session(asyncio.BufferedProtocol):
             self._transport.close()
         for pair in self._ports:
             pair.receive_nothing()
+        for track in self._tracks:
+            track.finish()
         if self.ended.done() and not self.ended.cancelled():
             self.ended.exception()  # seen, even where nobody waited for it
 
@@ -287,6 +289,8 @@ class _Session(asyncio.BufferedProtocol):
     def _tick(self) -> None:
         """Everything that time alone brings about."""
         now_us = self._clock.boot_us()
+        for pair in self._ports:
+            pair.expire()
         packets = sum(track.packets for track in self._tracks)
         if packets != self._packets_seen:
             self._packets_seen = packets

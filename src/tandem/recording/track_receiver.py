@@ -64,6 +64,11 @@ class TrackReceiver:
         if self._depacketiser.units:
             self._take(self._depacketiser.take())
 
+    def finish(self) -> None:
+        """The connection is over: push what is complete, though nothing after it says so."""
+        self._depacketiser.flush()
+        self.hand_over()
+
     def receiver_report(self) -> bytes:
         """What we received, for the camera (RFC 3550 section 6.4.2)."""
         return self._reporter.build(self.stream.reception(), self._clock.boot_us())
