@@ -184,12 +184,13 @@ class _Repeated:
 def _anchors(ours: Sequence[Timed], theirs: Sequence[Timed]) -> list[Pair]:
     """Places of the frames that occur once in either copy: as many as there are in order."""
     place_of = _single_places(theirs)
-    count = Counter([frame.identity for frame in ours])
+    identities = [frame.identity for frame in ours]
+    count = Counter(identities) if len(set(identities)) < len(identities) else {}
     shared = [
         (at, place)
-        for at, frame in enumerate(ours)
-        if (place := place_of.get(frame.identity, -1)) >= 0
-        and count[frame.identity] == 1
+        for at, (frame, identity) in enumerate(zip(ours, identities, strict=True))
+        if (place := place_of.get(identity, -1)) >= 0
+        and count.get(identity, 1) == 1
         and abs(theirs[place].time_us - frame.time_us) <= LONGEST_OFFSET_US
     ]
     return _longest_rising(shared)
@@ -252,9 +253,10 @@ def _places(frames: Sequence[Timed]) -> dict[bytes, list[int]]:
 
 def _single_places(frames: Sequence[Timed]) -> dict[bytes, int]:
     """Where each picture is that occurs once; negative for the others."""
-    single: dict[bytes, int] = {}
-    for at, frame in enumerate(frames):
-        single[frame.identity] = -1 if frame.identity in single else at
+    identities = [frame.identity for frame in frames]
+    single = dict(zip(identities, range(len(frames)), strict=True))
+    if len(single) < len(frames):
+        single |= {identity: -1 for identity, times in Counter(identities).items() if times > 1}
     return single
 
 
