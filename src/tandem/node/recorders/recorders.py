@@ -1,0 +1,67 @@
+"""`Recorders`: all recorder processes of a node, told what is wanted as it changes."""
+
+import asyncio
+from collections.abc import Sequence
+from random import Random
+
+from tandem.clock import Clock
+from tandem.node.recorders.child import COMMAND
+from tandem.node.recorders.health import PATIENCE, Patience
+from tandem.node.recorders.report import NodeReport, merge
+from tandem.node.recorders.slot import Slot
+from tandem.node.recorders.spread import spread
+from tandem.node.recorders.wanted import Wanted, orders_of
+
+
+class Recorders:
+    """Keeps a node's recorders running.
+
+    Level-triggered: whatever is wanted replaces all that was, and only what differs is touched. The
+    processes are started when there is something wanted; one without cameras runs as well, since
+    its start is what a camera that moves here would wait for.
+
+    Args:
+        count: of processes; one for each core.
+        wanted: to begin with.
+        clock: of the node.
+        random: jitters the restarts.
+        patience: with a process that is silent.
+        command: what is started.
+
+    Raises:
+        ValueError: there is to be no process.
+    """
+
+    def __init__(
+        self,
+        count: int,
+        wanted: Wanted,
+        clock: Clock,
+        random: Random,
+        *,
+        patience: Patience = PATIENCE,
+        command: Sequence[str] = COMMAND,
+    ) -> None:
+        self._slots = [Slot(place, clock, random, patience, command) for place in range(count)]
+        self._places: dict[str, int] = {}
+        self.want(wanted)
+
+    def want(self, wanted: Wanted) -> None:
+        """Record this from now on; what is the same goes on undisturbed."""
+        self._wanted = wanted
+        self._places = spread(wanted.loads_mbps, len(self._slots), self._places)
+        for place, slot in enumerate(self._slots):
+            slot.order(orders_of(place, wanted, self._places))
+
+    def report(self) -> NodeReport:
+        """How each stream, volume and process is now."""
+        return merge(self._wanted, self._places, [slot.report() for slot in self._slots])
+
+    async def run(self) -> None:
+        """Keep the processes running until cancelled.
+
+        Then each closes its files and ends; who has not within `Patience.end_us` is killed.
+        """
+        async with asyncio.TaskGroup() as tasks:
+            for slot in self._slots:
+                tasks.create_task(slot.run())
