@@ -5,7 +5,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 from uuid import uuid4
@@ -18,26 +18,35 @@ POLL_S = 0.02
 CLUSTER = 1
 
 
+COMMAND = (sys.executable, "-m", "tandem.recording.process")
+
+
 class RecorderProcess:
-    """Starts a recorder, gives it orders, remembers what it says.
+    """Starts a recorder, gives it its orders, remembers what it says.
 
     Args:
         root: directory of its volume, created.
         streams: what it is to record.
+        command: runs it, here or elsewhere.
+        volumes: of another machine, seen from here: where they are there; `root` is then not used.
     """
 
-    def __init__(self, root: Path, streams: list[dict[str, Any]]) -> None:
+    def __init__(
+        self,
+        root: Path,
+        streams: list[dict[str, Any]],
+        command: Sequence[str] = COMMAND,
+        volumes: Mapping[str, Path] | None = None,
+    ) -> None:
         self.root = root
-        root.mkdir(parents=True, exist_ok=True)
-        identity = VolumeIdentity(uuid4(), CLUSTER, "node-1", time.time_ns() // 1000)
-        self.volume_id = str(Volume.create(root, identity).volume_id)
+        self.volumes: list[dict[str, Any]] = [
+            {"path": there, "volume_id": make_volume(here), "min_free_bytes": 1 << 20}
+            for there, here in (volumes or {str(root): root}).items()
+        ]
         self.status: dict[str, Any] = {}
         self.log: list[str] = []
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "tandem.recording.process"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
         )
         self._readers = [
             threading.Thread(target=self._read_status),
@@ -60,7 +69,7 @@ class RecorderProcess:
         orders = {
             "version": 1,
             "cluster_number": CLUSTER,
-            "volumes": [{"path": str(self.root), "volume_id": self.volume_id}],
+            "volumes": self.volumes,
             "streams": streams,
         }
         assert self.process.stdin is not None
@@ -122,6 +131,13 @@ class RecorderProcess:
 
     def _lines(self, pipe: Any) -> Iterable[bytes]:
         return iter(pipe.readline, b"")
+
+
+def make_volume(root: Path) -> str:
+    """Make a directory a volume, if it is not yet; returns its id."""
+    root.mkdir(parents=True, exist_ok=True)
+    identity = VolumeIdentity(uuid4(), CLUSTER, "node-1", time.time_ns() // 1000)
+    return str(Volume.create(root, identity).volume_id)
 
 
 def complaints(path: Path) -> str:
