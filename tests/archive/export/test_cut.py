@@ -173,3 +173,25 @@ def test_sound_stays_with_its_picture_to_the_millisecond(tmp_path: Path) -> None
     for number in (85, 120, 180):
         due_s = (number * 64_000 - 130 * FRAME_US) / 1e6
         assert heard[camera.sounds[number].data] == pytest.approx(due_s, abs=1e-3)
+
+
+def test_the_sound_of_the_first_picture_is_there_from_its_beginning(tmp_path: Path) -> None:
+    camera = film(12, H264, sound=True)
+    from_us = BASE_US + 130 * FRAME_US
+    result = export([record("a", camera)], request(tmp_path / "gate.mp4", from_us))
+    assert packets(result.files[0].path, "audio") == [
+        one.data for one in camera.sounds[130 * FRAME_US // 64_000 :]
+    ]
+    assert float(probe(result.files[0].path)["streams"][1]["start_time"]) <= 0
+
+
+def test_the_time_that_a_picture_is_told_to_have_finds_that_very_picture(tmp_path: Path) -> None:
+    source = record("a", film(12), late_us=13)
+    whole = export([source], request(tmp_path / "whole.mp4"))
+    truth = pictures_shown(whole.files[0].path)
+    for number in (31, 32, 33):
+        ticks = (BASE_US + 13 + number * FRAME_US) * 9 // 100
+        from_us = ticks * 100 // 9  # as an index or a list of pictures tells it
+        result = export([source], request(tmp_path / f"{number}.mp4", from_us))
+        assert result.files[0].spans[0].from_us == from_us
+        assert pictures_shown(result.files[0].path) == truth[number:]

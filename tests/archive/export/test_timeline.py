@@ -189,3 +189,21 @@ def test_of_copies_that_begin_together_the_lowest_rank_is_the_base(preferred: in
     assert {row.run for row in rows} == {preferred}
     assert {row.others for row in rows} == {(1 - preferred,)}
     assert rows[0].time_us == BASE_US + preferred * 1_000_000
+
+
+def test_pictures_sent_again_teach_no_lag_to_those_that_follow_them() -> None:
+    late_us = 4_000_000
+    feeds = {0: feed(0, range(100)), 1: feed(0, range(90, 200), late_us)}
+    video, _ = joined(feeds)
+    assert numbers(video) == list(range(200))
+    assert [row.time_us - BASE_US - row.unit.offset * FRAME_US for row in video] == [
+        *[0] * 100,
+        *[late_us] * 100,
+    ]
+
+
+def test_a_picture_that_only_the_repetition_has_stands_at_the_time_of_its_neighbours() -> None:
+    feeds = {0: feed(0, set(range(100)) - {95}), 1: feed(0, range(90, 200), 4_000_000)}
+    video, _ = joined(feeds)
+    assert numbers(video) == list(range(200))
+    assert video[95].time_us == BASE_US + 95 * FRAME_US
