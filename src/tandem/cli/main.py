@@ -1,0 +1,19 @@
+"""`tandem`: the root of the command line."""
+
+from importlib.metadata import version
+
+import click
+
+from tandem.cli.camera import camera
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(version("tandem-video"), message="Tandem %(version)s")
+def main() -> None:
+    """Record cameras on a few servers as if they were one that never stops.
+
+    This is early: a node records, and clusters are being built. What works is listed below.
+    """
+
+
+main.add_command(camera)
