@@ -112,25 +112,9 @@ def test_whoever_does_not_end_when_asked_is_killed(tmp_path: Path) -> None:
     assert not exists(asyncio.run(scenario()))
 
 
-def test_a_second_cancellation_leaves_no_process_behind(tmp_path: Path) -> None:
-    async def scenario() -> int:
-        async with running(wanted(tmp_path), command=STUBBORN) as bench:
-            await bench.all_speak()
-            pid = bench.pid()
-            others = asyncio.all_tasks() - {asyncio.current_task()}
-            for _ in range(3):
-                for task in others:
-                    task.cancel()
-                await asyncio.sleep(0)
-            await bench.until(lambda: not exists(pid), "it is killed without patience")
-            return pid
-
-    assert not exists(asyncio.run(scenario()))
-
-
-def test_what_a_recorder_has_started_is_killed_with_it(tmp_path: Path) -> None:
-    helper = tmp_path / "helper"
-    command = pretender(f"""
+def with_helper(helper: Path) -> tuple[str, ...]:
+    """A stubborn recorder that has started a process of its own."""
+    return pretender(f"""
         pid = os.fork()
         if pid:
             open({str(helper)!r}, "w").write(str(pid))
@@ -138,13 +122,52 @@ def test_what_a_recorder_has_started_is_killed_with_it(tmp_path: Path) -> None:
         while True: time.sleep(1000)
     """)
 
+
+def test_a_second_cancellation_leaves_no_process_behind(tmp_path: Path) -> None:
+    helper = tmp_path / "helper"
+
+    async def scenario() -> None:
+        async with running(wanted(tmp_path), command=with_helper(helper)) as bench:
+            await bench.all_speak()
+            others = asyncio.all_tasks() - {asyncio.current_task()}
+            for _ in range(3):
+                for task in others:
+                    task.cancel()
+                await asyncio.sleep(0)
+            pids = [bench.pid(), int(helper.read_text())]
+            await bench.until(lambda: not any(map(exists, pids)), "both are killed at once")
+
+    asyncio.run(scenario())
+
+
+def test_what_a_recorder_has_started_is_killed_with_it(tmp_path: Path) -> None:
+    helper = tmp_path / "helper"
+
     async def scenario() -> None:
         patience = Patience(end_us=100_000)
+        command = with_helper(helper)
         async with running(wanted(tmp_path), command=command, patience=patience) as bench:
             await bench.all_speak()
 
     asyncio.run(scenario())
     wait_until(lambda: not exists(int(helper.read_text())), "its helper has ended")
+
+
+def test_a_recorder_may_close_its_files_before_it_ends(tmp_path: Path) -> None:
+    closed = tmp_path / "closed"
+    command = pretender(f"""
+        say()
+        while sys.stdin.readline(): pass
+        print("INFO a: closed", file=sys.stderr)
+        open({str(closed)!r}, "w").close()
+    """)
+
+    async def scenario() -> None:
+        async with running(wanted(tmp_path), command=command) as bench:
+            await bench.all_speak()
+
+    asyncio.run(scenario())
+    assert closed.exists()
 
 
 def test_a_recorder_that_talks_nonsense_hangs(
