@@ -1,0 +1,210 @@
+"""Filing what was fetched from another node: as segments of this one, in a recorder's order.
+
+The whole file of the peer is fetched and verified first: its hash tells what a fragment by itself
+cannot, such as times that were changed. What is kept of it are the fragments with pictures that
+this node lacks, each stretch a segment with an id of its own. Until then it lies in a file without
+a name, which a crash leaves nothing of. Blocking.
+"""
+
+import os
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from itertools import groupby
+from pathlib import PurePosixPath
+from uuid import uuid4
+
+from tandem.archive.errors import DiskError, DiskFailedError, disk_error
+from tandem.archive.export.local import FileBytes
+from tandem.archive.export.tables import Placed
+from tandem.archive.inspection import content, inspect
+from tandem.archive.layout import segment_path
+from tandem.archive.mount import Mounted
+from tandem.archive.rows import Closing, Progress, Role, Segment
+from tandem.archive.segment_file import SegmentFile
+from tandem.media.mp4.init import InitSegment, init_segment
+from tandem.media.mp4.mfra import mfra
+from tandem.media.units import VIDEO_CLOCK_HZ
+from tandem.node.archivist.contents import Contents, contents_of, opened, part_bytes, verify
+from tandem.node.archivist.errors import PeerLiesError, UnsoundError
+from tandem.node.archivist.holdings import Holdings, Wanted
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """A segment of another node, whole, in a file without a name.
+
+    Attributes:
+        node_id: whose it is.
+        row: what that node says of it.
+        fd: the file, on the volume where its parts will be filed.
+    """
+
+    node_id: str
+    row: Segment
+    fd: int
+
+
+def nameless_file(mounted: Mounted) -> int:
+    """Open a file on a volume that has no name and ends with its descriptor.
+
+    Raises:
+        DiskError: it cannot be made.
+    """
+    try:
+        return mounted.volume.open_file(PurePosixPath(), os.O_TMPFILE | os.O_RDWR)
+    except OSError as error:
+        raise disk_error(error, f"fetching to {mounted.volume.root}") from error
+
+
+def file_lacking(
+    fetched: Fetched, holdings: Holdings, mounted: Mounted, role: Role
+) -> list[Segment]:
+    """File what this node lacks of a segment.
+
+    Args:
+        fetched: the segment.
+        holdings: what this node has.
+        mounted: where to file it.
+        role: of the copies of this node, by the placement.
+
+    Returns:
+        The new segments, closed; none where nothing lacks.
+
+    Raises:
+        PeerLiesError: it is not what the peer says it is; nothing is kept.
+        DiskError: it cannot be filed.
+    """
+    name = f"Segment {fetched.row.segment_id} of node {fetched.node_id}"
+    file = FileBytes(fetched.fd, name)
+    try:
+        contents = contents_of(file)
+        verify(file, contents, fetched.row.hash, name)
+    except UnsoundError as problem:
+        raise PeerLiesError(
+            f"{name} came otherwise than it was recorded, and nothing of it is kept. {problem}"
+        ) from problem
+    _check_header(contents.init, fetched.row, mounted, name)
+    wanted = Wanted(fetched.row.camera_id, fetched.row.stream, contents.pictures)
+    if not contents.pictures:
+        return []
+    missing = holdings.find(wanted).missing
+    return [
+        _Filing(mounted, holdings, fetched.row, role).file(file, contents.init, stretch)
+        for stretch in stretches(contents, missing)
+    ]
+
+
+def stretches(contents: Contents, missing: Sequence[int]) -> list[list[Placed]]:
+    """The fragments to keep, so that each stretch of them can be decoded by itself. Pure.
+
+    Args:
+        contents: of a segment.
+        missing: places of the pictures in it that are wanted.
+
+    Returns:
+        Fragments with wanted pictures; those before, back to a keyframe; sound that follows.
+    """
+    wanted = {contents.pictures[place].part for place in missing}
+    chosen: set[int] = set()
+    is_needed = False
+    for number in reversed(range(len(contents.parts))):
+        is_needed = is_needed or number in wanted
+        if is_needed:
+            chosen.add(number)
+        video = contents.parts[number].table.video
+        if video and video[0].is_keyframe:
+            is_needed = False
+    for number, part in enumerate(contents.parts):
+        if not part.table.video and number - 1 in chosen:
+            chosen.add(number)
+    by_stretch = groupby(enumerate(sorted(chosen)), key=lambda pair: pair[1] - pair[0])
+    return [[contents.parts[number] for _, number in stretch] for _, stretch in by_stretch]
+
+
+class _Filing:
+    """One stretch of fragments on its way to a segment: row, file, sync, hash (A2 to A5)."""
+
+    def __init__(self, mounted: Mounted, holdings: Holdings, theirs: Segment, role: Role) -> None:
+        self._mounted = mounted
+        self._holdings = holdings
+        self._theirs = theirs
+        self._role = role
+
+    def file(self, source: FileBytes, init: InitSegment, parts: Sequence[Placed]) -> Segment:
+        row = self._row(parts[0])
+        with self._holdings.changing:
+            self._mounted.index.begin(row)
+        try:
+            closing = self._write(row, source, init, parts)
+            with self._holdings.changing:
+                self._mounted.index.sync_round(closings=[closing])
+        except DiskError:
+            self._undo(row)
+            raise
+        step = closing.progress
+        return replace(row, end_us=step.end_us, durable_bytes=step.durable_bytes)
+
+    def _row(self, first: Placed) -> Segment:
+        segment_id = uuid4()
+        picture = first.table.video[0] if first.table.video else None
+        start_us = picture.dts * 1_000_000 // VIDEO_CLOCK_HZ if picture else self._theirs.start_us
+        path = segment_path(self._theirs.camera_id, self._theirs.stream, start_us, segment_id)
+        return Segment(
+            segment_id=segment_id,
+            camera_id=self._theirs.camera_id,
+            stream=self._theirs.stream,
+            path=path,
+            role=self._role,
+            start_us=start_us,
+            end_us=start_us,
+            writer_id=self._mounted.writer.writer_id,
+        )
+
+    def _write(
+        self, row: Segment, source: FileBytes, init: InitSegment, parts: Sequence[Placed]
+    ) -> Closing:
+        volume = self._mounted.volume
+        header = replace(
+            init.header,
+            node_id=volume.identity.node_id,
+            segment_id=str(row.segment_id),
+            start_us=row.start_us,
+        )
+        file = SegmentFile.create(volume, row.path)
+        try:
+            file.append([init_segment(init.video, init.audio, header)])
+            for part in parts:
+                file.append([source.read(part.offset, part_bytes(part))])
+            with opened(volume, row) as fd:
+                scanned = inspect(fd, file.size_bytes)
+            sealed = file.close([mfra(scanned.sync_points)])
+        except OSError as error:
+            raise disk_error(error, f"filing {volume.root / row.path}") from error
+        except UnsoundError as problem:
+            raise DiskFailedError(str(problem)) from problem
+        finally:
+            file.abandon()
+        held = content(scanned, row.start_us)
+        step = Progress(row.segment_id, held.end_us, sealed.size_bytes, held.frames, held.keyframes)
+        return Closing(step, sealed.hash)
+
+    def _undo(self, row: Segment) -> None:
+        """Leave nothing behind; what a failing disk does not let go, recovery finds by its row."""
+        with suppress(DiskError, OSError), self._holdings.changing:
+            self._mounted.volume.unlink([row.path])
+            self._mounted.index.forget([row.segment_id])
+
+
+def _check_header(init: InitSegment, row: Segment, mounted: Mounted, name: str) -> None:
+    header = init.header
+    said = (str(row.segment_id), row.camera_id, row.stream)
+    if (header.segment_id, header.camera_id, header.stream) != said:
+        raise PeerLiesError(
+            f"{name} was listed for camera {row.camera_id}, and what came is segment "
+            f"{header.segment_id} of camera {header.camera_id}. Nothing of it is kept."
+        )
+    if header.cluster_number != mounted.volume.identity.cluster_number:
+        raise PeerLiesError(
+            f"{name} was recorded by cluster {header.cluster_number}. Nothing of it is kept."
+        )

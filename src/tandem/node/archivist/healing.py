@@ -1,0 +1,226 @@
+"""Fetching from another node what this one lacks (D6, and the window of a new second).
+
+One segment at a time, throttled. What was healed lacks no more, so an interrupted healing that is
+begun again goes on where it was, whatever interrupted it. Nothing is tried again by itself: the
+second asks again and so says again what lacks, and whoever heals a window begins it anew.
+"""
+
+import asyncio
+import logging
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID
+
+from tandem.archive.coverage import coverage, subtract
+from tandem.archive.errors import ArchiveError, DiskFailedError, DiskFullError, disk_error
+from tandem.archive.mount import Mounted
+from tandem.archive.rows import Interval, Role, Segment, State
+from tandem.cluster.promise import Question
+from tandem.node.archivist.client import Peers
+from tandem.node.archivist.errors import ArchivistError, PeerRefusedError
+from tandem.node.archivist.filing import Fetched, file_lacking, nameless_file
+from tandem.node.archivist.holdings import Holdings
+from tandem.node.archivist.throttle import Throttle
+from tandem.node.archivist.view import View
+
+log = logging.getLogger(__name__)
+
+PIECE_BYTES: Final = 1 << 20
+"""What one request fetches: 10 ms of a link of 1 Gbit/s, and little to fetch in vain."""
+
+MOST_WAITING: Final = 1_000
+TOLERANCE_US: Final = 200_000
+"""A hole this short between rows is none: the last picture lasts as long as its camera says."""
+
+
+@dataclass(slots=True)
+class Progress:
+    """How far healing is.
+
+    Attributes:
+        waiting: segments that are yet to be looked at.
+        fetched_bytes: what came from other nodes, since the start.
+        filed: segments that were made of it.
+        failed: segments of which nothing was kept.
+        last_problem: why, of the last of these; "" if all went well.
+    """
+
+    waiting: int = 0
+    fetched_bytes: int = 0
+    filed: int = 0
+    failed: int = 0
+    last_problem: str = ""
+
+
+class Healer:
+    """Heals this node's copies.
+
+    Args:
+        node_id: this node.
+        holdings: what it has.
+        view: the cluster.
+        peers: the other nodes.
+        throttle: of what is fetched; a quarter of what disk and link can do.
+
+    Attributes:
+        progress: how far it is.
+    """
+
+    def __init__(
+        self, node_id: str, holdings: Holdings, view: View, peers: Peers, throttle: Throttle
+    ) -> None:
+        self.progress = Progress()
+        self._node_id = node_id
+        self._holdings = holdings
+        self._view = view
+        self._peers = peers
+        self._throttle = throttle
+        self._wanted: dict[UUID, Question] = {}
+        self._woken = asyncio.Event()
+
+    def want(self, question: Question) -> None:
+        """Fetch what lacks of an asker's segment (D6), when its turn comes. Returns at once.
+
+        Where too many wait already it is passed over: the asker asks again.
+        """
+        if len(self._wanted) < MOST_WAITING:
+            self._wanted.setdefault(UUID(question.segment_id), question)
+            self._woken.set()
+
+    async def run(self) -> None:
+        """Heal what is wanted, until cancelled."""
+        while True:
+            await self._woken.wait()
+            self._woken.clear()
+            await self.heal_wanted()
+
+    async def heal_wanted(self) -> None:
+        """Heal all that is wanted now; a segment that fails does not hold up the others."""
+        while self._wanted:
+            segment_id, question = next(iter(self._wanted.items()))
+            self.progress.waiting = len(self._wanted)
+            try:
+                await self._heal_asked(segment_id, question)
+            except (ArchiveError, ArchivistError) as problem:
+                self._note(problem)
+            del self._wanted[segment_id]
+        self.progress.waiting = 0
+
+    async def heal_window(
+        self, peer: str, camera_id: str, stream: str, window: Interval
+    ) -> list[Segment]:
+        """Fetch what this node lacks of a time that another one has: as a newly named second does.
+
+        Only times without any row here are looked at; holes inside of rows are found when the
+        primary is asked about its own (D6).
+
+        Args:
+            peer: the survivor.
+            camera_id: the camera.
+            stream: which of its streams.
+            window: UTC.
+
+        Returns:
+            The segments that were filed. Some may be missing: see `progress`.
+
+        Raises:
+            PeerError: the peer does not answer.
+            DiskError: an index cannot be read.
+        """
+        theirs = await self._peers.segments(peer, camera_id, stream, *window)
+        ours = await asyncio.to_thread(self._holdings.segments, camera_id, stream, *window)
+        filed: list[Segment] = []
+        wanted = lacking_rows(theirs, ours)
+        for done, row in enumerate(wanted):
+            self.progress.waiting = len(wanted) - done
+            try:
+                filed += await self.heal_segment(peer, row)
+            except (ArchiveError, ArchivistError) as problem:
+                self._note(problem)
+        self.progress.waiting = 0
+        return filed
+
+    async def heal_segment(self, peer: str, row: Segment) -> list[Segment]:
+        """Fetch one segment of a peer, and file what this node lacks of it.
+
+        Raises:
+            PeerError: it did not come, or is not what the peer says it is; nothing is kept.
+            DiskError: it cannot be filed.
+        """
+        mounted, fd = await asyncio.to_thread(self._make_room, row)
+        try:
+            await self._fetch(peer, row, fd)
+            fetched = Fetched(peer, row, fd)
+            filed = await asyncio.to_thread(
+                file_lacking, fetched, self._holdings, mounted, self._role(row.camera_id)
+            )
+        finally:
+            mounted.volume.disk.close(fd)
+        self.progress.filed += len(filed)
+        return filed
+
+    async def _heal_asked(self, segment_id: UUID, question: Question) -> None:
+        rows = await self._peers.segments(
+            question.asker, question.camera_id, question.stream, question.from_us, question.to_us
+        )
+        found = [row for row in rows if row.segment_id == segment_id and row.state is State.CLOSED]
+        if not found:
+            raise PeerRefusedError(
+                f"Node {question.asker} asked about segment {segment_id}, and does not list it."
+            )
+        await self.heal_segment(question.asker, found[0])
+
+    def _make_room(self, row: Segment) -> tuple[Mounted, int]:
+        """A volume with room for a segment, and a nameless file on it."""
+        mounted = self._holdings.roomiest()
+        if mounted is None:
+            raise DiskFailedError("No volume of this node is healthy: nothing can be healed.")
+        if mounted.space().room_bytes < 2 * row.durable_bytes:
+            raise DiskFullError(
+                f"{mounted.volume.root} has no room to heal {row.durable_bytes} bytes: recording "
+                f"goes first. It is tried again when older recordings are deleted."
+            )
+        return mounted, nameless_file(mounted)
+
+    async def _fetch(self, peer: str, row: Segment, fd: int) -> None:
+        for offset in range(0, row.durable_bytes, PIECE_BYTES):
+            length = min(PIECE_BYTES, row.durable_bytes - offset)
+            await self._throttle.take(length)
+            data = await self._peers.read(peer, row.segment_id, offset, length)
+            await asyncio.to_thread(_write_all, fd, data, offset)
+            self.progress.fetched_bytes += length
+
+    def _role(self, camera_id: str) -> Role:
+        """The role of what is filed here; where nobody knows, the one that is kept longest."""
+        placement = self._view.placements().get(camera_id)
+        return Role(placement.role_of(self._node_id)) if placement else Role.PRIMARY
+
+    def _note(self, problem: Exception) -> None:
+        log.error("a segment could not be healed: %s", problem)
+        self.progress.failed += 1
+        self.progress.last_problem = str(problem)
+
+
+def lacking_rows(theirs: Sequence[Segment], ours: Sequence[Segment]) -> list[Segment]:
+    """Which closed segments of a peer have times that no row of ours covers, oldest first. Pure."""
+    covered = coverage(((row.start_us, row.end_us) for row in ours), TOLERANCE_US)
+    return [
+        row
+        for row in sorted(theirs, key=lambda row: row.start_us)
+        if row.state is State.CLOSED
+        and any(
+            end - start > TOLERANCE_US
+            for start, end in subtract([Interval(row.start_us, row.end_us)], covered)
+        )
+    ]
+
+
+def _write_all(fd: int, data: bytes, offset: int) -> None:
+    try:
+        while data:
+            written = os.pwrite(fd, data, offset)
+            data, offset = data[written:], offset + written
+    except OSError as error:
+        raise disk_error(error, "writing what was fetched") from error

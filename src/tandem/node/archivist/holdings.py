@@ -1,0 +1,188 @@
+"""What this node holds, and the few changes that an archivist makes to it. Blocking.
+
+Promises and the dropping of second copies exclude each other here: a verdict to drop is carried out
+by rows that were read when no promise could come between (rules D4 and D5). One archivist a node
+does both, so a lock in its memory is enough.
+"""
+
+import logging
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from uuid import UUID
+
+from tandem.archive import cleaner
+from tandem.archive.archive import Archive, Located
+from tandem.archive.deletion import Policy, Reason, plan_deletion
+from tandem.archive.errors import DiskFailedError
+from tandem.archive.merge import LONGEST_OFFSET_US, Timed
+from tandem.archive.mount import Mounted
+from tandem.archive.rows import Segment, State
+from tandem.archive.volume import Volume
+from tandem.node.archivist.contents import Contents, read_contents, read_verified
+from tandem.node.archivist.errors import UnsoundError
+from tandem.node.archivist.matching import Held, Match, match
+
+log = logging.getLogger(__name__)
+
+_Reading = Callable[[Volume, Segment], Contents]
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Pictures that are looked for.
+
+    Attributes:
+        camera_id: the camera.
+        stream: which of its streams.
+        pictures: at least one; in decode order.
+    """
+
+    camera_id: str
+    stream: str
+    pictures: Sequence[Timed]
+
+
+class Holdings:
+    """The volumes of this node, as its archivist uses them. From any thread.
+
+    Args:
+        archive: the volumes, mounted for this process.
+
+    Attributes:
+        changing: held while rows are changed.
+    """
+
+    def __init__(self, archive: Archive) -> None:
+        self.changing = threading.Lock()
+        self._archive = archive
+
+    def find(self, wanted: Wanted) -> Match:
+        """Look for pictures on healthy volumes; what counts as found was read from the disk (D3).
+
+        The tables tell first which segments may have them, so that only those are read whole.
+
+        Raises:
+            DiskError: an index cannot be read.
+        """
+        times = [picture.time_us for picture in wanted.pictures]
+        located = [
+            one
+            for one in self._archive.segments(
+                wanted.camera_id,
+                min(times) - LONGEST_OFFSET_US,
+                max(times) + LONGEST_OFFSET_US,
+            )
+            if one.segment.stream == wanted.stream and one.segment.state is State.CLOSED
+        ]
+        likely = match(wanted.pictures, self._read(located, read_contents)).carrying
+        carriers = [one for one in located if one.segment.segment_id in likely]
+        return match(wanted.pictures, self._read(carriers, read_verified))
+
+    def segment(self, segment_id: UUID) -> tuple[Volume, Segment] | None:
+        """One segment that may be read, and its volume; None if there is none.
+
+        Raises:
+            DiskError: an index cannot be read.
+        """
+        for mounted in self._archive.healthy():
+            segment = mounted.reader.segment(segment_id)
+            if segment is not None and segment.state is not State.GARBAGE:
+                return mounted.volume, segment
+        return None
+
+    def segments(self, camera_id: str, stream: str, from_us: int, to_us: int) -> list[Segment]:
+        """What there is of a stream over [from_us, to_us), by time."""
+        found = self._archive.segments(camera_id, from_us, to_us)
+        return [one.segment for one in found if one.segment.stream == stream]
+
+    def oldest(self, limit: int) -> list[Segment]:
+        """Of each volume some of what might go, the oldest of every copy among them, by time.
+
+        Raises:
+            DiskError: an index cannot be read.
+        """
+        found = [
+            row for mounted in self._archive.healthy() for row in mounted.reader.deletable(limit)
+        ]
+        return sorted(found, key=lambda row: (row.start_us, row.segment_id))
+
+    def read(self, segment: Segment) -> Contents:
+        """The tables of a segment of this node.
+
+        Raises:
+            UnsoundError: it is gone, or its tables are not all there.
+            DiskError: an index cannot be read.
+        """
+        found = self.segment(segment.segment_id)
+        if found is None:
+            raise UnsoundError(f"The segment {segment.path} is gone.")
+        return read_contents(found[0], found[1])
+
+    def promise(self, segment_ids: Iterable[UUID], now_us: int) -> None:
+        """Promise to keep segments; durable when this returns (D4).
+
+        Each volume has a transaction of its own. Where a later one fails, what the earlier ones
+        promised stays promised, and nobody is told so: it is kept for longer, and that is all.
+
+        Raises:
+            DiskError: not all of them are promised; one may be gone, or suspect by now.
+        """
+        left = set(segment_ids)
+        with self.changing:
+            for mounted in self._archive.healthy():
+                left -= mounted.index.promise(left, now_us)
+        if left:
+            raise DiskFailedError(f"{len(left)} segments that were just read are gone, or suspect.")
+
+    def drop(self, confirmed: frozenset[UUID], now_us: int, policy: Policy) -> list[Segment]:
+        """Delete second copies that their primary has just promised.
+
+        The rows are read anew, and no promise of this node comes between that and their end.
+
+        Args:
+            confirmed: which; of the answers to questions that were asked just now.
+            now_us: UTC.
+            policy: retentions; its `confirmed` is filled in here.
+
+        Returns:
+            What is gone: never one that is promised, locked, a primary's or within its window.
+
+        Raises:
+            DiskError: what was not deleted is kept.
+        """
+        gone: list[Segment] = []
+        policy = replace(policy, confirmed=confirmed)
+        with self.changing:
+            for mounted in self._archive.healthy():
+                rows = [row for each in confirmed if (row := mounted.reader.segment(each))]
+                plan = [
+                    deletion
+                    for deletion in plan_deletion(rows, mounted.space(), now_us, policy)
+                    if deletion.reason is Reason.SECOND_COPY
+                ]
+                if plan:
+                    gone += cleaner.delete(mounted.volume, mounted.index, plan)
+        return gone
+
+    def roomiest(self) -> Mounted | None:
+        """The volume with the most room, for what is fetched; None if none is healthy.
+
+        Raises:
+            DiskError: one does not answer.
+        """
+        healthy = self._archive.healthy()
+        return max(healthy, key=lambda mounted: mounted.space().room_bytes, default=None)
+
+    def _read(self, located: Sequence[Located], reading: _Reading) -> list[Held]:
+        """Read segments; what is not sound is told, and counts for nothing."""
+        held: list[Held] = []
+        for volume_id, segment in located:
+            try:
+                contents = reading(self._archive.volumes[volume_id].volume, segment)
+            except UnsoundError as problem:
+                log.error("%s What it lacks is fetched from the other copy.", problem)
+                continue
+            if contents.pictures:
+                held.append(Held(segment.segment_id, contents.pictures))
+        return held

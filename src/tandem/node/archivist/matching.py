@@ -1,0 +1,68 @@
+"""Which pictures that somebody names are held here, and by which segments. Pure.
+
+Pictures are paired as `archive.merge` pairs copies: by identity and order, and by time only where a
+still scene repeats the same picture. So whoever asks tells the times too.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+from uuid import UUID
+
+from tandem.archive.merge import Timed, twins
+
+
+class Held(NamedTuple):
+    """A segment that is held here.
+
+    Attributes:
+        segment_id: which.
+        pictures: at least one; in decode order.
+    """
+
+    segment_id: UUID
+    pictures: Sequence[Timed]
+
+
+class Match(NamedTuple):
+    """What was found.
+
+    Attributes:
+        missing: places of the pictures asked for that no segment holds.
+        carrying: the segments that hold at least one.
+    """
+
+    missing: tuple[int, ...]
+    carrying: frozenset[UUID]
+
+
+def match(asked: Sequence[Timed], held: Sequence[Held]) -> Match:
+    """Look for pictures.
+
+    Args:
+        asked: in decode order.
+        held: in any order; may overlap in time, where one was fetched from another node.
+    """
+    found: set[int] = set()
+    carrying: set[UUID] = set()
+    for copy in _copies(held):
+        pictures = [picture for segment in copy for picture in segment.pictures]
+        owners = [segment.segment_id for segment in copy for _ in segment.pictures]
+        for at, place in twins(asked, pictures):
+            found.add(at)
+            carrying.add(owners[place])
+    missing = tuple(at for at in range(len(asked)) if at not in found)
+    return Match(missing, frozenset(carrying))
+
+
+def _copies(held: Sequence[Held]) -> list[list[Held]]:
+    """Lay segments out in as few sequences as need no overlap: a copy has each picture once."""
+    copies: list[list[Held]] = []
+    for segment in sorted(held, key=lambda one: (one.pictures[0].time_us, one.segment_id)):
+        start_us = segment.pictures[0].time_us
+        for copy in copies:
+            if copy[-1].pictures[-1].time_us < start_us:
+                copy.append(segment)
+                break
+        else:
+            copies.append([segment])
+    return copies

@@ -1,0 +1,211 @@
+"""What other nodes may ask of this one, over HTTPS; see docs/design/two-copies.md.
+
+Whoever asks has shown a certificate of the cluster's authority, or no request was read. Disks and
+indexes are read in threads: a request never holds up the others.
+"""
+
+import asyncio
+import json
+import logging
+import os
+import ssl
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from http import HTTPStatus
+from typing import Final
+from uuid import UUID
+
+from aiohttp import web
+
+from tandem.archive.errors import ArchiveError
+from tandem.archive.rows import Segment
+from tandem.archive.volume import Volume
+from tandem.cluster.promise import DEADLINE_US
+from tandem.node.archivist.contents import opened
+from tandem.node.archivist.errors import ArchivistError, MessageError, UnsoundError
+from tandem.node.archivist.holdings import Holdings
+from tandem.node.archivist.messages import VERSION, decode_inquiry, encode_answer, encode_rows
+from tandem.node.archivist.promises import Promiser
+from tandem.node.archivist.view import Address
+from tandem.node.authority import AuthorityError
+from tandem.node.tls import peer_node
+
+log = logging.getLogger(__name__)
+
+LARGEST_QUESTION_BYTES: Final = 8 << 20
+"""150,000 pictures: ten minutes, the longest segment, at 250 a second."""
+
+LARGEST_LIST: Final = 20_000
+LARGEST_PIECE_BYTES: Final = 4 << 20
+DEADLINE_S: Final = 10.0
+PROMISE_DEADLINE_S: Final = DEADLINE_US / 1e6
+_CLOSING_S: Final = 1.0
+
+_Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class Service:
+    """The requests.
+
+    Args:
+        holdings: what this node has.
+        promiser: gives its promises.
+    """
+
+    def __init__(self, holdings: Holdings, promiser: Promiser) -> None:
+        self._holdings = holdings
+        self._promiser = promiser
+
+    def application(self) -> web.Application:
+        """The requests as aiohttp serves them."""
+        application = web.Application(
+            client_max_size=LARGEST_QUESTION_BYTES, middlewares=[_speaks_in_sentences]
+        )
+        application.router.add_post("/v1/promises", self._promise)
+        application.router.add_get("/v1/segments", self._list)
+        application.router.add_get("/v1/segments/{segment_id}", self._read)
+        return application
+
+    async def _promise(self, request: web.Request) -> web.StreamResponse:
+        async with asyncio.timeout(PROMISE_DEADLINE_S):
+            inquiry = decode_inquiry(await request.read())
+            peer = _peer(request)
+            if inquiry.question.asker != peer:
+                raise AuthorityError(f"Node {peer} asks in the name of {inquiry.question.asker}.")
+            return web.json_response(encode_answer(await self._promiser.answer(inquiry)))
+
+    async def _list(self, request: web.Request) -> web.StreamResponse:
+        try:
+            camera_id, stream = request.query["camera_id"], request.query["stream"]
+            from_us, to_us = int(request.query["from_us"]), int(request.query["to_us"])
+        except (KeyError, ValueError) as problem:
+            raise MessageError(
+                f"Ask with camera_id, stream, from_us and to_us: {problem!r}."
+            ) from None
+        async with asyncio.timeout(DEADLINE_S):
+            rows = await asyncio.to_thread(
+                self._holdings.segments, camera_id, stream, from_us, to_us
+            )
+            if len(rows) > LARGEST_LIST:
+                raise MessageError(
+                    f"There are {len(rows)} segments, more than {LARGEST_LIST}: ask for less time."
+                )
+            return web.json_response(encode_rows(rows))
+
+    async def _read(self, request: web.Request) -> web.StreamResponse:
+        async with asyncio.timeout(DEADLINE_S):
+            try:
+                segment_id = UUID(request.match_info["segment_id"])
+                wanted = request.http_range
+            except ValueError as problem:
+                raise MessageError(f"This is no segment, or no range of one: {problem}.") from None
+            found = await asyncio.to_thread(self._holdings.segment, segment_id)
+        if found is None:
+            raise web.HTTPNotFound(text=f"This node has no segment {segment_id}.")
+        size_bytes = found[1].durable_bytes
+        start, end, _ = wanted.indices(size_bytes)
+        if wanted.start is not None and start >= size_bytes:
+            raise web.HTTPRequestRangeNotSatisfiable(
+                text=f"The segment has {size_bytes} bytes.",
+                headers={"Content-Range": f"bytes */{size_bytes}"},
+            )
+        response = web.StreamResponse(headers={"Content-Type": "video/mp4"})
+        response.content_length = end - start
+        if wanted.start is not None:
+            response.set_status(HTTPStatus.PARTIAL_CONTENT)
+            response.headers["Content-Range"] = f"bytes {start}-{end - 1}/{size_bytes}"
+        await _send(request, response, found, start, end)
+        return response
+
+
+@asynccontextmanager
+async def serve(
+    application: web.Application, addresses: Sequence[Address], tls: ssl.SSLContext
+) -> AsyncGenerator[list[Address], None]:
+    """Listen on every link for as long as the context lasts.
+
+    Args:
+        application: the requests.
+        addresses: of this node; port 0 takes any.
+        tls: as `node.tls.server_context` makes it.
+
+    Yields:
+        The addresses, with the ports that were taken.
+
+    Raises:
+        OSError: an address is not this node's, or is taken.
+    """
+    runner = web.AppRunner(application, access_log=None, shutdown_timeout=_CLOSING_S)
+    await runner.setup()
+    try:
+        taken: list[Address] = []
+        for address in addresses:
+            site = web.TCPSite(runner, address.host, address.port, ssl_context=tls)
+            await site.start()
+            taken.append(Address(address.host, runner.addresses[-1][1]))
+        yield taken
+    finally:
+        await runner.cleanup()
+
+
+async def _send(
+    request: web.Request,
+    response: web.StreamResponse,
+    found: tuple[Volume, Segment],
+    start: int,
+    end: int,
+) -> None:
+    """Send a part of a file, piece by piece, each with a deadline for disk and network."""
+    while start < end:
+        length = min(LARGEST_PIECE_BYTES, end - start)
+        async with asyncio.timeout(DEADLINE_S):
+            data = await asyncio.to_thread(_piece, *found, start, length)
+            if not response.prepared:
+                await response.prepare(request)
+            await response.write(data)
+        start += length
+    await response.write_eof()
+
+
+def _piece(volume: Volume, segment: Segment, offset: int, length: int) -> bytes:
+    with opened(volume, segment) as fd:
+        try:
+            data = os.pread(fd, length, offset)
+        except OSError as error:
+            raise UnsoundError(
+                f"{volume.root / segment.path} cannot be read: {error.strerror}. See `dmesg`."
+            ) from error
+    if len(data) < length:
+        raise UnsoundError(f"{volume.root / segment.path} is shorter than its row says.")
+    return data
+
+
+def _peer(request: web.Request) -> str:
+    """Which node asks."""
+    transport = request.transport
+    return peer_node(transport.get_extra_info("peercert") if transport else None)
+
+
+@web.middleware
+async def _speaks_in_sentences(request: web.Request, handler: _Handler) -> web.StreamResponse:
+    """Turn what goes wrong into an answer that says so; who asks must be a node."""
+    try:
+        _peer(request)
+        return await handler(request)
+    except AuthorityError as problem:
+        return _problem(HTTPStatus.FORBIDDEN, str(problem))
+    except MessageError as problem:
+        return _problem(HTTPStatus.BAD_REQUEST, str(problem))
+    except TimeoutError:
+        return _problem(HTTPStatus.SERVICE_UNAVAILABLE, "The disk did not answer in time.")
+    except (ArchiveError, ArchivistError) as problem:
+        log.error("%s could not be answered: %s", request.path, problem)
+        return _problem(HTTPStatus.SERVICE_UNAVAILABLE, str(problem))
+    except web.HTTPException as refusal:
+        refusal.text = json.dumps({"version": VERSION, "problem": refusal.text})
+        refusal.content_type = "application/json"
+        raise
+
+
+def _problem(status: HTTPStatus, sentence: str) -> web.Response:
+    return web.json_response({"version": VERSION, "problem": sentence}, status=status)

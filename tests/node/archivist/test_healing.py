@@ -1,0 +1,249 @@
+"""What one copy lacks is fetched from the other, whole, verified, and no faster than allowed."""
+
+from dataclasses import replace
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+from tests.archive.material import BASE_US
+from tests.conformance.store.subjects import in_a_loop
+from tests.node.archivist.material import (
+    NOW_US,
+    SECOND_US,
+    Known,
+    Site,
+    identities,
+    inquiry,
+    site,
+    sites,
+    spoil,
+)
+from tests.node.test_tls import Files
+
+from tandem.archive.check import check
+from tandem.archive.errors import DiskFailedError
+from tandem.archive.rows import Interval, Role, State
+from tandem.cluster.model import Placement
+from tandem.node.archivist import healing
+from tandem.node.archivist.client import Peers
+from tandem.node.archivist.errors import PeerLiesError, PeerUnreachableError
+from tandem.node.archivist.healing import Healer, lacking_rows
+from tandem.node.archivist.throttle import Throttle
+
+WINDOW = Interval(BASE_US, NOW_US)
+
+
+class Breaking:
+    """A peer that is there for some pieces, and then no more."""
+
+    def __init__(self, peers: Peers, pieces: int) -> None:
+        self.ask = peers.ask
+        self.segments = peers.segments
+        self._peers = peers
+        self._left = pieces
+
+    async def read(self, node_id: str, segment_id: UUID, offset: int, length: int) -> bytes:
+        if self._left == 0:
+            raise PeerUnreachableError("The links are down.")
+        self._left -= 1
+        return await self._peers.read(node_id, segment_id, offset, length)
+
+
+def faults(site: Site) -> list[str]:
+    """What `check` finds: every file has its row, its size and its hash."""
+    return [one.sentence for one in check(site.mounted.volume, site.mounted.reader, hashes=True)]
+
+
+def film_minutes(site: Site, role: Role, *minutes: int) -> None:
+    for minute in minutes:
+        site.film(role, start_us=BASE_US + minute * 60 * SECOND_US)
+
+
+@in_a_loop
+async def test_a_new_second_fetches_the_whole_window(tmp_path: Path) -> None:
+    async with sites(tmp_path, "n1", "n3") as (first, third):
+        film_minutes(first, Role.PRIMARY, 0, 1, 2)
+        filed = await third.healer.heal_window("n1", "gate", "main", WINDOW)
+        assert len(filed) == 3
+        assert identities(third) == identities(first)
+        assert {row.role for row in third.rows()} == {Role.SECOND}
+        assert {row.state for row in third.rows()} == {State.CLOSED}
+        ids = {row.segment_id for row in first.rows()}
+        assert not ids & {row.segment_id for row in third.rows()}
+        assert faults(third) == []
+        assert third.healer.progress.fetched_bytes == sum(r.durable_bytes for r in first.rows())
+
+
+@in_a_loop
+async def test_healing_that_was_interrupted_goes_on_where_it_was(tmp_path: Path) -> None:
+    async with sites(tmp_path, "n1", "n3") as (first, third):
+        film_minutes(first, Role.PRIMARY, 0, 1, 2)
+        broken = Healer(
+            "n3",
+            third.holdings,
+            third.view,
+            Breaking(third.peers, 2),
+            Throttle(1 << 40, third.clock),
+        )
+        assert len(await broken.heal_window("n1", "gate", "main", WINDOW)) == 2
+        assert (broken.progress.failed, broken.progress.last_problem) == (1, "The links are down.")
+        assert len(await third.healer.heal_window("n1", "gate", "main", WINDOW)) == 1
+        assert await third.healer.heal_window("n1", "gate", "main", WINDOW) == []
+        assert identities(third) == identities(first)
+        assert faults(third) == []
+
+
+@in_a_loop
+async def test_of_a_segment_that_did_not_come_whole_nothing_is_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(healing, "PIECE_BYTES", 4_096)
+    async with sites(tmp_path, "n1", "n3") as (first, third):
+        segment = first.film()
+        before = sorted(third.mounted.volume.root.rglob("*.mp4"))
+        broken = Healer(
+            "n3",
+            third.holdings,
+            third.view,
+            Breaking(third.peers, 3),
+            Throttle(1 << 40, third.clock),
+        )
+        with pytest.raises(PeerUnreachableError):
+            await broken.heal_segment("n1", segment)
+        assert sorted(third.mounted.volume.root.rglob("*.mp4")) == before == []
+        assert third.rows() == []
+        assert broken.progress.fetched_bytes == 3 * 4_096
+
+
+@pytest.mark.parametrize("where", ["a picture", "a time in a table"])
+@in_a_loop
+async def test_of_a_peer_that_lies_nothing_is_kept(tmp_path: Path, where: str) -> None:
+    async with sites(tmp_path, "n1", "n3") as (first, third):
+        segment = first.film()
+        data = first.path(segment).read_bytes()
+        at = len(data) - 1_000 if where == "a picture" else data.index(b"tfdt") + 15
+        spoil(first.path(segment), at)
+        with pytest.raises(PeerLiesError, match="nothing of it is kept"):
+            await third.healer.heal_segment("n1", segment)
+        assert third.rows() == []
+        assert await third.healer.heal_window("n1", "gate", "main", WINDOW) == []
+        assert third.healer.progress.failed == 1
+        assert faults(third) == []
+
+
+@in_a_loop
+async def test_a_segment_of_another_camera_is_not_filed(tmp_path: Path) -> None:
+    async with sites(tmp_path, "n1", "n3") as (first, third):
+        segment = first.film()
+        with pytest.raises(PeerLiesError, match="listed for camera door"):
+            await third.healer.heal_segment("n1", replace(segment, camera_id="door"))
+        assert third.rows() == []
+
+
+@in_a_loop
+async def test_a_stretch_is_kept_from_its_keyframe_on(tmp_path: Path) -> None:
+    async with sites(tmp_path, "n1", "n2") as (first, second):
+        first.film(without=frozenset({1, 2, 5}), fragments=7)
+        copy = second.film(Role.SECOND, fragments=7)
+        filed = await first.healer.heal_segment("n2", copy)
+        spans = [(row.start_us - BASE_US, row.end_us - BASE_US) for row in filed]
+        assert spans == [(1 * SECOND_US, 3 * SECOND_US), (5 * SECOND_US, 6 * SECOND_US)]
+        assert await first.healer.heal_segment("n2", copy) == []
+        assert faults(first) == []
+
+
+@in_a_loop
+async def test_what_is_fetched_survives_a_restart_and_can_be_promised(tmp_path: Path) -> None:
+    files = Files(tmp_path, "ours")
+    known = Known()
+    async with site("n2", tmp_path, files, known) as second:
+        copy = second.film(Role.SECOND)
+        async with site("n1", tmp_path, files, known) as first:
+            await first.healer.heal_segment("n2", copy)
+        async with site("n1", tmp_path, files, known) as first:
+            assert first.mounted.report.problems == []
+            assert (await second.peers.ask("n1", inquiry(second, copy))).promised
+
+
+@in_a_loop
+async def test_fetched_copies_have_the_role_of_the_committed_placement(tmp_path: Path) -> None:
+    async with sites(tmp_path, "n1", "n3") as (first, third):
+        film_minutes(first, Role.SECOND, 0)
+        third.view.placement = Placement("gate", ("n3", "n1"), 2)
+        await third.healer.heal_window("n1", "gate", "main", WINDOW)
+        assert {row.role for row in third.rows()} == {Role.PRIMARY}
+
+
+@in_a_loop
+async def test_a_disk_that_fails_while_filing_keeps_no_row(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with sites(tmp_path, "n1", "n3") as (first, third):
+        segment = first.film()
+
+        def fails(**_kept: object) -> None:
+            raise DiskFailedError("The disk failed.")
+
+        monkeypatch.setattr(third.mounted.index, "sync_round", fails)
+        with pytest.raises(DiskFailedError):
+            await third.healer.heal_segment("n1", segment)
+        assert third.rows() == []
+        assert faults(third) == []
+
+
+@in_a_loop
+async def test_the_throttle_lets_pass_what_it_is_given_and_no_more(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Clock:
+        now_us = 5_000_000
+
+        def boot_us(self) -> int:
+            return self.now_us
+
+        def utc_us(self) -> int:
+            return 0
+
+    clock = Clock()
+
+    async def pass_time(seconds: float) -> None:
+        clock.now_us += max(0, round(seconds * 1e6))
+
+    monkeypatch.setattr("tandem.node.archivist.throttle.asyncio.sleep", pass_time)
+    throttle = Throttle(1_000, clock)
+    for _ in range(11):
+        await throttle.take(500)
+    assert clock.now_us - 5_000_000 == 10 * 500_000
+    clock.now_us += 60_000_000  # idle time is not saved up
+    began_us = clock.now_us
+    for _ in range(3):
+        await throttle.take(1_000)
+    assert clock.now_us - began_us == 2_000_000
+
+
+@in_a_loop
+async def test_every_piece_is_taken_from_the_throttle(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(healing, "PIECE_BYTES", 4_096)
+    taken: list[int] = []
+
+    class Counting(Throttle):
+        async def take(self, size_bytes: int) -> None:
+            taken.append(size_bytes)
+
+    async with sites(tmp_path, "n1", "n3") as (first, third):
+        segment = first.film()
+        healer = Healer("n3", third.holdings, third.view, third.peers, Counting(1, third.clock))
+        await healer.heal_segment("n1", segment)
+        assert sum(taken) == segment.durable_bytes
+        assert max(taken) == 4_096
+
+
+@in_a_loop
+async def test_only_rows_with_times_that_no_row_here_covers_are_fetched(tmp_path: Path) -> None:
+    async with sites(tmp_path, "n1", "n3") as (first, third):
+        film_minutes(first, Role.PRIMARY, 0, 1, 2)
+        film_minutes(third, Role.SECOND, 1)
+        lacking = lacking_rows(first.rows(), third.rows())
+        assert [(row.start_us - BASE_US) // (60 * SECOND_US) for row in lacking] == [0, 2]
