@@ -258,6 +258,7 @@ def record(
     late_us: int = 0,
     breaks: Collection[int] = (),
     segment_us: int = 5_000_000,
+    most_fragments: int = 1_000,
 ) -> MemorySource:
     """What a node keeps of a film.
 
@@ -267,10 +268,19 @@ def record(
         kept: numbers of the pictures that reached it; all, unless given.
         late_us: by how much its clock is ahead.
         breaks: numbers of pictures before which the connection broke.
-        segment_us: how long its segments are.
+        segment_us: how long its segments are; they end with a GOP.
+        most_fragments: after so many they end even without one.
     """
     source = MemorySource(node_id)
-    add(source, camera, kept, late_us=late_us, breaks=breaks, segment_us=segment_us)
+    add(
+        source,
+        camera,
+        kept,
+        late_us=late_us,
+        breaks=breaks,
+        segment_us=segment_us,
+        most_fragments=most_fragments,
+    )
     return source
 
 
@@ -282,6 +292,7 @@ def add(
     late_us: int = 0,
     breaks: Collection[int] = (),
     segment_us: int = 5_000_000,
+    most_fragments: int = 1_000,
 ) -> None:
     """Record a film on a node that may have other recordings."""
     chosen = sorted(range(len(camera.pictures)) if kept is None else kept)
@@ -295,7 +306,8 @@ def add(
         fragments = list(_fragments(camera, numbers, late_us + place * ANCHOR_US))
         begun: list[Fragment] = []
         for one in fragments:
-            if begun and one.begins_with_keyframe and _is_full(begun, one, segment_us):
+            is_cut = one.begins_with_keyframe and begun and _is_full(begun, one, segment_us)
+            if is_cut or len(begun) == most_fragments:
                 source.write(begun)
                 begun = []
             begun.append(one)

@@ -182,3 +182,14 @@ def test_copies_that_a_camera_encoded_separately_are_joined_at_keyframes_and_it_
     ]
     assert [complaints(file.path) for file in result.files] == ["", "", ""]
     assert all(one.from_us > BASE_US + 29 * FPS * FRAME_US for one in result.missing)
+
+
+def test_an_export_that_begins_within_a_gop_of_separate_encodings_has_its_keyframe(
+    tmp_path: Path,
+) -> None:
+    ours, theirs = film(30), film(30, H264, "96x64")
+    sources = [record("a", ours), record("b", theirs, set(range(740)))]
+    from_us, to_us = BASE_US + 110 * FRAME_US, BASE_US + 120 * FRAME_US
+    result = export(sources, request(tmp_path / "gate.mp4", from_us, to_us))
+    assert packets(result.files[0].path) == [one.data for one in ours.pictures[100:120]]
+    assert result.files[0].spans[0].from_us == from_us

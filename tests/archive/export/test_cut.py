@@ -202,3 +202,16 @@ def test_the_time_that_a_picture_is_told_to_have_finds_that_very_picture(tmp_pat
         result = export([source], request(tmp_path / f"{number}.mp4", from_us))
         assert result.files[0].spans[0].from_us == from_us
         assert pictures_shown(result.files[0].path) == truth[number:]
+
+
+def test_a_camera_that_sends_a_keyframe_a_minute_is_decoded_from_it(tmp_path: Path) -> None:
+    seldom = ("libx264", "-bf", "0", "-g", "9999", "-sc_threshold", "0", "-threads", "1")
+    camera = film(45, seldom)
+    # As after a cut without a keyframe: of five segments the first alone has one.
+    one = record("a", camera, most_fragments=5)
+    assert [row.keyframes for row in one.rows] == [1, 0, 0, 0, 0]
+    from_us = BASE_US + 1_100 * FRAME_US
+    result = export([one], request(tmp_path / "gate.mp4", from_us))
+    assert packets(result.files[0].path) == [picture.data for picture in camera.pictures]
+    assert len(pictures_shown(result.files[0].path)) == 25
+    assert complaints(result.files[0].path) == ""

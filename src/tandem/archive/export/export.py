@@ -36,7 +36,9 @@ class Progress(NamedTuple):
 
 
 OnProgress = Callable[[Progress], None]
-"""May raise `ExportCancelledError`, or anything else, to end the export; nothing is left behind."""
+"""May raise `ExportCancelledError`, or anything else, to end the export; nothing is left behind.
+
+Both phases begin anew where frames turn out to be damaged and are to be had elsewhere."""
 
 
 def export(

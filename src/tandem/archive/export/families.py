@@ -74,21 +74,27 @@ def _are_one_encoding(
 
 def _overlaps(entries: Sequence[Entry], ours: int, theirs: int) -> list[tuple[int, Entry, Entry]]:
     """Pairs of segments of the same time, and for how long they are; the longest first."""
-    found = [
-        (overlap_us, our_entry, their_entry)
-        for our_entry in entries
-        if our_entry.source == ours
-        for their_entry in entries
-        if their_entry.source == theirs
-        if (overlap_us := _overlap_us(our_entry, their_entry)) > 0
-    ]
-    return sorted(found, key=lambda overlap: -overlap[0])
-
-
-def _overlap_us(one: Entry, other: Entry) -> int:
-    return min(one.segment.end_us, other.segment.end_us) - max(
-        one.segment.start_us, other.segment.start_us
+    our_entries, their_entries = (
+        sorted(
+            (entry for entry in entries if entry.source == source),
+            key=lambda entry: entry.segment.start_us,
+        )
+        for source in (ours, theirs)
     )
+    found: list[tuple[int, Entry, Entry]] = []
+    at = place = 0
+    while at < len(our_entries) and place < len(their_entries):
+        one, other = our_entries[at], their_entries[place]
+        overlap_us = min(one.segment.end_us, other.segment.end_us) - max(
+            one.segment.start_us, other.segment.start_us
+        )
+        if overlap_us > 0:
+            found.append((overlap_us, one, other))
+        if one.segment.end_us <= other.segment.end_us:
+            at += 1
+        else:
+            place += 1
+    return sorted(found, key=lambda overlap: -overlap[0])
 
 
 def _pictures(catalogue: Catalogue, entry: Entry) -> list[Unit]:

@@ -110,7 +110,9 @@ def plan(catalogue: Catalogue, request: Request, on_progress: Callable[[int], No
     assembly = Assembly(catalogue.videos, catalogue.sounds)
     trimmer = Trimmer(from_us, to_us)
     runs: list[Run] = []
-    for turn in _turns(catalogue, families, request.wanted):
+    for turn in _turns(catalogue, families):
+        if trimmer.is_done:
+            break
         first = len(runs)
         runs += find_runs(_entries(catalogue, families[turn.family], turn))
         for batch in _join(catalogue, runs, first):
@@ -123,7 +125,9 @@ def plan(catalogue: Catalogue, request: Request, on_progress: Callable[[int], No
                     assembly.add_sound(row)
             if taken.video:
                 on_progress(min(max(taken.video[-1].time_us, from_us), to_us))
-            if trimmer.is_done or (batch.video and batch.video[-1].decode_us >= turn.to_us):
+            if trimmer.is_done or (
+                batch.video and batch.video[-1].decode_us > turn.to_us + MARGIN_US
+            ):
                 break
     files = lay_out(assembly.pictures, assembly.sound, assembly.parts, from_us, to_us)
     return Plan(files, assembly.taken, assembly.held, families)
@@ -177,10 +181,16 @@ def _ranked_families(catalogue: Catalogue) -> list[set[int]]:
     return sorted(families, key=lambda family: min(map(ranked.index, family)))
 
 
-def _turns(catalogue: Catalogue, families: Sequence[set[int]], wanted: Interval) -> list[Turn]:
-    """Who is shown when: as a rule there is but one family."""
+def _turns(catalogue: Catalogue, families: Sequence[set[int]]) -> list[Turn]:
+    """Who is shown when, of all that was found: as a rule there is but one family."""
+    if not families:
+        return []
+    everything = Interval(
+        min(entry.segment.start_us for entry in catalogue.entries),
+        max(entry.segment.end_us for entry in catalogue.entries),
+    )
     if len(families) == 1:
-        return [Turn(0, *wanted)]
+        return [Turn(0, *everything)]
     coverages = [
         coverage(
             [
@@ -196,7 +206,7 @@ def _turns(catalogue: Catalogue, families: Sequence[set[int]], wanted: Interval)
     def keyframes(family: int, within: Interval) -> list[int]:
         return keyframe_times(catalogue, catalogue.entries, families[family], within)
 
-    return plan_turns(coverages, wanted, keyframes)
+    return plan_turns(coverages, everything, keyframes)
 
 
 def _within(batch: Batch, turn: Turn) -> Batch:
