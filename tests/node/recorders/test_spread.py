@@ -33,6 +33,11 @@ def test_no_process_has_more_than_the_others_by_more_than_one_camera_s_rate(
     assert max(loads) - min(loads) <= max(cameras.values(), default=0) + 1e-6
 
 
+def test_the_largest_are_placed_first_so_that_small_ones_fill_the_rest() -> None:
+    places = spread({"a": 1.0, "b": 1.0, "c": 1.0, "d": 1.0, "e": 4.0}, 2, {})
+    assert [camera for camera in places if places[camera] == places["e"]] == ["e"]
+
+
 def test_cameras_of_unknown_rate_are_spread_by_their_number() -> None:
     places = spread(dict.fromkeys("abcdefgh", 0.0), 4, {})
     assert sorted(places.values()) == [0, 0, 1, 1, 2, 2, 3, 3]
