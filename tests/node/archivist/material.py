@@ -163,6 +163,7 @@ def film(
     shift_us: int = 0,
     is_still: bool = False,
     frame_bytes: int = 400,
+    cluster_number: int = CLUSTER,
 ) -> Segment:
     """Record a scene as one node does: its own id and clock, the pictures of all who film it."""
     start = start_us + shift_us
@@ -172,7 +173,7 @@ def film(
     row = Segment(segment_id, CAMERA, "main", path, role, start, start, writer_id=writer_id)
     mounted.index.begin(row)
     file = SegmentFile.create(mounted.volume, path)
-    header = SegmentHeader(CLUSTER, "n1", CAMERA, "main", str(segment_id), start)
+    header = SegmentHeader(cluster_number, "n1", CAMERA, "main", str(segment_id), start)
     file.append([init_segment(VIDEO, None, header)])
     points: list[SyncPoint] = []
     for at in sorted(set(range(fragments)) - without):

@@ -158,6 +158,9 @@ async def test_what_is_not_there_or_makes_no_sense_is_refused_with_a_sentence(
             await second.peers.read("n1", uuid4(), 0, 1)
         with pytest.raises(PeerRefusedError, match=f"416.*{segment.durable_bytes} bytes"):
             await second.peers.read("n1", segment.segment_id, segment.durable_bytes, 1)
+        first.mounted.index.mark_garbage({segment.segment_id: None})
+        with pytest.raises(PeerRefusedError, match=r"404.*no segment"):
+            await second.peers.read("n1", segment.segment_id, 0, 1)
         (port,) = [address.port for address in first.view.known["n1"]]
         tls = client_context(second.files.authority, second.files.node("n2"))
         url = f"https://127.0.0.1:{port}/v1/promises"

@@ -10,6 +10,7 @@ from tests.conformance.store.subjects import in_a_loop
 from tests.node.archivist.material import NOW_US, SECOND_US, Site, identities, inquiry, sites
 
 from tandem.archive.rows import Role, Segment
+from tandem.archive.space import Limits
 from tandem.cluster.model import Placement
 from tandem.cluster.promise import DEADLINE_US, Answer
 from tandem.node.archivist.client import Peers
@@ -194,6 +195,29 @@ async def test_a_copy_that_cannot_be_read_is_not_asked_about(tmp_path: Path) -> 
         copy = second.film(Role.SECOND)
         path = second.path(copy)
         path.write_bytes(path.read_bytes()[:2_000])
+        faulty = over_faults(second)
+        assert await sweep(second) == []
+        assert faulty.answers == []
+
+
+@in_a_loop
+async def test_dropping_makes_no_room_beyond_what_is_promised(tmp_path: Path) -> None:
+    """A full disk is the sweep's business: here nothing goes for it."""
+    async with sites(tmp_path, "n1", "n2") as (first, second):
+        first.film()
+        promised = second.film(Role.SECOND)
+        for minute in (1, 2):
+            second.film(Role.SECOND, start_us=BASE_US + minute * 60 * SECOND_US)
+        second.mounted.volume.limits = Limits(max_bytes=1, min_free_bytes=0)
+        assert [row.segment_id for row in await sweep(second)] == [promised.segment_id]
+        assert len(second.rows()) == 2
+
+
+@in_a_loop
+async def test_what_this_node_recorded_as_primary_is_not_asked_about(tmp_path: Path) -> None:
+    async with sites(tmp_path, "n1", "n2") as (first, second):
+        first.film()
+        second.film(Role.PRIMARY)
         faulty = over_faults(second)
         assert await sweep(second) == []
         assert faulty.answers == []

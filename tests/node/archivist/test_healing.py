@@ -21,13 +21,15 @@ from tests.node.archivist.material import (
 from tests.node.test_tls import Files
 
 from tandem.archive.check import check
-from tandem.archive.errors import DiskFailedError
+from tandem.archive.errors import DiskFailedError, DiskFullError
 from tandem.archive.rows import Interval, Role, State
+from tandem.archive.space import Limits
 from tandem.cluster.model import Placement
 from tandem.node.archivist import healing
 from tandem.node.archivist.client import Peers
 from tandem.node.archivist.errors import PeerLiesError, PeerUnreachableError
 from tandem.node.archivist.healing import Healer, lacking_rows
+from tandem.node.archivist.matching import Match
 from tandem.node.archivist.throttle import Throttle
 
 WINDOW = Interval(BASE_US, NOW_US)
@@ -189,6 +191,59 @@ async def test_a_disk_that_fails_while_filing_keeps_no_row(
             await third.healer.heal_segment("n1", segment)
         assert third.rows() == []
         assert faults(third) == []
+
+
+@in_a_loop
+async def test_what_is_not_found_however_often_it_is_fetched_is_told_and_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with sites(tmp_path, "n1", "n2") as (first, second):
+        copy = second.film(Role.SECOND)
+        monkeypatch.setattr(first.holdings, "find", lambda _wanted: Match((0,), frozenset()))
+        for _ in range(5):
+            assert not (await second.peers.ask("n1", inquiry(second, copy))).promised
+            await first.healer.heal_wanted()
+        assert len(first.rows()) == 3
+        assert "fetched 3 times" in first.healer.progress.last_problem
+
+
+@in_a_loop
+async def test_a_full_disk_heals_nothing(tmp_path: Path) -> None:
+    async with sites(tmp_path, "n1", "n3") as (first, third):
+        segment = first.film()
+        third.mounted.volume.limits = Limits(max_bytes=segment.durable_bytes, min_free_bytes=0)
+        with pytest.raises(DiskFullError, match="recording goes first"):
+            await third.healer.heal_segment("n1", segment)
+
+
+@in_a_loop
+async def test_a_recording_of_another_cluster_is_not_filed(tmp_path: Path) -> None:
+    async with sites(tmp_path, "n1", "n3") as (first, third):
+        segment = first.film(cluster_number=8)
+        with pytest.raises(PeerLiesError, match="recorded by cluster 8"):
+            await third.healer.heal_segment("n1", segment)
+        assert third.rows() == []
+
+
+@in_a_loop
+async def test_a_file_that_was_healed_says_itself_which_segment_it_is(tmp_path: Path) -> None:
+    """Else a rebuilt index would file it under the id of the peer's segment."""
+    async with sites(tmp_path, "n1", "n3") as (first, third):
+        (filed,) = await third.healer.heal_segment("n1", first.film())
+        header = third.holdings.read(filed).init.header
+        assert (header.segment_id, header.start_us) == (str(filed.segment_id), filed.start_us)
+
+
+@in_a_loop
+async def test_a_segment_that_fails_does_not_hold_up_the_next(tmp_path: Path) -> None:
+    async with sites(tmp_path, "n1", "n2") as (first, second):
+        copies = [second.film(Role.SECOND, start_us=BASE_US + n * 60 * SECOND_US) for n in (0, 1)]
+        spoil(second.path(copies[0]))
+        for copy in copies:
+            await second.peers.ask("n1", inquiry(second, copy))
+        await first.healer.heal_wanted()
+        assert [row.start_us for row in first.rows()] == [copies[1].start_us]
+        assert first.healer.progress.failed == 1
 
 
 @in_a_loop

@@ -211,6 +211,15 @@ async def test_a_placement_that_changes_while_the_disk_is_read_ends_the_promise(
 
 
 @in_a_loop
+async def test_the_pictures_of_another_stream_do_not_count(tmp_path: Path) -> None:
+    async with sites(tmp_path, "n1", "n2") as (first, second):
+        first.film()
+        asked = inquiry(second, second.film(Role.SECOND))
+        other = replace(asked, question=replace(asked.question, stream="small"))
+        assert len((await second.peers.ask("n1", other)).missing) == 100
+
+
+@in_a_loop
 async def test_a_suspect_or_open_segment_is_never_promised(tmp_path: Path) -> None:
     async with sites(tmp_path, "n1", "n2") as (first, second):
         segment = first.film()

@@ -8,6 +8,7 @@ second asks again and so says again what lacks, and whoever heals a window begin
 import asyncio
 import logging
 import os
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -31,6 +32,10 @@ PIECE_BYTES: Final = 1 << 20
 """What one request fetches: 10 ms of a link of 1 Gbit/s, and little to fetch in vain."""
 
 MOST_WAITING: Final = 1_000
+MOST_FETCHES: Final = 3
+"""Of one segment for its asker. What then still is not found when it is asked for will not be found
+by fetching it again, and each time costs its size."""
+
 TOLERANCE_US: Final = 200_000
 """A hole this short between rows is none: the last picture lasts as long as its camera says."""
 
@@ -78,6 +83,7 @@ class Healer:
         self._peers = peers
         self._throttle = throttle
         self._wanted: dict[UUID, Question] = {}
+        self._fetches: Counter[UUID] = Counter()
         self._woken = asyncio.Event()
 
     def want(self, question: Question) -> None:
@@ -85,8 +91,17 @@ class Healer:
 
         Where too many wait already it is passed over: the asker asks again.
         """
-        if len(self._wanted) < MOST_WAITING:
-            self._wanted.setdefault(UUID(question.segment_id), question)
+        segment_id = UUID(question.segment_id)
+        if self._fetches[segment_id] >= MOST_FETCHES:
+            self._note(
+                ArchivistError(
+                    f"Segment {segment_id} of node {question.asker} was fetched {MOST_FETCHES} "
+                    f"times, and some of its pictures are still not found here. Check this node's "
+                    f"disks; the copy of node {question.asker} is kept."
+                )
+            )
+        elif len(self._wanted) < MOST_WAITING:
+            self._wanted.setdefault(segment_id, question)
             self._woken.set()
 
     async def run(self) -> None:
@@ -170,7 +185,8 @@ class Healer:
             raise PeerRefusedError(
                 f"Node {question.asker} asked about segment {segment_id}, and does not list it."
             )
-        await self.heal_segment(question.asker, found[0])
+        if await self.heal_segment(question.asker, found[0]):
+            self._fetches[segment_id] += 1
 
     def _make_room(self, row: Segment) -> tuple[Mounted, int]:
         """A volume with room for a segment, and a nameless file on it."""

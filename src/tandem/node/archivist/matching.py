@@ -1,9 +1,11 @@
 """Which pictures that somebody names are held here, and by which segments. Pure.
 
-Pictures are paired as `archive.merge` pairs copies: by identity and order, and by time only where a
-still scene repeats the same picture. So whoever asks tells the times too.
+A picture that is asked for once is found by its identity alone, wherever a clock has put it. Where
+a still scene repeats the same picture, `archive.merge` pairs them, by order and time. So whoever
+asks tells the times too.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 from uuid import UUID
@@ -44,7 +46,13 @@ def match(asked: Sequence[Timed], held: Sequence[Held]) -> Match:
     """
     found: set[int] = set()
     carrying: set[UUID] = set()
-    for copy in _copies(held):
+    once = _asked_once(asked)
+    for segment_id, pictures in held:
+        places = {once[one.identity] for one in pictures if one.identity in once}
+        if places:
+            found |= places
+            carrying.add(segment_id)
+    for copy in _copies(held) if len(once) < len(asked) else ():
         pictures = [picture for segment in copy for picture in segment.pictures]
         owners = [segment.segment_id for segment in copy for _ in segment.pictures]
         for at, place in twins(asked, pictures):
@@ -52,6 +60,12 @@ def match(asked: Sequence[Timed], held: Sequence[Held]) -> Match:
             carrying.add(owners[place])
     missing = tuple(at for at in range(len(asked)) if at not in found)
     return Match(missing, frozenset(carrying))
+
+
+def _asked_once(asked: Sequence[Timed]) -> dict[bytes, int]:
+    """Where each picture is that is asked for only once."""
+    count = Counter(picture.identity for picture in asked)
+    return {one.identity: at for at, one in enumerate(asked) if count[one.identity] == 1}
 
 
 def _copies(held: Sequence[Held]) -> list[list[Held]]:

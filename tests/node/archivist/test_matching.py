@@ -1,0 +1,66 @@
+"""Pictures are found by identity and order; what is not there is never said to be."""
+
+from typing import NamedTuple
+from uuid import UUID
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tandem.node.archivist.matching import Held, match
+
+FRAME_US = 40_000
+
+
+class Shot(NamedTuple):
+    identity: bytes
+    time_us: int
+
+
+def shots(*numbers: int, shift_us: int = 0) -> list[Shot]:
+    return [Shot(bytes([number]), number * FRAME_US + shift_us) for number in numbers]
+
+
+def held(number: int, pictures: list[Shot]) -> Held:
+    return Held(UUID(int=number), pictures)
+
+
+@given(
+    st.sets(st.integers(0, 99)),
+    st.sets(st.integers(0, 99)),
+    st.integers(-2_000_000, 2_000_000),
+    st.integers(1, 99),
+)
+def test_missing_is_what_no_segment_has(
+    ours: set[int], fetched: set[int], shift_us: int, cut: int
+) -> None:
+    own = [
+        held(1, shots(*sorted(n for n in ours if n < cut), shift_us=shift_us)),
+        held(2, shots(*sorted(n for n in ours if n >= cut), shift_us=shift_us)),
+        held(3, shots(*sorted(fetched))),
+    ]
+    found = match(shots(*range(100)), [segment for segment in own if segment.pictures])
+    assert set(found.missing) == set(range(100)) - ours - fetched
+    carried = {
+        picture.identity[0]
+        for segment in own
+        if segment.segment_id in found.carrying
+        for picture in segment.pictures
+        if isinstance(picture, Shot)
+    }
+    assert carried == ours | fetched
+
+
+def test_the_same_picture_again_counts_only_for_its_time() -> None:
+    still = [Shot(b"still", at * FRAME_US) for at in range(100)]
+    found = match(still, [held(1, still[:30]), held(2, still[60:])])
+    assert set(range(40, 50)) <= set(found.missing) <= set(range(30, 60))
+
+
+def test_what_was_fetched_beside_a_damaged_copy_is_found_in_a_still_scene() -> None:
+    still = [Shot(b"still", at * FRAME_US) for at in range(100)]
+    later = [Shot(b"still", at * FRAME_US + 7_000) for at in range(100)]
+    assert match(still, [held(1, later[:60]), held(2, still[50:])]).missing == ()
+
+
+def test_of_nothing_all_is_missing() -> None:
+    assert match(shots(1, 2), []).missing == (0, 1)

@@ -1,0 +1,83 @@
+"""Messages between archivists say the same at both ends, or are refused."""
+
+import json
+from pathlib import PurePosixPath
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from tandem.archive.rows import Role, Segment, State
+from tandem.cluster.promise import Answer, Question
+from tandem.node.archivist.errors import MessageError
+from tandem.node.archivist.messages import (
+    Inquiry,
+    decode_answer,
+    decode_inquiry,
+    decode_rows,
+    encode_answer,
+    encode_inquiry,
+    encode_rows,
+)
+
+ID = UUID(int=7)
+INQUIRY = Inquiry(
+    Question("n", "n2", 3, str(ID), "gate", "main", 10, 20, (b"a" * 16, b"b" * 16)), (10, 15)
+)
+ROW = Segment(
+    ID, "gate", "main", PurePosixPath("a/b"), Role.SECOND, 1, 2, 3, 4, 5, State.CLOSED, b"h" * 32
+)
+
+
+def data(message: dict[str, Any], **changed: object) -> bytes:
+    return json.dumps(message | changed).encode()
+
+
+def test_what_is_written_is_read() -> None:
+    assert decode_inquiry(data(encode_inquiry(INQUIRY))) == INQUIRY
+    refused = Answer("n", promised=False, missing=(1, 2), reason="Some lack.")
+    assert decode_answer(data(encode_answer(refused))) == refused
+    assert decode_rows(data(encode_rows([ROW]))) == [ROW]
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"version": 2},
+        {"version": True},
+        {"times_us": [1]},
+        {"times_us": [1, 2.5]},
+        {"identities": ["aa", "bb"]},
+        {"identities": "no list"},
+        {"generation": "3"},
+        {"segment_id": "none"},
+        {"asker": None},
+    ],
+)
+def test_a_question_that_is_not_as_it_should_be_is_refused(changed: dict[str, object]) -> None:
+    with pytest.raises(MessageError):
+        decode_inquiry(data(encode_inquiry(INQUIRY), **changed))
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"version": 2},
+        {"promised": "yes"},
+        {"promised": 1},
+        {"promised": True, "missing": [3]},
+        {"missing": [None]},
+        {"nonce": 5},
+    ],
+)
+def test_an_answer_that_is_not_as_it_should_be_is_refused(changed: dict[str, object]) -> None:
+    answer = encode_answer(Answer("n", promised=False))
+    with pytest.raises(MessageError):
+        decode_answer(data(answer, **changed))
+
+
+@pytest.mark.parametrize("text", [b"", b"[]", b"null", b"[" * 100_000, b"\xff"])
+def test_what_is_no_message_is_refused(text: bytes) -> None:
+    for decode in (decode_answer, decode_inquiry, decode_rows):
+        with pytest.raises(MessageError):
+            decode(text)
