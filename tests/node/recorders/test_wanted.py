@@ -22,7 +22,7 @@ WANTED = Wanted(
 )
 PLACES = {"a": 0, "b": 1}
 
-NAMES = st.text("abc-_019", min_size=1)
+NAMES = st.from_regex(r"[a-c0-9][a-c0-9_-]{0,20}", fullmatch=True)
 NUMBERS = st.none() | st.integers(0, 1 << 50)
 STREAMS = st.builds(
     StreamOrder,
@@ -39,7 +39,7 @@ VOLUMES = st.builds(
     VolumeOrder,
     NAMES.map(lambda name: Path("/srv") / name),
     st.uuids(),
-    st.builds(Limits, NUMBERS, st.integers(0, 1 << 40)),
+    st.builds(Limits, NUMBERS, st.integers(1, 1 << 40)),
 )
 ORDERS = st.builds(
     Orders,
