@@ -6,7 +6,13 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tandem.media.fragmenter import FRAGMENT_US, UNDECODABLE_BYTES, Fragment, Fragmenter
+from tandem.media.fragmenter import (
+    FRAGMENT_US,
+    MOST_PICTURES,
+    UNDECODABLE_BYTES,
+    Fragment,
+    Fragmenter,
+)
 from tandem.media.rtp.clock import CaptureClock
 from tandem.media.units import AccessUnit, AudioConfig, Codec, VideoConfig
 
@@ -212,3 +218,21 @@ def test_capture_time_that_was_stepped_begins_anew_and_the_fragment_before_keeps
     assert len(fresh) == 2
     assert fresh[1].start_us - fresh[0].start_us > jump_us
     assert all(f.end_us - f.start_us <= FRAGMENT_US for f in bench.fragments)
+
+
+def test_a_clock_that_stands_still_ends_fragments_all_the_same() -> None:
+    bench = Bench()
+    for number in range(3 * MOST_PICTURES):
+        bench.video(number, key=number == 0, at=0)
+    bench.finish()
+    assert bench.numbers() == list(range(3 * MOST_PICTURES))
+    assert max(len(fragment.video) for fragment in bench.fragments) <= MOST_PICTURES + 1
+
+
+def test_a_clock_that_goes_back_ends_the_fragment() -> None:
+    bench = Bench()
+    for number in range(30):
+        bench.video(number, key=number == 0, at=number if number < 20 else number - 60)
+    bench.finish()
+    assert bench.numbers() == list(range(30))
+    assert len(bench.fragments) > 1

@@ -23,11 +23,11 @@ def test_other_schemes_are_left_to_libav() -> None:
     [
         ("rtsp://admin:pw@192.0.2.1/s", "password in it"),
         ("rtsp://admin@192.0.2.1/s", "password in it"),
-        ("192.0.2.1/s", "not a URL"),
-        ("rtsp:///s", "not a URL"),
+        ("192.0.2.1/s", "cannot be read"),
+        ("rtsp:///s", "cannot be read"),
         ("rtsp://192.0.2.1:port/s", "port"),
         ("rtsp://192.0.2.1:99999/s", "port"),
-        ("", "not a URL"),
+        ("", "cannot be read"),
     ],
 )
 def test_a_url_that_cannot_be_used_is_refused_by_the_cameras_name(url: str, words: str) -> None:

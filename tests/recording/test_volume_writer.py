@@ -3,6 +3,7 @@
 import errno
 import queue
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -223,3 +224,41 @@ def test_deletion_is_not_held_up_by_what_waits_for_the_room_it_makes(bench: Benc
     bench.disk.write_error = 0
     assert bench.stop()
     assert bench.pictures() == [1]
+
+
+def test_a_fragment_that_fits_no_file_costs_its_camera_that_fragment_and_others_nothing(
+    bench: Bench,
+) -> None:
+    endless = replace(gop(0).video[0], composition_offset=1 << 40)
+    bad = replace(gop(0), video=[endless])
+    bench.writer.submit(Write(order("yard"), bad, begins=True))
+    bench.write(0, 1, begins=0)
+    assert bench.stop()
+    assert bench.pictures() == [0, 1]
+    index = IndexReader.open_for_reading(bench.root / INDEX_FILE)
+    assert [gap.cause for gap in index.gaps("yard", 0, T0_US * 2)] == [GapCause.CAMERA_UNSUPPORTED]
+    assert index.segments("yard", 0, T0_US * 2) == []
+    index.close()
+
+
+def test_a_segment_that_could_not_begin_leaves_neither_row_nor_file(bench: Bench) -> None:
+    bench.disk.write_error = errno.ENOSPC
+    bench.write(0, begins=0)
+    bench.wait_for(lambda report: isinstance(report, Full))
+    bench.wait_for(lambda _: bench.disk.failures > 3)
+    bench.disk.write_error = 0
+    assert bench.stop()
+    assert len(bench.segments()) == 1
+    assert len(list(bench.root.glob("gate/main/*/*.mp4"))) == 1
+
+
+def test_a_segment_that_ended_badly_does_not_take_the_next_one_with_it(bench: Bench) -> None:
+    bench.write(0, begins=0)
+    bench.wait_until_durable(T0_US + GOP_US)
+    bench.disk.sync_error = errno.EIO
+    bench.write(1, begins=1)
+    bench.wait_for(lambda _: bench.disk.failures > 1)
+    bench.disk.sync_error = 0
+    bench.write(2, begins=2)
+    assert bench.stop()
+    assert {one.state for one in bench.segments()} <= {State.CLOSED, State.SUSPECT}

@@ -195,7 +195,7 @@ def test_a_stalled_camera_is_noticed_and_recorded_again_when_it_wakes(begin: Beg
     bench.recorder.wait_for(
         lambda: bench.recorder.stream("c1").get("cause") == "stalled", "a stall in the status"
     )
-    assert "sent nothing for 5 s" in bench.recorder.stream("c1")["message"]
+    assert "no picture for 5 s" in bench.recorder.stream("c1")["message"]
     bench.recorder.wait_for_pictures("c1", 50)
     assert bench.recorder.stop() == 0
     assert [gap.cause for gap in bench.gaps()] == [GapCause.CAMERA_STALLED]

@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 from uuid import UUID
 
 from tandem.archive import schema
-from tandem.archive.errors import index_error
+from tandem.archive.errors import IndexBusyError, index_error
 from tandem.archive.rows import Copy, Gap, GapCause, Role, Segment, State
 
 _Values = Sequence[object] | Mapping[str, object]
@@ -90,10 +90,17 @@ class IndexReader:
         self._connection.close()
 
     def problem(self) -> str | None:
-        """What is wrong with the database as such (`PRAGMA quick_check`); None if nothing is."""
+        """What is wrong with the database as such (`PRAGMA quick_check`); None if nothing is.
+
+        Raises:
+            IndexBusyError: it cannot be told now; a busy index is not a damaged one.
+        """
         try:
             answer: str = self._connection.execute("PRAGMA quick_check(1)").fetchone()[0]
         except sqlite3.DatabaseError as error:
+            told = index_error(error, str(self.path))
+            if isinstance(told, IndexBusyError):
+                raise told from error
             return str(error)
         return None if answer == "ok" else answer
 
@@ -196,6 +203,16 @@ class IndexReader:
     def recorded_bytes(self) -> int:
         """The sum of all segments."""
         return sum(self.held_bytes().values())
+
+    def last_end_us(self, camera_id: str, stream: str) -> int | None:
+        """Up to when a stream is recorded here; None if it never was."""
+        rows = self._ask(
+            "SELECT max(end_us) FROM segment WHERE camera_id = ? AND stream = ? "
+            "AND state <> 'garbage'",
+            (camera_id, stream),
+        )
+        end_us: int | None = rows[0][0]
+        return end_us
 
     def _ask(self, question: str, values: _Values = ()) -> list[sqlite3.Row]:
         with self._errors():

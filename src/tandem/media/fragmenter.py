@@ -31,6 +31,19 @@ FIRST_GUESS_TICKS = VIDEO_CLOCK_HZ // 25
 UNDECODABLE_BYTES = 8 << 20
 """How much to hold for a camera that has not told its parameter sets: two seconds at 32 Mbit/s."""
 
+MOST_PICTURES = 1000
+"""In a fragment, whatever the timestamps say: 500 pictures a second for two seconds. A camera whose
+clock stands still would never end one."""
+
+MOST_BYTES = 32 << 20
+"""Of a fragment: two seconds at 128 Mbit/s."""
+
+MOST_FRAMES_OF_SOUND = 4000
+"""That wait for pictures: 80 s of the usual 20 ms."""
+
+REORDERED_TICKS = VIDEO_CLOCK_HZ
+"""By how much B-frames may be shown before the fragment's first picture."""
+
 SOUND_BYTES = 1 << 20
 """How much sound may wait for pictures: over a minute of the widest audio that is recorded."""
 
@@ -97,6 +110,7 @@ class Fragmenter:
         self._last_dts: int | None = None
         self._head: _Timed | None = None
         self._pending: list[AccessUnit] = []
+        self._pending_bytes = 0
         self._undecodable_bytes = 0
         self._sound: deque[AccessUnit] = deque()
         self._sound_bytes = 0
@@ -117,6 +131,7 @@ class Fragmenter:
             self._adopt(config)
         if closed is None:
             self._pending.append(unit)
+            self._pending_bytes += len(unit.data)
         return closed
 
     def audio(self, unit: AccessUnit) -> None:
@@ -126,8 +141,13 @@ class Fragmenter:
         self._audio_config = unit.config
         self._sound.append(unit)
         self._sound_bytes += len(unit.data)
-        while self._sound_bytes > SOUND_BYTES:
+        while self._sound_bytes > SOUND_BYTES or len(self._sound) > MOST_FRAMES_OF_SOUND:
             self._sound_bytes -= len(self._sound.popleft().data)
+
+    def drop_sound(self) -> None:
+        """Forget the sound that waits: its times can no longer be told."""
+        self._sound.clear()
+        self._sound_bytes = 0
 
     def finish(self) -> Fragment | None:
         """The connection or the timeline ends: close what is open, if anything is.
@@ -138,8 +158,7 @@ class Fragmenter:
         closed = self._close(None) if self._config is not None else None
         self._head = None
         self._pending = []
-        self._sound.clear()
-        self._sound_bytes = 0
+        self.drop_sound()
         self._next_sound_dts = None
         self._continues = False
         self._decode_times = DecodeTimes(self._config.reorder_depth if self._config else None)
@@ -169,7 +188,12 @@ class Fragmenter:
             begin = self._pending[0].rtp_time
         else:
             return False
-        return unit.is_keyframe or unit.rtp_time - begin >= FRAGMENT_TICKS
+        return (
+            unit.is_keyframe
+            or not -REORDERED_TICKS <= unit.rtp_time - begin < FRAGMENT_TICKS
+            or len(self._pending) >= MOST_PICTURES
+            or self._pending_bytes >= MOST_BYTES
+        )
 
     def _time(self, units: Sequence[AccessUnit]) -> list[_Timed]:
         """Settle the times of pictures in decode order."""
@@ -195,6 +219,7 @@ class Fragmenter:
         fragment = self._build(timed, end, self._config, is_last=successor is None)
         self._head = successor
         self._pending = []
+        self._pending_bytes = 0
         self._continues = True
         if following is not None and self._video_clock.advance(following.rtp_time):
             self._begin_again(following)

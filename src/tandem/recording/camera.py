@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
+from tandem.archive.layout import checked_name
 from tandem.archive.rows import Role
 
 NATIVE_SCHEMES = frozenset({"rtsp"})
@@ -157,16 +158,18 @@ def check_url(url: str, camera_name: str) -> str:
         )
     if not parts.scheme or not (parts.netloc or parts.scheme == "file") or not port_is_valid:
         raise CameraError(
-            f"camera {camera_name}: {url!r} is not a URL; write for example rtsp://192.0.2.10/stream1"
+            f"camera {camera_name}: its URL cannot be read; write for example "
+            "rtsp://192.0.2.10/stream1"  # never quoted: what cannot be read cannot be redacted
         )
     return url
 
 
 def _identity(text: Mapping[str, Any]) -> str:
     camera_id = str(text.get("camera_id") or "")
-    if not camera_id or not all(c.isascii() and (c.isalnum() or c in "-_") for c in camera_id):
+    try:
+        return checked_name(camera_id)
+    except ValueError:
         raise CameraError(
-            f"{camera_id!r} is not a camera id: use letters, digits, '-' and '_', "
-            "and give the camera any name you like besides"
-        )
-    return camera_id
+            f"{camera_id[:140]!r} is not a camera id: use up to 128 letters, digits, '-' and '_', "
+            "beginning with a letter or digit, and give the camera any name you like besides"
+        ) from None

@@ -5,9 +5,12 @@ recording.
 """
 
 import asyncio
+import os
 import queue
 import threading
 from typing import BinaryIO
+
+_CHUNK_BYTES = 1 << 16
 
 
 class LineReader:
@@ -23,15 +26,22 @@ class LineReader:
         self._stream = stream
         threading.Thread(target=self._run, name="orders", daemon=True).start()
 
+    def end(self) -> None:
+        """As if the stream had ended."""
+        self._lines.put_nowait(b"")
+
     async def readline(self) -> bytes:
         """The next line, or nothing at the stream's end."""
         return await self._lines.get()
 
     def _run(self) -> None:
-        line = b"..."
-        while line:
-            line = self._stream.readline()
-            self._loop.call_soon_threadsafe(self._lines.put_nowait, line)
+        # Not by the stream's own buffer: at its end the interpreter aborts if a thread waits in it.
+        tail = b""
+        while chunk := os.read(self._stream.fileno(), _CHUNK_BYTES):
+            *lines, tail = (tail + chunk).split(b"\n")
+            for line in lines:
+                self._loop.call_soon_threadsafe(self._lines.put_nowait, line + b"\n")
+        self._loop.call_soon_threadsafe(self._lines.put_nowait, b"")
 
 
 class LineWriter:
@@ -56,5 +66,8 @@ class LineWriter:
 
     def _run(self) -> None:
         while True:
-            self._stream.write(self._lines.get() + b"\n")
-            self._stream.flush()
+            try:
+                self._stream.write(self._lines.get() + b"\n")
+                self._stream.flush()
+            except BrokenPipeError:
+                return  # nobody listens any more; the recording is not for them alone

@@ -1,7 +1,9 @@
 """One segment while it is being written: its file, and what its row will say. Blocking."""
 
+from contextlib import suppress
 from uuid import uuid4
 
+from tandem.archive.errors import ArchiveError
 from tandem.archive.layout import segment_path
 from tandem.archive.mount import Mounted
 from tandem.archive.rows import Closing, Progress, Segment
@@ -20,7 +22,7 @@ class OpenSegment:
     Args:
         mounted: the volume where the file will lie.
         order: whose pictures they are.
-        first: the fragment that begins it; not yet written.
+        first: the fragment that begins it; written when this returns.
 
     Attributes:
         segment_id: unique everywhere.
@@ -41,6 +43,14 @@ class OpenSegment:
         self._fragments = 0
         self._keyframes: list[SyncPoint] = []
         path = segment_path(order.camera_id, order.stream, first.start_us, self.segment_id)
+        header = SegmentHeader(
+            cluster_number=volume.identity.cluster_number,
+            node_id=volume.identity.node_id,
+            camera_id=order.camera_id,
+            stream=order.stream,
+            segment_id=str(self.segment_id),
+            start_us=first.start_us,
+        )
         # Invariant A2: the row is there before the file is, so that recovery finds every file.
         mounted.index.begin(
             Segment(
@@ -54,17 +64,21 @@ class OpenSegment:
                 writer_id=mounted.writer.writer_id,
             )
         )
-        self._file = SegmentFile.create(volume, path)
         self.is_open = True
-        header = SegmentHeader(
-            cluster_number=volume.identity.cluster_number,
-            node_id=volume.identity.node_id,
-            camera_id=order.camera_id,
-            stream=order.stream,
-            segment_id=str(self.segment_id),
-            start_us=first.start_us,
-        )
-        self._file.append([init_segment(first.video_config, first.audio_config, header)])
+        try:
+            self._file = SegmentFile.create(volume, path)
+            try:
+                self._file.append([init_segment(first.video_config, first.audio_config, header)])
+                self.append(first)
+            except BaseException:
+                self._file.abandon()
+                raise
+        except BaseException:
+            # It could not begin: neither file nor row stays, if the disk lets them go.
+            with suppress(ArchiveError, OSError):  # else recovery does it
+                volume.unlink([path])
+                mounted.index.forget([self.segment_id])
+            raise
 
     @property
     def is_dirty(self) -> bool:

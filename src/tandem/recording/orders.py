@@ -79,7 +79,7 @@ def parse_orders(line: str | bytes) -> Orders:
             volumes=tuple(_volume(volume) for volume in text["volumes"]),
             streams=tuple(parse_stream_order(stream) for stream in text["streams"]),
             retention={
-                camera_id: Retention(**kept)
+                camera_id: Retention(**{name: _size(value) for name, value in kept.items()})
                 for camera_id, kept in text.get("retention", {}).items()
             },
             sweeps=bool(text.get("sweeps", True)),
@@ -88,7 +88,7 @@ def parse_orders(line: str | bytes) -> Orders:
         raise OrdersError(str(problem)) from None
     except json.JSONDecodeError:
         raise OrdersError("the recorder's orders are not JSON") from None
-    except (KeyError, TypeError, ValueError) as problem:
+    except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as problem:
         if isinstance(problem, OrdersError):
             raise
         raise OrdersError(f"the recorder's orders lack or spoil a value: {problem}") from None
@@ -100,7 +100,16 @@ def _volume(text: Mapping[str, Any]) -> VolumeOrder:
         path=Path(text["path"]),
         volume_id=UUID(text["volume_id"]),
         limits=Limits(
-            max_bytes=text.get("max_bytes"),
-            min_free_bytes=text.get("min_free_bytes", default.min_free_bytes),
+            max_bytes=_size(text.get("max_bytes")),
+            min_free_bytes=_size(text.get("min_free_bytes")) or default.min_free_bytes,
         ),
     )
+
+
+def _size(value: object) -> int | None:
+    """A number of bytes or microseconds; None where there is no limit."""
+    if value is None:
+        return None
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise ValueError(f"{value!r} is no whole number from 0")
+    return value

@@ -55,13 +55,16 @@ async def run(clock: Clock, random: Random) -> None:
         ArchiveError: none of their volumes can be opened.
     """
     lines = LineReader(sys.stdin.buffer)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, lines.end)
     first = parse_orders(await lines.readline())
     volumes = await _open(first)
     disks = _start_writers(volumes, clock)
     try:
         async with asyncio.TaskGroup() as tasks:
-            recorder = Recorder(disks, clock, random, partial(make_source, clock, random), tasks)
-            sweeper = Sweeper(Archive(volumes), disks, clock)
+            archive = Archive(volumes)
+            sources = partial(make_source, clock, random)
+            recorder = Recorder(disks, clock, random, sources, archive.recorded_until_us, tasks)
+            sweeper = Sweeper(archive, disks, clock)
             helpers = [tasks.create_task(_report(recorder), name="status")]
             if first.sweeps:
                 helpers.append(tasks.create_task(sweeper.run(), name="sweeper"))

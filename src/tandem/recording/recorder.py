@@ -27,6 +27,7 @@ class Recorder:
         clock: of the node.
         random: jitter of the attempts to connect.
         make_source: a fresh source for an order.
+        recorded_until_us: end of what is recorded of a stream; asks the disks, so it blocks.
         tasks: its streams run in it, and end with it.
     """
 
@@ -36,12 +37,14 @@ class Recorder:
         clock: Clock,
         random: Random,
         make_source: Callable[[StreamOrder], Source],
+        recorded_until_us: Callable[[StreamKey], int | None],
         tasks: asyncio.TaskGroup,
     ) -> None:
         self._disks = disks
         self._clock = clock
         self._random = random
         self._make_source = make_source
+        self._recorded_until_us = recorded_until_us
         self._tasks = tasks
         self._running: dict[StreamKey, tuple[StreamSink, asyncio.Task[None]]] = {}
 
@@ -60,9 +63,10 @@ class Recorder:
             await asyncio.wait([task])
             del self._running[key]
             self._disks.end(key)
-        for key, order in streams.items():
-            if key not in self._running:
-                self._begin(order)
+        new = [order for key, order in streams.items() if key not in self._running]
+        ends = await asyncio.to_thread(lambda: [self._recorded_until_us(one.key) for one in new])
+        for order, end_us in zip(new, ends, strict=True):
+            self._begin(order, end_us)
 
     def status(self) -> dict[str, Any]:
         """The state of every stream and volume, as JSON values."""
@@ -80,8 +84,8 @@ class Recorder:
             "dropped_bytes": self._disks.dropped_bytes,
         }
 
-    def _begin(self, order: StreamOrder) -> None:
-        sink = StreamSink(order, self._clock, self._keep, self._note)
+    def _begin(self, order: StreamOrder, recorded_until_us: int | None) -> None:
+        sink = StreamSink(order, self._clock, self._keep, self._note, recorded_until_us)
         task = self._tasks.create_task(
             record(sink, self._make_source, self._random), name=order.label
         )
@@ -96,17 +100,10 @@ class Recorder:
         self._disks.keep(order, fragment)
 
     def _note(self, order: StreamOrder, gap: Gap) -> None:
-        if gap.from_us is not None and gap.from_us < gap.to_us:
-            self._disks.note(
-                GapRow(
-                    order.camera_id,
-                    order.stream,
-                    gap.from_us,
-                    gap.to_us,
-                    gap_cause(gap.cause),
-                    gap.detail,
-                )
-            )
+        cause = gap_cause(gap.cause)
+        self._disks.note(
+            GapRow(order.camera_id, order.stream, gap.from_us, gap.to_us, cause, gap.detail)
+        )
 
 
 def _same_connection(one: StreamOrder, other: StreamOrder) -> bool:

@@ -34,7 +34,7 @@ CONNECT_S = 5.0
 """To look up a name and open a connection: longer than a lost SYN and its first repetition."""
 
 STALL_US = 5_000_000
-"""A camera that sends nothing for this long is taken for dead. Above the longest pause of healthy
+"""A camera that sends no picture for so long is taken for dead. Above the longest pause of healthy
 ones (an encoder restarts within two seconds), far below what a second copy's window covers."""
 
 TICK_S = 0.5
@@ -133,10 +133,10 @@ class RtspSource:
                 Cause.UNREACHABLE,
                 f"{place} does not answer; is the camera on, and is the way to it free?",
             ) from None
-        except socket.gaierror:
+        except (socket.gaierror, UnicodeError, ValueError):  # the latter two: no name at all
             raise SourceError(
                 Cause.NAME_UNKNOWN,
-                f"the name {url.host} is not known; check it, or use the camera's address",
+                f"the name {url.host!r} is not known; check it, or use the camera's address",
             ) from None
         except ConnectionRefusedError:
             raise SourceError(
@@ -179,8 +179,8 @@ class _Session(asyncio.BufferedProtocol):
         self._channels: list[int] = []
         self._timer: asyncio.TimerHandle | None = None
         self._is_playing = False
-        self._last_packet_us = clock.boot_us()
-        self._packets_seen = 0
+        self._last_picture_us = clock.boot_us()
+        self._pictures_seen = 0
         self._next_report_us = clock.boot_us() + REPORT_US
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -214,9 +214,8 @@ class _Session(asyncio.BufferedProtocol):
         if self._timer is not None:
             self._timer.cancel()
         if self._transport is not None and not self._transport.is_closing():
-            for event in self._client.close(self._clock.boot_us()):
-                if isinstance(event, Send):
-                    self._transport.write(event.data)
+            if not self._is_redirected():  # the client goes on elsewhere, and has said goodbye here
+                self._give_back(self._transport)
             self._transport.close()
         for pair in self._ports:
             pair.receive_nothing()
@@ -224,6 +223,15 @@ class _Session(asyncio.BufferedProtocol):
             track.finish()
         if self.ended.done() and not self.ended.cancelled():
             self.ended.exception()  # seen, even where nobody waited for it
+
+    def _is_redirected(self) -> bool:
+        return self.ended.done() and not self.ended.cancelled() and not self.ended.exception()
+
+    def _give_back(self, transport: asyncio.Transport) -> None:
+        """End the camera's session; some have few, and keep one for ever that was left open."""
+        for event in self._client.close(self._clock.boot_us()):
+            if isinstance(event, Send):
+                transport.write(event.data)
 
     def _carry_out(self, events: Iterable[Event]) -> None:
         for event in events:
@@ -239,7 +247,7 @@ class _Session(asyncio.BufferedProtocol):
                         return
                 case Playing():
                     self._is_playing = True
-                    self._last_packet_us = self._clock.boot_us()
+                    self._last_picture_us = self._clock.boot_us()
                 case Redirected(url):
                     if not self.ended.done():
                         self.ended.set_result(url)
@@ -291,21 +299,21 @@ class _Session(asyncio.BufferedProtocol):
         now_us = self._clock.boot_us()
         for pair in self._ports:
             pair.expire()
-        packets = sum(track.packets for track in self._tracks)
-        if packets != self._packets_seen:
-            self._packets_seen = packets
-            self._last_packet_us = now_us
-        self._carry_out(self._client.tick(now_us, self._last_packet_us))
+        pictures = self._tracks[0].units if self._tracks else 0
+        if pictures != self._pictures_seen:
+            self._pictures_seen = pictures
+            self._last_picture_us = now_us
+        self._carry_out(self._client.tick(now_us, self._last_picture_us))
         if self._is_playing:
             self._account()
             if now_us >= self._next_report_us:
                 self._next_report_us = now_us + REPORT_US
                 self._send_reports()
-            if now_us - self._last_packet_us > STALL_US:
+            if now_us - self._last_picture_us > STALL_US:
                 self._end(
                     SourceError(
                         Cause.STALLED,
-                        f"the camera has sent nothing for {STALL_US // 1_000_000} s, "
+                        f"the camera has sent no picture for {STALL_US // 1_000_000} s, "
                         "though it holds the connection",
                     )
                 )

@@ -21,19 +21,22 @@ from tandem.recording.source import Cause, Source, SourceError
 
 log = logging.getLogger(__name__)
 
+UNTOLD_US = 100_000
+"""Between two connections clocks are anchored anew; what is shorter than this is no gap."""
+
 
 @dataclass(frozen=True, slots=True)
 class Gap:
     """A time of which this recorder has no pictures.
 
     Attributes:
-        from_us: end of the last picture, UTC; None where there was none in this process's life.
+        from_us: end of the last picture, UTC.
         to_us: the first picture after it, UTC.
         cause: as the source said.
         detail: its sentence.
     """
 
-    from_us: int | None
+    from_us: int
     to_us: int
     cause: Cause
     detail: str
@@ -78,6 +81,7 @@ class StreamSink:
         clock: of the node.
         keep: called with every closed fragment, from the event loop.
         note: called with every gap that has ended, from the event loop.
+        recorded_until_us: end of what an earlier process recorded of it, UTC; None if nothing.
     """
 
     def __init__(
@@ -86,9 +90,11 @@ class StreamSink:
         clock: Clock,
         keep: Callable[[StreamOrder, Fragment], None],
         note: Callable[[StreamOrder, Gap], None],
+        recorded_until_us: int | None = None,
     ) -> None:
         self.order = order
-        self.state = StreamState(since_us=clock.utc_us())
+        self.state = StreamState(since_us=clock.utc_us(), last_picture_us=recorded_until_us)
+        self._absence = SourceError(Cause.SOURCE_CRASHED, "the recorder did not run")
         self.video_clock = CaptureClock(VIDEO_CLOCK_HZ)
         self._clock = clock
         self._keep = keep
@@ -163,15 +169,25 @@ class StreamSink:
         return lived_ms
 
     def close(self) -> None:
-        """The recording is over by order: nothing that arrived is left behind."""
+        """The recording is over by order: nothing that arrived is left behind, nor a gap untold."""
         self._finish()
+        failure, until_us = self.state.failure, self._clock.utc_us()
+        if failure is not None:
+            self._tell(failure, until_us)
+
+    def _tell(self, failure: SourceError, to_us: int) -> None:
+        """Account for the time since the last picture, if any is missing."""
+        from_us = self.state.last_picture_us
+        if from_us is not None and to_us - from_us > UNTOLD_US:
+            self._note(self.order, Gap(from_us, to_us, failure.cause, failure.message))
 
     def _break_timeline(self) -> None:
         self._finish()
         self.video_clock.restart()
 
     def _break_sound(self, clock: CaptureClock) -> None:
-        self._finish()
+        """The sound's timeline broke: what waits of it is given up, the picture is not touched."""
+        self._fragmenter.drop_sound()
         clock.restart()
 
     def _finish(self) -> None:
@@ -182,11 +198,8 @@ class StreamSink:
     def _close(self, fragment: Fragment) -> None:
         state = self.state
         failure, state.failure = state.failure, None
-        if failure is not None:
-            self._note(
-                self.order,
-                Gap(state.last_picture_us, fragment.start_us, failure.cause, failure.message),
-            )
+        self._tell(failure or self._absence, fragment.start_us)
+        self._absence = SourceError(Cause.STALLED, "the camera's pictures left out this time")
         state.last_picture_us = fragment.end_us
         counters = state.counters
         counters.pictures += len(fragment.video)
@@ -209,7 +222,7 @@ async def record(
     try:
         while True:
             try:
-                await make_source(sink.order).run(sink)
+                await _attempt(make_source(sink.order), sink)
             except SourceError as failure:
                 lived_ms = sink.end(failure)
                 delay_ms = backoff.failed(lived_ms, refused=failure.cause.is_refusal)
@@ -222,3 +235,14 @@ async def record(
                 await asyncio.sleep(delay_ms / 1000)
     finally:
         sink.close()
+
+
+async def _attempt(source: Source, sink: StreamSink) -> None:
+    """One connection; whatever a camera brings about in it stays this camera's failure."""
+    try:
+        await source.run(sink)
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as defect:
+        log.exception("%s: a defect ended the connection", sink.order.label)
+        raise SourceError(
+            Cause.SOURCE_CRASHED, f"a defect of the recorder ended the connection: {defect!r}"
+        ) from defect

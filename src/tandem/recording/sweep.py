@@ -14,6 +14,7 @@ from tandem.archive.archive import Archive
 from tandem.archive.deletion import Deletion, Policy, Retention
 from tandem.archive.errors import ArchiveError
 from tandem.archive.index import Index
+from tandem.archive.mount import Mounted
 from tandem.archive.rebuild import adopt
 from tandem.clock import Clock
 from tandem.recording.disks import Disks
@@ -51,16 +52,20 @@ class Sweeper:
     async def run(self) -> None:
         """Sweep until cancelled, every `INTERVAL_S`, and at once where a disk is full.
 
-        What an index that was lost does not know cannot be deleted, so that is filed first.
+        What an index that was lost does not know is filed meanwhile, since it cannot be deleted.
         """
-        await asyncio.to_thread(self._adopt)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(asyncio.to_thread(self._adopt), name="adopting")
+            await self._sweep()
+
+    async def _sweep(self) -> None:
+        told: Mapping[UUID, str] = {}
         while True:
-            try:
-                plans = await asyncio.to_thread(self._plan)
-            except ArchiveError as problem:
-                log.error("nothing could be deleted: %s", problem)
-            else:
-                self._carry_out(plans)
+            self._carry_out(await asyncio.to_thread(self._plan))
+            for volume_id, problem in self._archive.unplanned.items():
+                if told.get(volume_id) != problem:
+                    log.error("nothing can be deleted from volume %s: %s", volume_id, problem)
+            told = self._archive.unplanned
             try:
                 async with asyncio.timeout(INTERVAL_S):
                     await self._disks.full.wait()
@@ -70,18 +75,21 @@ class Sweeper:
 
     def _adopt(self) -> None:
         for mounted in self._archive.healthy():
-            if mounted.reader.is_complete():
-                continue
-            index = Index.open(mounted.index.path)
             try:
-                report = adopt(mounted.volume, index)
+                self._adopt_files(mounted)
             except ArchiveError as failure:
                 log.error("%s: its files could not all be filed: %s", mounted.volume.root, failure)
-            else:
-                for problem in report.problems:
-                    log.error("%s", problem)
-            finally:
-                index.close()
+
+    def _adopt_files(self, mounted: Mounted) -> None:
+        if mounted.reader.is_complete():
+            return
+        index = Index.open(mounted.index.path)
+        try:
+            report = adopt(mounted.volume, index)
+        finally:
+            index.close()
+        for problem in report.problems:
+            log.error("%s", problem)
 
     def _plan(self) -> Mapping[UUID, list[Deletion]]:
         return self._archive.plan_deletion(self._clock.utc_us(), self._policy)

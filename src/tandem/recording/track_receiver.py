@@ -25,6 +25,7 @@ class TrackReceiver:
     Attributes:
         stream: takes RTP packets.
         reports: takes RTCP packets.
+        units: access units handed over so far.
 
     Raises:
         CodecError: the track's format cannot be taken apart.
@@ -43,11 +44,7 @@ class TrackReceiver:
         self._reporter = ReceiverReporter(ssrc, CNAME)
         self.stream = RtpStream(self._depacketiser, track.format.payload_type)
         self.reports = _ReportReceiver(self)
-
-    @property
-    def packets(self) -> int:
-        """RTP packets that came in their turn."""
-        return self.stream.counters.packets
+        self.units = 0
 
     @property
     def lost_packets(self) -> int:
@@ -62,7 +59,9 @@ class TrackReceiver:
     def hand_over(self) -> None:
         """Push what is complete."""
         if self._depacketiser.units:
-            self._take(self._depacketiser.take())
+            units = self._depacketiser.take()
+            self.units += len(units)
+            self._take(units)
 
     def finish(self) -> None:
         """The connection is over: push what is complete, though nothing after it says so."""

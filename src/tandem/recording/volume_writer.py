@@ -8,6 +8,7 @@ recordings, and when it failed they go back, to be written elsewhere.
 
 import logging
 import queue
+import struct
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -26,6 +27,7 @@ from tandem.archive.rows import Closing, Gap, GapCause, Progress
 from tandem.archive.space import Space
 from tandem.clock import Clock
 from tandem.media.fragmenter import Fragment
+from tandem.media.mp4.boxes import Mp4Error
 from tandem.recording.camera import StreamKey, StreamOrder
 from tandem.recording.open_segment import OpenSegment
 
@@ -36,6 +38,10 @@ SYNC_US = 2_000_000
 
 RETRY_FULL_S = 0.25
 """How soon a full disk is tried again: deletion frees a minute of video in less."""
+
+
+UNWRITABLE = (Mp4Error, ValueError, struct.error)
+"""What building a file's boxes says of a fragment that does not fit into them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,10 +202,12 @@ class VolumeWriter:
         except ArchiveError as failure:
             message = str(failure)
         finally:
-            self._let_go()
-            if message:
-                self._is_dead = True
-                self._report(Dead(message))
+            try:
+                self._let_go()
+            finally:
+                if message:
+                    self._is_dead = True
+                    self._report(Dead(message))
 
     def _step(self) -> None:
         """Take the next job, do what can be done, sync if that is due."""
@@ -225,6 +233,8 @@ class VolumeWriter:
         while self._held:
             try:
                 self._do(self._held[0])
+            except UNWRITABLE as defect:
+                self._refuse(self._held[0], defect)
             except DiskFullError as full:
                 if not self._is_full:
                     self._is_full = True
@@ -234,6 +244,16 @@ class VolumeWriter:
         if self._is_full:
             self._is_full = False
             self._report(Roomy())
+
+    def _refuse(self, job: Write | End | Note, defect: Exception) -> None:
+        """A fragment that cannot be put into a file harms its own camera, and no other."""
+        log.error("%s: a job cannot be carried out: %s", self.volume.root, defect)
+        if isinstance(job, Write):
+            order, fragment = job.order, job.fragment
+            self._end(order.key)  # the segment has no hole inside
+            span = fragment.start_us, fragment.end_us
+            cause = GapCause.CAMERA_UNSUPPORTED
+            self._gaps.append(Gap(order.camera_id, order.stream, *span, cause, str(defect)))
 
     def _delete(self, job: Delete) -> None:
         try:
@@ -270,15 +290,14 @@ class VolumeWriter:
                 self._give_up(segment, failure)
             else:
                 return
-        segment = OpenSegment(self._mounted, order, fragment)
-        self._open[order.key] = segment
-        segment.append(fragment)
+        self._open[order.key] = OpenSegment(self._mounted, order, fragment)
 
     def _give_up(self, segment: OpenSegment, failure: DiskError) -> None:
         """A segment that the disk failed on: what is not sure of it is a gap of this copy."""
         log.error("%s: %s", segment.order.label, failure)
         order, until_us = segment.order, segment.end_us
-        self._open.pop(order.key, None)
+        if self._open.get(order.key) is segment:
+            del self._open[order.key]
         self._closings.append(segment.give_up())
         if segment.end_us < until_us:
             self._gaps.append(
@@ -304,7 +323,7 @@ class VolumeWriter:
             except SuspectSegmentError as failure:
                 self._give_up(segment, failure)
         for segment in self._ended:
-            self._close(segment, until_us)
+            self._close(segment, progress, until_us)
         self._ended = [segment for segment in self._ended if segment.is_open]
         try:
             self._index.sync_round(progress, self._closings, self._gaps)
@@ -316,11 +335,16 @@ class VolumeWriter:
         self._closings, self._gaps = [], []
         self._report(Durable(until_us, self.volume.space(self._index.recorded_bytes())))
 
-    def _close(self, segment: OpenSegment, until_us: dict[StreamKey, int]) -> None:
+    def _close(
+        self, segment: OpenSegment, progress: list[Progress], until_us: dict[StreamKey, int]
+    ) -> None:
+        """Close a segment; without room for its last bytes it is durable at least, and waits."""
         try:
-            self._closings.append(segment.close())
-        except DiskFullError:
-            return
+            try:
+                self._closings.append(segment.close())
+            except DiskFullError:
+                if segment.is_dirty:
+                    progress.append(segment.sync())
         except SuspectSegmentError as failure:
             self._give_up(segment, failure)
         else:

@@ -1,0 +1,64 @@
+"""The RTSP receiver's sockets: redirects and names, by scripted servers."""
+
+import asyncio
+from random import Random
+
+import pytest
+from tests.recording.streams import order
+
+from tandem.clock import SystemClock
+from tandem.recording.rtsp_source import RtspSource
+from tandem.recording.source import Cause, SourceError
+from tandem.recording.stream_recording import StreamSink
+
+DEADLINE_S = 10.0
+
+
+def sink_of(url: str) -> StreamSink:
+    return StreamSink(order(url=url), SystemClock(), lambda *_: None, lambda *_: None)
+
+
+async def fails(url: str) -> SourceError:
+    source = RtspSource(order(url=url), SystemClock(), Random(1))
+    with pytest.raises(SourceError) as failure:
+        async with asyncio.timeout(DEADLINE_S):
+            await source.run(sink_of(url))
+    return failure.value
+
+
+class Scripted:
+    """A server that answers each request with a status and headers."""
+
+    def __init__(self, answers: dict[str, str]) -> None:
+        self.requests: list[str] = []
+        self._answers = answers
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while head := await reader.readuntil(b"\r\n\r\n"):
+            method = head.split(b" ", 1)[0].decode()
+            self.requests.append(method)
+            cseq = next(line for line in head.decode().split("\r\n") if line.startswith("CSeq"))
+            answer = self._answers.get(method, "200 OK")
+            writer.write(f"RTSP/1.0 {answer}\r\n{cseq}\r\n\r\n".encode())
+
+
+def test_a_redirect_is_followed_and_the_new_place_is_asked() -> None:
+    async def run() -> tuple[list[str], SourceError]:
+        second = Scripted({"DESCRIBE": "404 Not Found"})
+        async with await asyncio.start_server(second.serve, "127.0.0.1", 0) as there:
+            port = there.sockets[0].getsockname()[1]
+            moved = f"302 Moved\r\nLocation: rtsp://127.0.0.1:{port}/s"
+            first = Scripted({"DESCRIBE": moved})
+            async with await asyncio.start_server(first.serve, "127.0.0.1", 0) as here:
+                failure = await fails(f"rtsp://127.0.0.1:{here.sockets[0].getsockname()[1]}/s")
+        return second.requests, failure
+
+    requests, failure = asyncio.run(run())
+    assert requests[:2] == ["OPTIONS", "DESCRIBE"]
+    assert failure.cause is Cause.NOT_FOUND
+
+
+@pytest.mark.parametrize("host", ["a..b", "%00host", "no-such-camera.invalid"])
+def test_what_is_no_name_of_a_host_is_a_failure_of_that_camera(host: str) -> None:
+    failure = asyncio.run(fails(f"rtsp://{host}/s"))
+    assert failure.cause in {Cause.NAME_UNKNOWN, Cause.PROTOCOL}
