@@ -22,16 +22,14 @@ from tandem.media.mp4.fragment import Sample, fragment
 from tandem.media.mp4.header import SegmentHeader
 from tandem.media.mp4.init import init_segment
 from tandem.media.mp4.mfra import SyncPoint, mfra
-from tandem.node.archivist.client import HttpsPeers, Peers
+from tandem.node.archivist.archivist import Archivist, Settings, open_archivist
+from tandem.node.archivist.client import Peers
 from tandem.node.archivist.dropping import Dropper
 from tandem.node.archivist.healing import Healer
 from tandem.node.archivist.holdings import Holdings
 from tandem.node.archivist.messages import Inquiry
 from tandem.node.archivist.promises import Promiser
-from tandem.node.archivist.service import Service, serve
-from tandem.node.archivist.throttle import Throttle
 from tandem.node.archivist.view import Address
-from tandem.node.tls import client_context, server_context
 
 CAMERA = "gate"
 WINDOW_US = 600_000_000
@@ -86,6 +84,7 @@ class Site:
     mounted: Mounted
     view: SetView
     clock: SetClock
+    archivist: Archivist
     holdings: Holdings
     peers: Peers
     healer: Healer
@@ -123,22 +122,25 @@ async def site(
         mounted = mount(root, UUID(int=ord(name[-1])), CLUSTER, NO_FLOOR)
         stack.callback(mounted.close)
         view, clock = SetView(known), SetClock()
-        holdings = Holdings(Archive([mounted]))
-        pem = files.node(name)
-        peers = await stack.enter_async_context(
-            HttpsPeers(client_context(files.authority, pem), view.addresses)
+        ours = [Address("127.0.0.1", 0)] * links
+        settings = Settings(name, ours, files.authority, files.node(name), bytes_s)
+        archivist = await stack.enter_async_context(
+            open_archivist(settings, Archive([mounted]), view, clock)
         )
-        healer = Healer(name, holdings, view, peers, Throttle(bytes_s, clock))
-        promiser = Promiser(name, holdings, view, clock, healer.want)
-        dropper = Dropper(name, holdings, view, peers, clock)
-        known[name] = await stack.enter_async_context(
-            serve(
-                Service(holdings, promiser).application(),
-                [Address("127.0.0.1", 0)] * links,
-                server_context(files.authority, pem),
-            )
+        known[name] = archivist.addresses
+        yield Site(
+            name=name,
+            mounted=mounted,
+            view=view,
+            clock=clock,
+            archivist=archivist,
+            holdings=archivist.holdings,
+            peers=archivist.peers,
+            healer=archivist.healer,
+            promiser=archivist.promiser,
+            dropper=archivist.dropper,
+            files=files,
         )
-        yield Site(name, mounted, view, clock, holdings, peers, healer, promiser, dropper, files)
 
 
 @asynccontextmanager

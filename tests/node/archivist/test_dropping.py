@@ -170,6 +170,8 @@ async def test_what_this_node_promised_on_the_way_is_kept(tmp_path: Path) -> Non
         first.film()
         copy = second.film(Role.SECOND)
 
+        second.mounted.volume.limits = Limits(max_bytes=1, min_free_bytes=0)
+
         def promise() -> None:
             second.holdings.promise([copy.segment_id], NOW_US)
 

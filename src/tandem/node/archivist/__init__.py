@@ -22,4 +22,5 @@ an archivist, and an archivist that stops makes copies live longer, and that is 
     dropping   the second's side: may this copy be dropped?
     throttle   how fast
     healing    fetching what lacks
+    archivist  all of it put together
 """
