@@ -4,6 +4,7 @@ import sqlite3
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from tests.archive.material import BASE_US, row, segment_uuid
 
 from tandem.archive import index_reader, schema
-from tandem.archive.errors import DiskFullError, IndexDamagedError
+from tandem.archive.errors import DiskFullError, IndexBusyError, IndexDamagedError
 from tandem.archive.index import Index
 from tandem.archive.index_reader import IndexReader
 from tandem.archive.rows import Closing, Copy, Gap, GapCause, Progress, Role, Segment, State
@@ -289,12 +290,59 @@ def test_a_migration_that_fails_leaves_the_version_before(
     index.close()
 
 
+def test_an_index_that_another_process_brings_to_this_version_meanwhile_is_not_begun_twice(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "index.sqlite"
+
+    class Overtaken(sqlite3.Connection):
+        def execute(self, sql: str, *values: Any) -> sqlite3.Cursor:
+            if "journal_mode" in sql:
+                Index.open(path).close()
+            return super().execute(sql, *values)
+
+    connection = sqlite3.connect(path, isolation_level=None, factory=Overtaken)
+    schema.migrate(connection, str(path))
+    assert connection.execute("PRAGMA user_version").fetchone()[0] == len(schema.MIGRATIONS)
+    connection.close()
+
+
 def test_every_commit_is_synced(index: Index) -> None:
     answers = [
         index._connection.execute(f"PRAGMA {name}").fetchone()[0]
         for name in ("journal_mode", "synchronous", "user_version")
     ]
     assert answers == ["wal", 2, len(schema.MIGRATIONS)]
+
+
+def test_an_index_that_another_process_holds_is_busy_and_its_disk_has_not_failed(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "index.sqlite"
+    index = Index.open(path)
+    index._connection.execute("PRAGMA busy_timeout = 1")
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(IndexBusyError, match="Another process"):
+        index.begin(row(1))
+    other.execute("COMMIT")
+    index.begin(row(1))
+    other.close()
+    index.close()
+
+
+def test_a_busy_index_is_not_taken_for_a_damaged_one(tmp_path: Path) -> None:
+    path = tmp_path / "index.sqlite"
+    Index.open(path).close()
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("PRAGMA locking_mode = EXCLUSIVE")
+    other.execute("BEGIN EXCLUSIVE")
+    connection = sqlite3.connect(path, isolation_level=None)
+    connection.execute("PRAGMA busy_timeout = 1")
+    with pytest.raises(IndexBusyError):
+        IndexReader(path, connection).problem()
+    connection.close()
+    other.close()
 
 
 def test_an_index_without_room_says_that_the_disk_is_full(index: Index) -> None:

@@ -3,6 +3,7 @@
 import errno
 import os
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,7 @@ from tests.archive.material import (
 
 from tandem.archive.check import check
 from tandem.archive.coverage import coverage, explain, subtract
+from tandem.archive.disk import Buffer, Disk
 from tandem.archive.errors import SuspectSegmentError
 from tandem.archive.layout import QUARANTINE
 from tandem.archive.mount import Mounted
@@ -225,6 +227,31 @@ def test_recovery_that_fails_midway_claims_nothing_more_than_before(
         else:
             assert segment.state is State.CLOSED
         assert_sound(mounted)
+
+
+def test_a_file_that_shrinks_while_it_is_recovered_is_told_and_the_next_one_is_recovered(
+    root: Path,
+) -> None:
+    with mounted_at(root) as mounted:
+        first, second = Writing(mounted, 1), Writing(mounted, 2, BASE_US + 60_000_000)
+        for writing in (first, second):
+            writing.append(2)
+            crash(writing)
+
+    class Shrinking(Disk):
+        shrunk = False
+
+        def writev(self, fd: int, buffers: Sequence[Buffer]) -> int:
+            written = super().writev(fd, buffers)
+            if not self.shrunk:
+                os.ftruncate(fd, 1_000)
+                self.shrunk = True
+            return written
+
+    with mounted_at(root, Shrinking()) as mounted:
+        states = [segment.state for segment in mounted.index.all_segments()]
+        assert states == [State.SUSPECT, State.CLOSED]
+        assert [str(first.path) in problem for problem in mounted.report.problems] == [True]
 
 
 def test_recovery_on_a_full_disk_closes_without_the_index_of_keyframes(root: Path) -> None:

@@ -3,9 +3,12 @@
 import subprocess
 import sys
 from pathlib import Path
+from uuid import UUID
 
-from tests.archive.material import CLUSTER, VOLUME, Writing, create
+import pytest
+from tests.archive.material import CLUSTER, VOLUME, Writing, create, mounted_at
 
+from tandem.archive import recovery
 from tandem.archive.layout import WRITERS
 from tandem.archive.mount import mount
 from tandem.archive.rows import State
@@ -73,3 +76,42 @@ def test_what_a_living_writer_has_open_is_not_recovered_and_what_a_dead_one_had_
     third.close()
     assert going_on.close().state is State.CLOSED
     alive.close()
+
+
+def test_a_writer_that_begins_while_others_are_recovered_is_left_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create(tmp_path)
+    begun: list[Writing] = []
+    with mounted_at(tmp_path) as recovering, mounted_at(tmp_path) as late:
+
+        def overtaken(volume: Volume) -> set[UUID]:
+            found = living(volume) - {late.writer.writer_id}  # it claims only now
+            begun.append(Writing(late, 1))
+            return found
+
+        monkeypatch.setattr(recovery.writers, "living", overtaken)
+        recovery.recover(recovering.volume, recovering.index)
+        (writing,) = begun
+        writing.append(3)
+        writing.sync()
+        assert writing.close().state is State.CLOSED
+        assert writing.path.exists()
+
+
+def test_what_a_writer_closed_before_it_left_is_not_recovered_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create(tmp_path)
+    with mounted_at(tmp_path) as recovering, mounted_at(tmp_path) as leaving:
+        writing = Writing(leaving, 1)
+        writing.append(3)
+
+        def left(volume: Volume) -> set[UUID]:
+            writing.close()
+            leaving.writer.release()
+            return living(volume)
+
+        monkeypatch.setattr(recovery.writers, "living", left)
+        report = recovery.recover(recovering.volume, recovering.index)
+        assert (report.closed, report.problems) == ([], [])

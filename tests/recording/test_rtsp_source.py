@@ -1,6 +1,7 @@
 """The RTSP receiver's sockets: redirects and names, by scripted servers."""
 
 import asyncio
+from contextlib import suppress
 from random import Random
 
 import pytest
@@ -32,14 +33,24 @@ class Scripted:
     def __init__(self, answers: dict[str, str]) -> None:
         self.requests: list[str] = []
         self._answers = answers
+        self._writers: list[asyncio.StreamWriter] = []
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while head := await reader.readuntil(b"\r\n\r\n"):
-            method = head.split(b" ", 1)[0].decode()
-            self.requests.append(method)
-            cseq = next(line for line in head.decode().split("\r\n") if line.startswith("CSeq"))
-            answer = self._answers.get(method, "200 OK")
-            writer.write(f"RTSP/1.0 {answer}\r\n{cseq}\r\n\r\n".encode())
+        self._writers.append(writer)
+        with suppress(asyncio.IncompleteReadError, ConnectionError):
+            while head := (await reader.readuntil(b"\r\n\r\n")).decode():
+                method = head.split(" ", 1)[0]
+                self.requests.append(method)
+                cseq = next(line for line in head.split("\r\n") if line.startswith("CSeq"))
+                answer = self._answers.get(method, "200 OK")
+                writer.write(f"RTSP/1.0 {answer}\r\n{cseq}\r\n\r\n".encode())
+
+    async def close(self) -> None:
+        """Let go of every connection."""
+        for writer in self._writers:
+            writer.close()
+            with suppress(ConnectionError):
+                await writer.wait_closed()
 
 
 def test_a_redirect_is_followed_and_the_new_place_is_asked() -> None:
@@ -51,6 +62,8 @@ def test_a_redirect_is_followed_and_the_new_place_is_asked() -> None:
             first = Scripted({"DESCRIBE": moved})
             async with await asyncio.start_server(first.serve, "127.0.0.1", 0) as here:
                 failure = await fails(f"rtsp://127.0.0.1:{here.sockets[0].getsockname()[1]}/s")
+        await first.close()
+        await second.close()
         return second.requests, failure
 
     requests, failure = asyncio.run(run())

@@ -23,6 +23,7 @@ The invariants A1 to A10 that the code names are in `docs/design/archive.md`.
     ballast        a little space in hand for deleting on a full disk
     cleaner        doing what `deletion` planned
     writers        which processes write to a volume now
+    turn           one process at a time brings a volume into service
     walk           which files a volume has, whatever its index says
     inspection     what is whole in a file, and its hash
     repair         closing a file in order, or moving it aside

@@ -111,7 +111,7 @@ def _check_segment(
         return
     try:
         yield from _check_file(fd, segment, hashes=hashes)
-    except (OSError, EOFError) as error:
+    except OSError as error:
         yield Finding(
             Fault.UNREADABLE, segment.path, f"It cannot be read ({error}). See `smartctl -a`."
         )

@@ -60,6 +60,10 @@ class SuspectSegmentError(DiskFailedError):
     """The segment can no longer be trusted to be on the disk: begin a new one."""
 
 
+class IndexBusyError(DiskError):
+    """Another process held the index for too long; nothing was entered. Try again."""
+
+
 class IndexDamagedError(ArchiveError):
     """The index of a volume is not a whole SQLite database, or not one of ours."""
 
@@ -98,6 +102,8 @@ def disk_error(error: OSError, what: str) -> DiskError:
 
 _SQLITE_FULL = frozenset({sqlite3.SQLITE_FULL})
 _SQLITE_DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+# PROTOCOL: in WAL mode, the race to begin a transaction was lost again and again.
+_SQLITE_BUSY = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL})
 
 
 def index_error(error: sqlite3.Error, path: str) -> ArchiveError:
@@ -117,6 +123,13 @@ def index_error(error: sqlite3.Error, path: str) -> ArchiveError:
     if code == sqlite3.SQLITE_READONLY:
         return DiskReadOnlyError(
             f"The index {path} is read-only: {error}; see `dmesg`.", errno.EROFS
+        )
+    if code in _SQLITE_BUSY:
+        return IndexBusyError(
+            f"Another process kept the index {path} busy for too long ({error}); nothing was "
+            f"entered, and it is tried again. If it goes on, the disk is slow or hangs: see "
+            f"`fuser -v {path}` and `iostat -x`.",
+            errno.EBUSY,
         )
     if code in _SQLITE_DAMAGED:
         return IndexDamagedError(

@@ -7,7 +7,7 @@ from pathlib import Path
 from uuid import UUID
 
 from tandem.archive import schema
-from tandem.archive.errors import IndexDamagedError, index_error
+from tandem.archive.errors import ArchiveError, IndexDamagedError, index_error
 from tandem.archive.index_reader import IndexReader
 from tandem.archive.rows import Closing, Gap, Progress, Segment, State
 
@@ -35,7 +35,7 @@ class Index(IndexReader):
         except sqlite3.Error as error:
             connection.close()
             raise index_error(error, str(path)) from error
-        except IndexDamagedError:
+        except ArchiveError:
             connection.close()
             raise
         if problem:

@@ -5,6 +5,7 @@ recorder, under `pread` an error to be told. What `scan` looks at is laid out in
 its place in the file; the media data between, nine tenths and more, is neither read nor allocated.
 """
 
+import errno
 import mmap
 import os
 import struct
@@ -83,15 +84,14 @@ def hash_file(fd: int, size_bytes: int) -> bytes:
     """BLAKE3 of the first `size_bytes` of a file, 32 bytes.
 
     Raises:
-        OSError: the disk cannot read it.
-        EOFError: the file is shorter.
+        OSError: the disk cannot read it, or the file is shorter.
     """
     hasher = blake3()
     at = 0
     while at < size_bytes:
         chunk = os.pread(fd, min(_CHUNK_BYTES, size_bytes - at), at)
         if not chunk:
-            raise EOFError(f"the file ends at byte {at} of {size_bytes}")
+            raise OSError(errno.EIO, f"the file ends at byte {at} of {size_bytes}")
         hasher.update(chunk)
         at += len(chunk)
     return hasher.digest()

@@ -15,6 +15,7 @@ from tandem.archive.rebuild import adopt, salvage_gaps, set_aside
 from tandem.archive.recovery import recover
 from tandem.archive.repair import OnProgress, Report
 from tandem.archive.space import NO_CAP, Limits, Space
+from tandem.archive.turn import turn_at
 from tandem.archive.volume import Access, Volume
 from tandem.archive.walk import segment_files
 from tandem.archive.writers import Writer, living
@@ -70,30 +71,33 @@ def mount(
     """Open a volume for recording, whatever a crash left of it.
 
     Takes the time of a few files, however many there are: a damaged index is moved aside and begun
-    anew. Where `index.is_complete()` is false, `adopt` fills it while recording goes on.
+    anew. Where `index.is_complete()` is false, `adopt` fills it while recording goes on. Processes
+    that mount a volume at once do so in turn.
 
     Raises:
-        VolumeError: it is not the volume that is expected; nothing was written.
+        VolumeError: it is not the volume that is expected, or it was not this process's turn for
+            minutes; nothing was written.
         DiskError: it cannot be used.
     """
     with ExitStack() as undo:
         volume = Volume.open(root, volume_id, cluster_number, limits, disk)
         undo.callback(volume.close)
-        writer = Writer.claim(volume)
-        undo.callback(writer.release)
-        index, old = _open_index(volume, writer)
-        undo.callback(index.close)
-        volume.check_present()
-        report = recover(volume, index, on_progress)
-        if old is not None:
-            count = salvage_gaps(old, index)
-            report.problems.append(
-                f"The index of {root} was damaged. It was moved to {old}, {count} gaps were "
-                f"taken over, and a new one is being built from the files."
-            )
-        ballast.lay(volume)
-        if next(segment_files(volume), None) is None:
-            index.set_complete()  # nothing to adopt
+        with turn_at(volume):
+            writer = Writer.claim(volume)
+            undo.callback(writer.release)
+            index, old = _open_index(volume, writer)
+            undo.callback(index.close)
+            volume.check_present()
+            report = recover(volume, index, on_progress)
+            if old is not None:
+                count = salvage_gaps(old, index)
+                report.problems.append(
+                    f"The index of {root} was damaged. It was moved to {old}, {count} gaps were "
+                    f"taken over, and a new one is being built from the files."
+                )
+            ballast.lay(volume)
+            if next(segment_files(volume), None) is None:
+                index.set_complete()  # nothing to adopt
         reader = IndexReader.open_for_reading(index.path)
         undo.pop_all()
     return Mounted(volume, index, reader, report, writer)

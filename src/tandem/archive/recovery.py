@@ -30,12 +30,17 @@ def recover(volume: Volume, index: Index, on_progress: OnProgress = lambda *_: N
             problem in the report instead.
     """
     report = Report()
-    living = writers.living(volume)
     cleaner.finish(volume, index)
     locks.restore(volume, index)
-    for done, segment in enumerate(index.unfinished(State.OPEN)):
-        if segment.writer_id in living:
+    # A writer claims before it begins: who wrote a row that is read now, and lives, is found after.
+    found = index.unfinished(State.OPEN)
+    living = writers.living(volume)
+    for done, row in enumerate(found):
+        if row.writer_id in living:
             continue  # invariant A10
+        segment = index.segment(row.segment_id)  # its writer may have closed it before it left
+        if segment is None or segment.state is not State.OPEN:
+            continue
         on_progress(done, segment.path)
         try:
             _recover_row(volume, index, segment, report)

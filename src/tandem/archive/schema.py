@@ -1,6 +1,7 @@
 """The index's schema, its version, and the way from one version to the next."""
 
 import sqlite3
+from collections.abc import Iterator
 
 from tandem.archive.errors import IndexDamagedError
 
@@ -83,6 +84,8 @@ def configure(connection: sqlite3.Connection) -> None:
 def migrate(connection: sqlite3.Connection, path: str) -> None:
     """Bring an index to this version, each step in a transaction with its number.
 
+    Another process may do the same meanwhile: what a step is due for is asked in its transaction.
+
     Args:
         connection: in autocommit mode.
         path: the file, for messages.
@@ -100,7 +103,25 @@ def migrate(connection: sqlite3.Connection, path: str) -> None:
         )
     connection.execute("PRAGMA journal_mode = WAL")
     for number, step in enumerate(MIGRATIONS[version:], start=version + 1):
-        connection.executescript(
-            f"BEGIN IMMEDIATE; {step} PRAGMA application_id = {APPLICATION_ID}; "
-            f"PRAGMA user_version = {number}; COMMIT;"
-        )
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            if connection.execute("PRAGMA user_version").fetchone()[0] < number:
+                for statement in _statements(step):
+                    connection.execute(statement)
+                connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+                connection.execute(f"PRAGMA user_version = {number}")
+            connection.execute("COMMIT")
+        except sqlite3.Error:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
+
+
+def _statements(script: str) -> Iterator[str]:
+    """One by one: `executescript` would commit the transaction that it is called in."""
+    statement = ""
+    for part in script.split(";"):
+        statement += f"{part};"
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""

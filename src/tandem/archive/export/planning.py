@@ -111,8 +111,6 @@ def plan(catalogue: Catalogue, request: Request, on_progress: Callable[[int], No
     trimmer = Trimmer(from_us, to_us)
     runs: list[Run] = []
     for turn in _turns(catalogue, families):
-        if trimmer.is_done:
-            break
         first = len(runs)
         runs += find_runs(_entries(catalogue, families[turn.family], turn))
         for batch in _join(catalogue, runs, first):
