@@ -62,5 +62,17 @@ def test_what_was_fetched_beside_a_damaged_copy_is_found_in_a_still_scene() -> N
     assert match(still, [held(1, later[:60]), held(2, still[50:])]).missing == ()
 
 
+def test_the_end_of_a_still_segment_is_not_taken_from_the_next_one() -> None:
+    still = [Shot(b"still", at * FRAME_US) for at in range(200)]
+    found = match(still[:100], [held(1, still[:88]), held(2, still[100:])])
+    assert set(range(88, 99)) <= set(found.missing)  # of the last one, see two-copies.md, D2
+
+
+def test_a_stretch_fetched_into_the_hole_of_a_still_segment_is_found() -> None:
+    still = [Shot(b"still", at * FRAME_US) for at in range(100)]
+    later = [Shot(b"still", at * FRAME_US + 7_000) for at in range(100)]
+    assert match(still, [held(1, later[:40] + later[60:]), held(2, still[40:60])]).missing == ()
+
+
 def test_of_nothing_all_is_missing() -> None:
     assert match(shots(1, 2), []).missing == (0, 1)
