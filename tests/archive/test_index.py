@@ -4,6 +4,7 @@ import sqlite3
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -287,6 +288,23 @@ def test_a_migration_that_fails_leaves_the_version_before(
     index = Index.open(path)
     assert index.segment(segment_uuid(1)) == closed(1)
     index.close()
+
+
+def test_an_index_that_another_process_brings_to_this_version_meanwhile_is_not_begun_twice(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "index.sqlite"
+
+    class Overtaken(sqlite3.Connection):
+        def execute(self, sql: str, *values: Any) -> sqlite3.Cursor:
+            if "journal_mode" in sql:
+                Index.open(path).close()
+            return super().execute(sql, *values)
+
+    connection = sqlite3.connect(path, isolation_level=None, factory=Overtaken)
+    schema.migrate(connection, str(path))
+    assert connection.execute("PRAGMA user_version").fetchone()[0] == len(schema.MIGRATIONS)
+    connection.close()
 
 
 def test_every_commit_is_synced(index: Index) -> None:
