@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 from tests.archive.material import CLUSTER, VOLUME, Writing, create, mounted_at
 
-from tandem.archive import recovery
+from tandem.archive import recovery, writers
 from tandem.archive.layout import WRITERS
 from tandem.archive.mount import mount
 from tandem.archive.rows import State
@@ -90,7 +90,7 @@ def test_a_writer_that_begins_while_others_are_recovered_is_left_alone(
             begun.append(Writing(late, 1))
             return found
 
-        monkeypatch.setattr(recovery.writers, "living", overtaken)
+        monkeypatch.setattr(writers, "living", overtaken)
         recovery.recover(recovering.volume, recovering.index)
         (writing,) = begun
         writing.append(3)
@@ -112,6 +112,6 @@ def test_what_a_writer_closed_before_it_left_is_not_recovered_again(
             leaving.writer.release()
             return living(volume)
 
-        monkeypatch.setattr(recovery.writers, "living", left)
+        monkeypatch.setattr(writers, "living", left)
         report = recovery.recover(recovering.volume, recovering.index)
         assert (report.closed, report.problems) == ([], [])
