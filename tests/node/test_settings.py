@@ -110,6 +110,22 @@ def test_what_the_reference_says_of_defaults_is_true() -> None:
     assert Limits().min_free_bytes == 1 << 30
 
 
+@pytest.mark.parametrize(
+    ("text", "size_bytes"),
+    [
+        ("2000 MB", 2_000_000_000),
+        ("2 GB", 2_000_000_000),
+        ("0.004TB", 4_000_000_000),
+        ("2048 MiB", 2_147_483_648),
+        ("2 GiB", 2_147_483_648),
+        ("1 TiB", 1_099_511_627_776),
+    ],
+)
+def test_a_size_is_what_its_unit_says_to_the_byte(text: str, size_bytes: int) -> None:
+    (volume,) = parse_settings(LEAST + VOLUME + f'max = "{text}"').volumes
+    assert volume.limits.max_bytes == size_bytes
+
+
 REFUSED = {
     "not TOML": ("node = ", "is not TOML"),
     "no node": (LEAST.replace('node = "n1"', ""), "node: it is missing"),
