@@ -2,6 +2,7 @@
 
 import errno
 import queue
+import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -262,3 +263,18 @@ def test_a_segment_that_ended_badly_does_not_take_the_next_one_with_it(bench: Be
     bench.write(2, begins=2)
     assert bench.stop()
     assert {one.state for one in bench.segments()} <= {State.CLOSED, State.SUSPECT}
+
+
+def test_an_index_that_another_process_holds_is_waited_for(bench: Bench) -> None:
+    bench.write(0, begins=0)
+    bench.wait_until_durable(T0_US + GOP_US)
+    other = sqlite3.connect(bench.root / INDEX_FILE, isolation_level=None)
+    bench.writer._index._connection.execute("PRAGMA busy_timeout = 10")
+    other.execute("BEGIN IMMEDIATE")
+    bench.write(1, begins=1)
+    bench.wait_for(lambda report: isinstance(report, Full))
+    other.execute("COMMIT")
+    other.close()
+    bench.wait_for(lambda report: isinstance(report, Roomy))
+    assert bench.stop()
+    assert bench.pictures() == [0, 1]

@@ -20,6 +20,7 @@ from tandem.archive.errors import (
     ArchiveError,
     DiskError,
     DiskFullError,
+    IndexBusyError,
     SuspectSegmentError,
 )
 from tandem.archive.mount import Mounted
@@ -39,6 +40,9 @@ SYNC_US = 2_000_000
 RETRY_FULL_S = 0.25
 """How soon a full disk is tried again: deletion frees a minute of video in less."""
 
+
+PASSING = (DiskFullError, IndexBusyError)
+"""What goes by: deletion makes room, and another process ends its transaction."""
 
 UNWRITABLE = (Mp4Error, ValueError, struct.error)
 """What building a file's boxes says of a fragment that does not fit into them."""
@@ -235,7 +239,7 @@ class VolumeWriter:
                 self._do(self._held[0])
             except UNWRITABLE as defect:
                 self._refuse(self._held[0], defect)
-            except DiskFullError as full:
+            except PASSING as full:
                 if not self._is_full:
                     self._is_full = True
                     self._report(Full(str(full)))
@@ -258,7 +262,7 @@ class VolumeWriter:
     def _delete(self, job: Delete) -> None:
         try:
             gone = cleaner.delete(self.volume, self._index, job.deletions)
-        except DiskFullError as full:
+        except PASSING as full:
             log.warning("%s", full)  # the next sweep plans it again
             return
         for segment in gone:
@@ -327,7 +331,7 @@ class VolumeWriter:
         self._ended = [segment for segment in self._ended if segment.is_open]
         try:
             self._index.sync_round(progress, self._closings, self._gaps)
-        except DiskFullError as full:
+        except PASSING as full:
             # Nothing of the round was entered. Progress is overtaken by the next round's; endings
             # and gaps are said once, so they wait for it.
             log.warning("%s: %s", self.volume.root, full)
