@@ -17,7 +17,7 @@ from tests.node.archivist.material import Known, inquiry, site, sites
 from tests.node.test_tls import Files
 
 from tandem.archive.rows import Role
-from tandem.node.archivist import client
+from tandem.node.archivist import client, service
 from tandem.node.archivist.client import HttpsPeers
 from tandem.node.archivist.errors import (
     PeerLiesError,
@@ -108,6 +108,33 @@ async def test_an_answer_to_another_question_is_none(tmp_path: Path) -> None:
             asked = inquiry(second, second.film(Role.SECOND))
             with pytest.raises(PeerLiesError, match="another question"):
                 await second.peers.ask("n1", asked)
+
+
+@in_a_loop
+async def test_a_piece_that_is_too_short_is_not_believed(tmp_path: Path) -> None:
+    async def short(_request: web.Request) -> web.Response:
+        return web.Response(status=206, body=b"x" * 9)
+
+    application = web.Application()
+    application.router.add_get("/v1/segments/{id}", short)
+    async with sites(tmp_path, "n2") as (second,):
+        tls = server_context(second.files.authority, second.files.node("n1"))
+        async with serve(application, [Address("127.0.0.1", 0)], tls) as taken:
+            second.view.known["n1"] = taken
+            with pytest.raises(PeerLiesError, match="9 bytes"):
+                await second.peers.read("n1", uuid4(), 0, 10)
+
+
+@in_a_loop
+async def test_a_list_that_would_be_too_long_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service, "LARGEST_LIST", 1)
+    async with sites(tmp_path, "n1", "n2") as (first, second):
+        for minute in (0, 1):
+            first.film(start_us=BASE_US + minute * 60_000_000)
+        with pytest.raises(PeerRefusedError, match="ask for less time"):
+            await second.peers.segments("n1", "gate", "main", BASE_US, BASE_US + 3_600_000_000)
 
 
 @pytest.mark.parametrize("shown", ["foreign", "none"])

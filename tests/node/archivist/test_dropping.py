@@ -190,13 +190,16 @@ async def test_a_wrong_primary_drops_nothing(tmp_path: Path) -> None:
         assert len(second.rows()) == 1
 
 
+@pytest.mark.parametrize("cut_at", ["somewhere", "the last fragment"])
 @in_a_loop
-async def test_a_copy_that_cannot_be_read_is_not_asked_about(tmp_path: Path) -> None:
+async def test_a_copy_that_is_not_whole_is_not_asked_about(tmp_path: Path, cut_at: str) -> None:
     async with sites(tmp_path, "n1", "n2") as (first, second):
         first.film()
         copy = second.film(Role.SECOND)
         path = second.path(copy)
-        path.write_bytes(path.read_bytes()[:2_000])
+        data = path.read_bytes()
+        end = 2_000 if cut_at == "somewhere" else data.rindex(b"moof") - 4
+        path.write_bytes(data[:end])
         faulty = over_faults(second)
         assert await sweep(second) == []
         assert faulty.answers == []
