@@ -239,9 +239,7 @@ class Beats:
 
     def _send_one(self, key: _Key, opened: socket.socket, data: bytes) -> None:
         try:
-            if self._is_refused(
-                opened, data
-            ):  # what was said of the beat before kept this one back
+            if self._is_refused(opened, data):  # the beat before was, and kept this one back
                 self._is_refused(opened, data)
         except OSError as problem:
             self.counts.unsent += 1
