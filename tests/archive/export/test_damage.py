@@ -96,6 +96,17 @@ def test_of_a_suspect_segment_only_what_was_durable_is_used(tmp_path: Path) -> N
     assert result.problems == []
 
 
+def test_a_durable_mark_inside_a_fragment_leaves_that_fragment_out(tmp_path: Path) -> None:
+    source = record("a", film(4))
+    (row,) = source.rows
+    content = source.contents[row.segment_id]
+    durable_bytes = content.index(film(4).pictures[40].data)
+    source.replace_row(replace(row, state=State.SUSPECT, durable_bytes=durable_bytes, hash=None))
+    result = export([source], request(tmp_path / "gate.mp4"))
+    assert packets(result.files[0].path) == [one.data for one in film(4).pictures[:25]]
+    assert "not all there" in result.problems[0].sentence
+
+
 def test_a_segment_that_is_being_written_is_used_as_far_as_it_is_durable(tmp_path: Path) -> None:
     source = record("a", film(4))
     (row,) = source.rows

@@ -1,11 +1,12 @@
 """The volumes of a node as a source of exports."""
 
-from pathlib import Path
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
 from uuid import UUID
 
 import pytest
 from tests.archive.export.material import packets
-from tests.archive.material import BASE_US, FRAMES, VOLUME, create, gop, mounted_at, record
+from tests.archive.material import BASE_US, FRAMES, VOLUME, create, gop, mounted_at, record, row
 
 from tandem.archive.export.errors import SourceError
 from tandem.archive.export.export import export
@@ -38,7 +39,18 @@ def test_segments_on_several_volumes_of_a_node_are_one_recording(tmp_path: Path)
                 Gap("gate", "sub", BASE_US + 120_000_000, BASE_US + 180_000_000, GapCause.DISABLED),
             ]
         )
+        one.index.begin(
+            replace(
+                row(3, start_us=BASE_US),
+                end_us=BASE_US + 1,
+                stream="sub",
+                path=PurePosixPath("gate/sub/x.mp4"),
+            )
+        )
         source = LocalSource("n1", [(one.volume, one.reader), (two.volume, two.reader)])
+        over = (BASE_US - 1, BASE_US + 180_000_000)
+        assert {one.stream for one in source.segments("gate", "main", *over)} == {"main"}
+        assert {one.stream for one in source.gaps("gate", "main", *over)} == {"main"}
         result = export([source], wanted(tmp_path / "gate.mp4"))
     expected = [
         bytes(buffer) for number in (0, 1) for at in range(60) for buffer in gop(number, at)[1:]
