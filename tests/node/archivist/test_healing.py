@@ -1,11 +1,14 @@
 """What one copy lacks is fetched from the other, whole, verified, and no faster than allowed."""
 
+import os
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import replace
 from pathlib import Path
 from uuid import UUID
 
 import pytest
-from tests.archive.material import BASE_US
+from tests.archive.material import BASE_US, mounted_at
+from tests.archive.material import create as create_volume
 from tests.conformance.store.subjects import in_a_loop
 from tests.node.archivist.material import (
     NOW_US,
@@ -27,7 +30,8 @@ from tandem.archive.space import Limits
 from tandem.cluster.model import Placement
 from tandem.node.archivist import healing
 from tandem.node.archivist.client import Peers
-from tandem.node.archivist.errors import PeerLiesError, PeerUnreachableError
+from tandem.node.archivist.errors import ArchivistError, PeerLiesError, PeerUnreachableError
+from tandem.node.archivist.filing import NamelessFile
 from tandem.node.archivist.healing import Healer, lacking_rows
 from tandem.node.archivist.matching import Match
 from tandem.node.archivist.throttle import Throttle
@@ -244,6 +248,22 @@ async def test_a_segment_that_fails_does_not_hold_up_the_next(tmp_path: Path) ->
         await first.healer.heal_wanted()
         assert [row.start_us for row in first.rows()] == [copies[1].start_us]
         assert first.healer.progress.failed == 1
+
+
+def test_what_is_being_fetched_to_is_not_closed_while_a_thread_writes(tmp_path: Path) -> None:
+    """A closed descriptor is soon another file's: a recording's, or the index's."""
+    create_volume(tmp_path / "a")
+    with mounted_at(tmp_path / "a") as mounted:
+        file = NamelessFile(mounted)
+        with ThreadPoolExecutor() as threads:
+            with file.use() as fd:
+                closing = threads.submit(file.close)
+                assert wait([closing], timeout=0.1).not_done
+                os.fstat(fd)
+            closing.result(10)
+        with pytest.raises(ArchivistError, match="given up"):
+            file.write(b"late", 0)
+        file.close()
 
 
 @in_a_loop

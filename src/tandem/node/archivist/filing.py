@@ -7,8 +7,9 @@ a name, which a crash leaves nothing of. Blocking.
 """
 
 import os
-from collections.abc import Sequence
-from contextlib import suppress
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import PurePosixPath
@@ -26,35 +27,78 @@ from tandem.media.mp4.init import InitSegment, init_segment
 from tandem.media.mp4.mfra import mfra
 from tandem.media.units import VIDEO_CLOCK_HZ
 from tandem.node.archivist.contents import Contents, contents_of, opened, part_bytes, verify
-from tandem.node.archivist.errors import PeerLiesError, UnsoundError
+from tandem.node.archivist.errors import ArchivistError, PeerLiesError, UnsoundError
 from tandem.node.archivist.holdings import Holdings, Wanted
 
 
-@dataclass(frozen=True, slots=True)
-class Fetched:
-    """A segment of another node, whole, in a file without a name.
+class NamelessFile:
+    """A file on a volume that has no name and ends with its descriptor.
 
-    Attributes:
-        node_id: whose it is.
-        row: what that node says of it.
-        fd: the file, on the volume where its parts will be filed.
-    """
+    Closing waits for whoever uses it: a thread goes on when the task that waits for it is
+    cancelled, and would write to whatever file has the descriptor by then.
 
-    node_id: str
-    row: Segment
-    fd: int
-
-
-def nameless_file(mounted: Mounted) -> int:
-    """Open a file on a volume that has no name and ends with its descriptor.
+    Args:
+        mounted: the volume.
 
     Raises:
         DiskError: it cannot be made.
     """
-    try:
-        return mounted.volume.open_file(PurePosixPath(), os.O_TMPFILE | os.O_RDWR)
-    except OSError as error:
-        raise disk_error(error, f"fetching to {mounted.volume.root}") from error
+
+    def __init__(self, mounted: Mounted) -> None:
+        self._disk = mounted.volume.disk
+        self._using = threading.Lock()
+        try:
+            self._fd = mounted.volume.open_file(PurePosixPath(), os.O_TMPFILE | os.O_RDWR)
+        except OSError as error:
+            raise disk_error(error, f"fetching to {mounted.volume.root}") from error
+
+    @contextmanager
+    def use(self) -> Iterator[int]:
+        """The descriptor, which nobody closes for as long as the context lasts.
+
+        Raises:
+            ArchivistError: it is closed.
+        """
+        with self._using:
+            if self._fd < 0:
+                raise ArchivistError("What was being fetched has been given up.")
+            yield self._fd
+
+    def write(self, data: bytes, offset: int) -> None:
+        """Write all of some bytes at a place.
+
+        Raises:
+            DiskError: the disk does not take them.
+        """
+        with self.use() as fd:
+            try:
+                while data:
+                    written = os.pwrite(fd, data, offset)
+                    data, offset = data[written:], offset + written
+            except OSError as error:
+                raise disk_error(error, "writing what was fetched") from error
+
+    def close(self) -> None:
+        """Let go of it, and of its space; harmless when repeated."""
+        with self._using:
+            if self._fd >= 0:
+                self._disk.close(self._fd)
+                self._fd = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """A segment of another node.
+
+    Attributes:
+        node_id: whose it is.
+        row: what that node says of it.
+        file: all of its bytes, on the volume where its parts will be filed.
+    """
+
+    node_id: str
+    row: Segment
+    file: NamelessFile
 
 
 def file_lacking(
@@ -75,22 +119,28 @@ def file_lacking(
         PeerLiesError: it is not what the peer says it is; nothing is kept.
         DiskError: it cannot be filed.
     """
-    name = f"Segment {fetched.row.segment_id} of node {fetched.node_id}"
-    file = FileBytes(fetched.fd, name)
+    with fetched.file.use() as fd:
+        name = f"Segment {fetched.row.segment_id} of node {fetched.node_id}"
+        return _file_lacking(FileBytes(fd, name), name, fetched.row, holdings, mounted, role)
+
+
+def _file_lacking(
+    file: FileBytes, name: str, row: Segment, holdings: Holdings, mounted: Mounted, role: Role
+) -> list[Segment]:
     try:
         contents = contents_of(file)
-        verify(file, contents, fetched.row.hash, name)
+        verify(file, contents, row.hash, name)
     except UnsoundError as problem:
         raise PeerLiesError(
             f"{name} came otherwise than it was recorded, and nothing of it is kept. {problem}"
         ) from problem
-    _check_header(contents.init, fetched.row, mounted, name)
-    wanted = Wanted(fetched.row.camera_id, fetched.row.stream, contents.pictures)
+    _check_header(contents.init, row, mounted, name)
+    wanted = Wanted(row.camera_id, row.stream, contents.pictures)
     if not contents.pictures:
         return []
     missing = holdings.find(wanted).missing
     return [
-        _Filing(mounted, holdings, fetched.row, role).file(file, contents.init, stretch)
+        _Filing(mounted, holdings, row, role).file(file, contents.init, stretch)
         for stretch in stretches(contents, missing)
     ]
 

@@ -7,7 +7,6 @@ second asks again and so says again what lacks, and whoever heals a window begin
 
 import asyncio
 import logging
-import os
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,13 +14,13 @@ from typing import Final
 from uuid import UUID
 
 from tandem.archive.coverage import coverage, subtract
-from tandem.archive.errors import ArchiveError, DiskFailedError, DiskFullError, disk_error
+from tandem.archive.errors import ArchiveError, DiskFailedError, DiskFullError
 from tandem.archive.mount import Mounted
 from tandem.archive.rows import Interval, Role, Segment, State
 from tandem.cluster.promise import Question
 from tandem.node.archivist.client import Peers
 from tandem.node.archivist.errors import ArchivistError, PeerRefusedError
-from tandem.node.archivist.filing import Fetched, file_lacking, nameless_file
+from tandem.node.archivist.filing import Fetched, NamelessFile, file_lacking
 from tandem.node.archivist.holdings import Holdings
 from tandem.node.archivist.throttle import Throttle
 from tandem.node.archivist.view import View
@@ -164,15 +163,15 @@ class Healer:
             PeerError: it did not come, or is not what the peer says it is; nothing is kept.
             DiskError: it cannot be filed.
         """
-        mounted, fd = await asyncio.to_thread(self._make_room, row)
+        mounted, file = await asyncio.to_thread(self._make_room, row)
         try:
-            await self._fetch(peer, row, fd)
-            fetched = Fetched(peer, row, fd)
+            await self._fetch(peer, row, file)
+            fetched = Fetched(peer, row, file)
             filed = await asyncio.to_thread(
                 file_lacking, fetched, self._holdings, mounted, self._role(row.camera_id)
             )
         finally:
-            mounted.volume.disk.close(fd)
+            await asyncio.to_thread(file.close)
         self.progress.filed += len(filed)
         return filed
 
@@ -188,7 +187,7 @@ class Healer:
         if await self.heal_segment(question.asker, found[0]):
             self._fetches[segment_id] += 1
 
-    def _make_room(self, row: Segment) -> tuple[Mounted, int]:
+    def _make_room(self, row: Segment) -> tuple[Mounted, NamelessFile]:
         """A volume with room for a segment, and a nameless file on it."""
         mounted = self._holdings.roomiest()
         if mounted is None:
@@ -198,14 +197,14 @@ class Healer:
                 f"{mounted.volume.root} has no room to heal {row.durable_bytes} bytes: recording "
                 f"goes first. It is tried again when older recordings are deleted."
             )
-        return mounted, nameless_file(mounted)
+        return mounted, NamelessFile(mounted)
 
-    async def _fetch(self, peer: str, row: Segment, fd: int) -> None:
+    async def _fetch(self, peer: str, row: Segment, file: NamelessFile) -> None:
         for offset in range(0, row.durable_bytes, PIECE_BYTES):
             length = min(PIECE_BYTES, row.durable_bytes - offset)
             await self._throttle.take(length)
             data = await self._peers.read(peer, row.segment_id, offset, length)
-            await asyncio.to_thread(_write_all, fd, data, offset)
+            await asyncio.to_thread(file.write, data, offset)
             self.progress.fetched_bytes += length
 
     def _role(self, camera_id: str) -> Role:
@@ -231,12 +230,3 @@ def lacking_rows(theirs: Sequence[Segment], ours: Sequence[Segment]) -> list[Seg
             for start, end in subtract([Interval(row.start_us, row.end_us)], covered)
         )
     ]
-
-
-def _write_all(fd: int, data: bytes, offset: int) -> None:
-    try:
-        while data:
-            written = os.pwrite(fd, data, offset)
-            data, offset = data[written:], offset + written
-    except OSError as error:
-        raise disk_error(error, "writing what was fetched") from error
