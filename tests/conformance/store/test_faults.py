@@ -233,10 +233,13 @@ async def test_a_member_without_quorum_fails_its_watch_and_does_not_fall_silent(
             with pytest.raises(StoreUnavailableError):
                 async for _ in feed:
                     pass
-        with pytest.raises(StoreError) as caught:  # and asked anew it says why, at once
-            await put(store, KEY)
-        assert isinstance(caught.value, StoreUnavailableError)
-        assert "no leader" in str(caught.value)
+        said: StoreError = UnknownOutcomeError("")  # on a busy machine a question may time out
+        while isinstance(said, UnknownOutcomeError):
+            with pytest.raises(StoreError) as caught:  # asked anew it says why, at once
+                await put(store, KEY)
+            said = caught.value
+        assert isinstance(said, StoreUnavailableError)
+        assert "no leader" in str(said)
 
 
 @in_a_loop
