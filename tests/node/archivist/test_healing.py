@@ -74,6 +74,7 @@ async def test_a_new_second_fetches_the_whole_window(tmp_path: Path) -> None:
         assert identities(third) == identities(first)
         assert {row.role for row in third.rows()} == {Role.SECOND}
         assert {row.state for row in third.rows()} == {State.CLOSED}
+        assert {row.writer_id for row in third.rows()} == {third.mounted.writer.writer_id}
         ids = {row.segment_id for row in first.rows()}
         assert not ids & {row.segment_id for row in third.rows()}
         assert faults(third) == []
@@ -320,5 +321,6 @@ async def test_only_rows_with_times_that_no_row_here_covers_are_fetched(tmp_path
     async with sites(tmp_path, "n1", "n3") as (first, third):
         film_minutes(first, Role.PRIMARY, 0, 1, 2)
         film_minutes(third, Role.SECOND, 1)
-        lacking = lacking_rows(first.rows(), third.rows())
+        still_open = replace(first.rows()[0], state=State.OPEN, start_us=0, end_us=SECOND_US)
+        lacking = lacking_rows([still_open, *first.rows()], third.rows())
         assert [(row.start_us - BASE_US) // (60 * SECOND_US) for row in lacking] == [0, 2]
