@@ -159,6 +159,14 @@ def test_all_keyframes_need_no_list_and_no_reordering_needs_no_offsets() -> None
     assert b"ctts" not in head
 
 
+def test_chunks_of_one_length_take_one_row() -> None:
+    samples = [picture(number, is_keyframe=number == 0) for number in range(7 * CHUNK + 1)]
+    head = movie_head([track(H264, samples, 0, [Edit(1, 0)])], 10, BASE_US)
+    at = head.index(b"stsc") + 8
+    words = [int.from_bytes(head[place : place + 4], "big") for place in range(at, at + 28, 4)]
+    assert words == [2, 1, CHUNK, 1, 8, 1, 1]
+
+
 @pytest.mark.real
 def test_sound_that_begins_later_waits_for_its_picture(tmp_path: Path) -> None:
     pictures = [picture(number, is_keyframe=number == 0) for number in range(25)]
