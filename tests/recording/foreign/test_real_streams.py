@@ -11,7 +11,6 @@ from pathlib import Path
 
 import av
 import pytest
-import uvloop
 from tests.recording.foreign.material import (
     PASSWORD,
     KeepingSink,
@@ -31,6 +30,7 @@ from tandem.clock import SystemClock
 from tandem.media.units import AudioConfig, Codec, TimelineBreak, VideoConfig
 from tandem.recording.foreign.source import ForeignSource
 from tandem.recording.foreign.tracks import VideoTrack
+from tandem.recording.paced_loop import paced_loop
 from tandem.recording.source import Cause, SourceError
 
 pytestmark = pytest.mark.real
@@ -157,7 +157,7 @@ def test_mpeg_ts_over_udp_arrives_whole_from_its_first_keyframe_on() -> None:
         await asyncio.wait([task])
         return sink
 
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+    with asyncio.Runner(loop_factory=paced_loop) as runner:
         sink = runner.run(run())
     # libav's parser keeps the very last picture until another one begins, and none did.
     nals = nal_units(source)
