@@ -25,7 +25,7 @@ from tandem.lab.counting.count import count_frames
 from tandem.lab.counting.ledger import read_ledger
 
 WARM_UP_S = 8.0
-LENGTH_S = 15.0
+LENGTH_S = 30.0
 STOP_S = 20.0
 UNCOUNTED_US = 1_000_000
 CLUSTER = 1

@@ -32,6 +32,7 @@ The invariants A1 to A10 that the code names are in `docs/design/archive.md`.
     check          do files, index and hashes agree?
     mount          bringing a volume into service, in the order of all this
     archive        the volumes of a node as one
+    export/        copies to one MP4, each frame once
 
 Everything is meant for the thread that writes to the volume, save `index_reader`, `check` and the
 pure part.
