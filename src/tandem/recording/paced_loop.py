@@ -1,8 +1,8 @@
 """An event loop that collects what arrives for a beat, and handles it in one go.
 
 Fifty cameras wake a process 1,250 times a second, each time for one picture, each time with cold
-caches. Handled in beats, the same bytes cost 40 % less processor than on asyncio's loop as it is,
-and 45 % less than on uvloop. Nothing in a recorder is urgent to a tenth of a second: the kernel
+caches. Measured once, on the same cameras: 17.6 % of a core on asyncio's loop as it is, 19.5 % on
+uvloop, 11.9 % in beats of 40 ms, 10.7 % in beats of 100 ms. Nothing in a recorder is urgent to a tenth of a second: the kernel
 holds what arrives meanwhile, and a picture's time comes from its sender.
 """
 
