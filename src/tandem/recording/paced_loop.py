@@ -2,8 +2,9 @@
 
 Fifty cameras wake a process 1,250 times a second, each time for one picture, each time with cold
 caches. Measured once, on the same cameras: 17.6 % of a core on asyncio's loop as it is, 19.5 % on
-uvloop, 11.9 % in beats of 40 ms, 10.7 % in beats of 100 ms. Nothing in a recorder is urgent to a tenth of a second: the kernel
-holds what arrives meanwhile, and a picture's time comes from its sender.
+uvloop, 11.9 % in beats of 40 ms, 10.7 % in beats of 100 ms. Nothing in a recorder is urgent to a
+tenth of a second: the kernel holds what arrives meanwhile, and a picture's time comes from its
+sender.
 """
 
 import asyncio
