@@ -25,6 +25,7 @@ GATE = Camera(
     streams=(Stream("main", "rtsp://10.0.0.8/1"),),
     protection=Protection.HOT,
     bit_rate_mbps=4.5,
+    keep_s=86400,
     login="sealed:1234",
 )
 NODE = Node("n1", (Link("a", "10.0.1.1"), Link("b", "10.0.2.1")), 940, 110.5, 200, "rack1", "ab")
@@ -51,10 +52,14 @@ def test_the_form_on_the_wire_is_this() -> None:
     assert json.loads(GATE.encode()) == {
         "version": 1,
         "name": "Gate, north",
-        "streams": [{"name": "main", "url": "rtsp://10.0.0.8/1"}],
+        "streams": [{"name": "main", "url": "rtsp://10.0.0.8/1", "recorded": True}],
         "protection": "hot",
         "bit_rate_mbps": 4.5,
         "window_s": 600,
+        "transport": "tcp",
+        "audio": False,
+        "keep_s": 86400,
+        "keep_bytes": None,
         "login": "sealed:1234",
     }
 

@@ -81,6 +81,17 @@ class Document:
             self._refuse(name, "a whole number, zero or more", value)
         return value
 
+    def optional_whole(self, name: str) -> int | None:
+        """A whole number, not negative, or None where there is none."""
+        return None if self._fields.get(name) is None else self.whole(name)
+
+    def flag(self, name: str, *, default: bool) -> bool:
+        """True or false."""
+        value = self._value(name, default)
+        if not isinstance(value, bool):
+            self._refuse(name, "true or false", value)
+        return value
+
     def positive(self, name: str) -> float:
         """A number above zero. JSON as Python reads it knows NaN and Infinity; these are none."""
         value = self._value(name, None)

@@ -53,12 +53,14 @@ class Stream:
     """One of the streams that a camera offers.
 
     Attributes:
-        name: such as "main"; part of the path of its recordings.
+        name: "main" or "sub"; part of the path of its recordings.
         url: where it is, without a login.
+        recorded: whether it is recorded, or only there to be looked at live.
     """
 
     name: str
     url: str
+    recorded: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +70,14 @@ class Camera:
     Attributes:
         camera_id: unique in the cluster, never used again.
         name: for people.
-        streams: those that are recorded.
+        streams: what it offers; each name once.
         protection: what it is worth.
         bit_rate_mbps: all its recorded streams together, Mbit/s, as estimated or measured.
         window_s: how long a second keeps its copy; used by `hot` and `relayed` alone.
+        transport: how its RTP travels: "tcp" or "udp".
+        audio: whether sound is recorded beside the picture.
+        keep_s: how long its recordings are kept; None: as long as there is room.
+        keep_bytes: of it on each node at most, the oldest beyond it deleted; None for no limit.
         login: sealed by whoever entered it; nothing here can read it, and no message shows it.
     """
 
@@ -81,6 +87,10 @@ class Camera:
     protection: Protection
     bit_rate_mbps: float
     window_s: int = 600
+    transport: str = "tcp"
+    audio: bool = False
+    keep_s: int | None = None
+    keep_bytes: int | None = None
     login: str | None = field(default=None, repr=False)
 
     @property
@@ -114,11 +124,16 @@ class Camera:
             camera_id=camera_id,
             name=stored.text("name", camera_id),
             streams=tuple(
-                Stream(part.text("name"), part.text("url")) for part in stored.parts("streams")
+                Stream(part.text("name"), part.text("url"), part.flag("recorded", default=True))
+                for part in stored.parts("streams")
             ),
             protection=stored.choice("protection", Protection),
             bit_rate_mbps=stored.positive("bit_rate_mbps"),
             window_s=stored.whole("window_s"),
+            transport=stored.text("transport", "tcp"),
+            audio=stored.flag("audio", default=False),
+            keep_s=stored.optional_whole("keep_s"),
+            keep_bytes=stored.optional_whole("keep_bytes"),
             login=stored.optional_text("login"),
         )
 

@@ -1,0 +1,55 @@
+"""Where a node keeps what is its own: names below the directory `data` of its settings."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """The files of one node.
+
+    Attributes:
+        data: the directory.
+    """
+
+    data: Path
+
+    @property
+    def authority(self) -> Path:
+        """The certificate of the cluster's authority."""
+        return self.data / "authority.pem"
+
+    @property
+    def credentials(self) -> Path:
+        """This node's key and certificate, in one file (`Credentials.pem`)."""
+        return self.data / "node.pem"
+
+    @property
+    def cluster_key(self) -> Path:
+        """32 random bytes that all nodes of the cluster share, and nobody else has."""
+        return self.data / "cluster.key"
+
+    @property
+    def started(self) -> Path:
+        """When the agent began last."""
+        return self.data / "started"
+
+    @property
+    def etcd(self) -> Path:
+        """The store member's data."""
+        return self.data / "etcd"
+
+    @property
+    def etcd_has_begun(self) -> Path:
+        """Stands once the store's member has run here: then it never begins with nothing."""
+        return self.data / "etcd.begun"
+
+    @property
+    def etcd_log(self) -> Path:
+        """What the store's member says."""
+        return self.data / "etcd.log"
+
+    @property
+    def socket(self) -> Path:
+        """Where the command line talks to the agent."""
+        return self.data / "agent.sock"
