@@ -20,6 +20,11 @@ class Home:
         return self.data / "authority.pem"
 
     @property
+    def authority_key(self) -> Path:
+        """The key of the cluster's authority, on the node that made the cluster alone."""
+        return self.data / "authority.key"
+
+    @property
     def credentials(self) -> Path:
         """This node's key and certificate, in one file (`Credentials.pem`)."""
         return self.data / "node.pem"
