@@ -75,10 +75,14 @@ class TrackReceiver:
     def take_reports(self, compound: bytes) -> None:
         """Take an RTCP packet: only what relates the camera's clock to this track's source counts.
 
-        What was received before it is handed over first, since a report speaks of the past.
+        What was received before it is handed over first, since a report speaks of the past. The
+        first report often overtakes the first packet, above all where packets wait to be put in
+        order; the capture clock rejects it if it has nothing to do with what then comes.
         """
         for report in rtcp.parse(compound):
-            if isinstance(report, rtcp.SenderReport) and report.ssrc == self.stream.ssrc:
+            if not isinstance(report, rtcp.SenderReport):
+                continue
+            if self.stream.ssrc in {None, report.ssrc}:
                 self.hand_over()
                 self._reporter.sender_report(report, self._clock.boot_us())
                 if report.utc_us is not None:

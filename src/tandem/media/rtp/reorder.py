@@ -2,6 +2,11 @@
 
 A missing packet is waited for while later ones are held, and given up after `MAX_HELD` packets or
 `MAX_WAIT_US`. `tandem.media.rtp.stream` then sees the gap and counts the loss.
+
+Where a sequence begins, nobody knows which packet is its first: the one that came first may have
+overtaken it, and the first of all carries the keyframe's parameter sets. So a beginning is treated
+as a hole: what might have been overtaken is waited for as long as any packet, and is no loss if it
+never comes. RTP-Info would name the first packet, but many cameras name a wrong one.
 """
 
 import struct
@@ -22,8 +27,8 @@ _unpack_header = struct.Struct("!BxH4xI").unpack_from
 class ReorderBuffer:
     """Puts the datagrams of one stream in the order of their sequence numbers.
 
-    What is no RTP packet passes unheld: the stream behind counts it. So does the first packet after
-    a jump or of another source, in front of which everything held is let go.
+    What is no RTP packet passes unheld: the stream behind counts it. A jump, or another source, is
+    a beginning; everything held is let go in front of it.
 
     Attributes:
         late: packets dropped since they are duplicates, or came after their place was given up.
@@ -58,13 +63,13 @@ class ReorderBuffer:
             return [datagram]
         _, sequence, ssrc = _unpack_header(datagram)
         if self._next is None or ssrc != self._ssrc:
-            return self._begin_at(sequence, ssrc, datagram)
+            return self._begin_at(sequence, ssrc, datagram, now_us)
         ahead = (sequence - self._next) & 0xFFFF
         if ahead >= 0x10000 - MAX_MISORDER or sequence in self._held:
             self.late += 1
             return self.expire(now_us)
         if ahead >= MAX_DROPOUT:
-            return self._begin_at(sequence, ssrc, datagram)
+            return self._begin_at(sequence, ssrc, datagram, now_us)
         self._held[sequence] = (now_us, datagram)
         return self._release(self._next) + self.expire(now_us)
 
@@ -95,11 +100,13 @@ class ReorderBuffer:
             ready += self._release(self._lowest())
         return ready
 
-    def _begin_at(self, sequence: int, ssrc: int, datagram: bytes) -> list[bytes]:
+    def _begin_at(self, sequence: int, ssrc: int, datagram: bytes, now_us: int) -> list[bytes]:
+        """Hold the packet that came first, as if as many as it may have overtaken were missing."""
         ready = self.drain()
-        self._next = (sequence + 1) & 0xFFFF
+        self._held[sequence] = (now_us, datagram)
+        self._next = (sequence - MAX_HELD) & 0xFFFF
         self._ssrc = ssrc
-        return [*ready, datagram]
+        return ready
 
     def _lowest(self) -> int:
         origin = self._next or 0
