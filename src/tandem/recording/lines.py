@@ -8,6 +8,7 @@ import asyncio
 import os
 import queue
 import threading
+from collections.abc import Callable
 from typing import BinaryIO
 
 _CHUNK_BYTES = 1 << 16
@@ -18,12 +19,14 @@ class LineReader:
 
     Args:
         stream: read until its end, by a thread that does not keep the process alive.
+        at_end: called by that thread when it has ended, whatever the event loop does.
     """
 
-    def __init__(self, stream: BinaryIO) -> None:
+    def __init__(self, stream: BinaryIO, at_end: Callable[[], None]) -> None:
         self._loop = asyncio.get_running_loop()
         self._lines: asyncio.Queue[bytes] = asyncio.Queue()
         self._stream = stream
+        self._at_end = at_end
         threading.Thread(target=self._run, name="orders", daemon=True).start()
 
     def end(self) -> None:
@@ -41,6 +44,7 @@ class LineReader:
             *lines, tail = (tail + chunk).split(b"\n")
             for line in lines:
                 self._loop.call_soon_threadsafe(self._lines.put_nowait, line + b"\n")
+        self._at_end()
         self._loop.call_soon_threadsafe(self._lines.put_nowait, b"")
 
 

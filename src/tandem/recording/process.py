@@ -24,6 +24,7 @@ from tandem.recording.disks import Disks
 from tandem.recording.foreign.source import ForeignSource
 from tandem.recording.lines import LineReader, LineWriter
 from tandem.recording.orders import Orders, OrdersError, parse_orders
+from tandem.recording.orphan import end_soon, end_without_parent
 from tandem.recording.paced_loop import paced_loop
 from tandem.recording.recorder import Recorder
 from tandem.recording.rtsp_source import RtspSource
@@ -54,7 +55,7 @@ async def run(clock: Clock, random: Random) -> None:
         OrdersError: the first orders cannot be used.
         ArchiveError: none of their volumes can be opened.
     """
-    lines = LineReader(sys.stdin.buffer)
+    lines = LineReader(sys.stdin.buffer, end_soon)
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, lines.end)
     first = parse_orders(await lines.readline())
     volumes = await _open(first)
@@ -144,6 +145,7 @@ def main() -> int:
         level=logging.INFO, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr
     )
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the agent, which closes our input
+    end_without_parent()
     try:
         with asyncio.Runner(loop_factory=paced_loop) as runner:
             runner.run(run(SystemClock(), Random()))  # noqa: S311 - jitter, no secret

@@ -16,9 +16,8 @@ from tandem.archive.rows import Role
 from tandem.archive.space import Limits
 from tandem.archive.volume import Volume
 from tandem.clock import SystemClock
-from tandem.node.recorders.child import COMMAND
-from tandem.node.recorders.health import PATIENCE, Patience
-from tandem.node.recorders.recorders import Recorders
+from tandem.node.children.health import PATIENCE, Patience
+from tandem.node.recorders.recorders import COMMAND, Recorders
 from tandem.node.recorders.wanted import Wanted
 from tandem.recording.camera import Login, StreamName, StreamOrder, TransportPreference
 from tandem.recording.orders import VolumeOrder

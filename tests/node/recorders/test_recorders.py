@@ -20,7 +20,7 @@ from tests.node.recorders.running import (
     stream,
 )
 
-from tandem.node.recorders.health import Condition, Patience
+from tandem.node.children.health import Condition, Patience
 from tandem.node.recorders.wanted import Wanted
 
 TOP = Path(__file__).parents[3]
@@ -49,7 +49,8 @@ def wanted(tmp_path: Path) -> Wanted:
 
 
 @pytest.mark.real
-def test_no_recorder_outlives_an_agent_that_is_killed(tmp_path: Path) -> None:
+@pytest.mark.parametrize("are_stopped", [False, True])
+def test_no_recorder_outlives_an_agent_that_is_killed(tmp_path: Path, are_stopped: bool) -> None:
     volume = make_volume(tmp_path / "volume")
     agent = subprocess.Popen(
         [sys.executable, "-m", "tests.node.recorders.agent", volume.path, str(volume.volume_id)],
@@ -61,6 +62,8 @@ def test_no_recorder_outlives_an_agent_that_is_killed(tmp_path: Path) -> None:
         pids = [int(pid) for pid in agent.stdout.readline().split()]
     assert len(pids) == 2
     assert all(exists(pid) for pid in pids)
+    for pid in pids if are_stopped else []:
+        stop(pid)
     agent.kill()
     agent.wait()
     wait_until(lambda: not any(exists(pid) for pid in pids), "both recorders have ended")

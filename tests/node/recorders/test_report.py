@@ -9,12 +9,12 @@ import pytest
 from tests.node.recorders.running import stream
 
 from tandem.archive.space import Limits
-from tandem.node.recorders.health import Condition
+from tandem.node.children.health import Condition
+from tandem.node.children.slot import StatusError
 from tandem.node.recorders.report import (
     NodeReport,
     RecorderReport,
     Status,
-    StatusError,
     merge,
     parse_status,
 )
@@ -50,7 +50,7 @@ def report(*recorders: RecorderReport) -> NodeReport:
 
 
 def recording(said: Status | None) -> RecorderReport:
-    return RecorderReport(Condition.RECORDING, 1, status=said)
+    return RecorderReport(Condition.RUNNING, 1, status=said)
 
 
 def test_each_stream_is_as_its_recorder_says() -> None:
@@ -58,7 +58,7 @@ def test_each_stream_is_as_its_recorder_says() -> None:
     assert [it["connected"] for it in found.streams.values()] == [True, True]
 
 
-@pytest.mark.parametrize("condition", set(Condition) - {Condition.RECORDING})
+@pytest.mark.parametrize("condition", set(Condition) - {Condition.RUNNING})
 def test_a_stream_whose_recorder_is_not_well_is_not_connected_and_says_why(
     condition: Condition,
 ) -> None:

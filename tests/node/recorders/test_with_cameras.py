@@ -7,7 +7,7 @@ import pytest
 from tests.lab.camera.running import CameraThread, with_defaults
 from tests.node.recorders.running import CLUSTER, kill, make_volume, running, stop, stream
 
-from tandem.node.recorders.health import Condition, Patience
+from tandem.node.children.health import Condition, Patience
 from tandem.node.recorders.wanted import Wanted
 from tandem.recording.camera import StreamName
 

@@ -1,7 +1,5 @@
-"""The recorder processes of a node: started, told what to record, watched, replaced.
+"""The recorder processes of a node, kept running by `node.children` and told what to record.
 
 What is decided is pure: which process records a camera (`spread`), what each is told (`wanted`),
-whether one hangs (`health`), when it is started again (`restarts`), what all of them say together
-(`report`). What acts is thin: one process (`child`), its place among the others (`slot`), and all
-of them (`recorders`).
+what all of them say together (`report`). `recorders` puts it together.
 """

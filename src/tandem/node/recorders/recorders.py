@@ -1,16 +1,25 @@
 """`Recorders`: all recorder processes of a node, told what is wanted as it changes."""
 
 import asyncio
+import sys
 from collections.abc import Sequence
 from random import Random
+from typing import Final
 
 from tandem.clock import Clock
-from tandem.node.recorders.child import COMMAND
-from tandem.node.recorders.health import PATIENCE, Patience
-from tandem.node.recorders.report import NodeReport, merge
-from tandem.node.recorders.slot import Slot
+from tandem.node.children.health import PATIENCE, Patience
+from tandem.node.children.slot import Kind, Slot
+from tandem.node.recorders.report import NodeReport, Status, merge, parse_status
 from tandem.node.recorders.spread import spread
-from tandem.node.recorders.wanted import Wanted, orders_of
+from tandem.node.recorders.wanted import (
+    Wanted,
+    encode_orders,
+    needs_another_process,
+    orders_of,
+)
+from tandem.recording.orders import Orders
+
+COMMAND: Final = (sys.executable, "-m", "tandem.recording.process")
 
 
 class Recorders:
@@ -42,7 +51,9 @@ class Recorders:
         patience: Patience = PATIENCE,
         command: Sequence[str] = COMMAND,
     ) -> None:
-        self._slots = [Slot(place, clock, random, patience, command) for place in range(count)]
+        self._slots = [
+            Slot(_kind(place, command, patience), clock, random) for place in range(count)
+        ]
         self._places: dict[str, int] = {}
         self.want(wanted)
 
@@ -65,3 +76,15 @@ class Recorders:
         async with asyncio.TaskGroup() as tasks:
             for slot in self._slots:
                 tasks.create_task(slot.run())
+
+
+def _kind(place: int, command: Sequence[str], patience: Patience) -> Kind[Orders, Status]:
+    return Kind(
+        name=f"Recorder {place}",
+        log=f"tandem.recorder.{place}",
+        command=command,
+        encode=encode_orders,
+        needs_another=needs_another_process,
+        parse=parse_status,
+        patience=patience,
+    )

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from tandem.archive.rows import GapCause
-from tandem.node.recorders.health import Condition
+from tandem.node.children.health import Condition
+from tandem.node.children.slot import ChildReport, StatusError
 from tandem.node.recorders.wanted import Wanted
 from tandem.recording.camera import StreamKey, StreamName, StreamOrder
 from tandem.recording.recorder import STATUS_VERSION
@@ -17,10 +18,6 @@ _WHY: Final = {
     Condition.HUNG: "its recorder has said nothing for a while, and is replaced before long",
     Condition.LOST: "its recorder hangs, and is being replaced",
 }
-
-
-class StatusError(ValueError):
-    """What a recorder wrote is no status."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,23 +37,8 @@ class Status:
     dropped_bytes: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class RecorderReport:
-    """One recorder process.
-
-    Attributes:
-        condition: how it is.
-        pid: while there is a process.
-        restarts: how often it ended unasked, or was replaced since it hung.
-        problem: why it ended last, or what is wrong now; None: nothing.
-        status: what it said last; None: nothing yet.
-    """
-
-    condition: Condition
-    pid: int | None = None
-    restarts: int = 0
-    problem: str | None = None
-    status: Status | None = None
+RecorderReport = ChildReport[Status]
+"""One recorder process."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +120,7 @@ def _stream(order: StreamOrder, recorder: RecorderReport) -> Mapping[str, Any]:
         "stream": order.stream,
         "role": order.role,
     }
-    if recorder.condition is not Condition.RECORDING:
+    if recorder.condition is not Condition.RUNNING:
         down = {
             "connected": False,
             "cause": GapCause.RECORDER_DOWN,

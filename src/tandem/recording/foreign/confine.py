@@ -1,12 +1,13 @@
 """What a child gives up before it touches the network."""
 
 import contextlib
-import ctypes
 import fcntl
 import os
 import resource
 import signal
 from typing import Final
+
+from tandem.recording.orphan import signal_at_parents_death
 
 MEMORY_LIMIT_BYTES: Final = 1 << 30
 """Of address space. A child maps 130 MB of libraries and needs a tenth of that; a camera that makes
@@ -14,8 +15,6 @@ libav allocate without bound is stopped long before the machine suffers."""
 
 _PIPE_BYTES: Final = 256 * 1024
 """Room for a large picture, so that the child reads on from the network while it is taken."""
-
-_PR_SET_PDEATHSIG: Final = 1
 
 
 def die_with(parent_pid: int) -> None:
@@ -25,9 +24,7 @@ def die_with(parent_pid: int) -> None:
         SystemExit: it has ended already.
         OSError: the kernel refused.
     """
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0) != 0:
-        raise OSError(ctypes.get_errno(), "prctl(PR_SET_PDEATHSIG) failed")
+    signal_at_parents_death(signal.SIGKILL)
     if os.getppid() != parent_pid:
         raise SystemExit(1)
 

@@ -48,7 +48,7 @@ class LineSplitter:
 
 
 def log_entry(line: bytes, level_before: int) -> tuple[int, str]:
-    """The level and the text of a line of a recorder's log.
+    """The level and the text of a line of a child's log.
 
     Args:
         line: "LEVEL name: message", or what else its libraries write.

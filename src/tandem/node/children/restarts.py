@@ -1,7 +1,7 @@
-"""When a recorder that ended is started again. Pure.
+"""When a child that ended is started again. Pure.
 
-At once after a single crash, since each moment is video of all its cameras; less and less often the
-more there were, so that one which crashes on every start does not keep the machine busy. It is
+At once after a single crash, since each moment may be video of many cameras; less and less often
+the more there were, so that one which crashes on every start does not keep the machine busy. It is
 never given up: whatever is wrong, a mount or a full memory may be put right.
 """
 

@@ -1,15 +1,12 @@
-"""One recorder process: started, given orders, read, and ended without fail."""
+"""One child process: started, given orders, read, and ended without fail."""
 
 import asyncio
 import os
 import signal
-import sys
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from tandem.node.recorders.lines import LineSplitter
-
-COMMAND: Final = (sys.executable, "-m", "tandem.recording.process")
+from tandem.node.children.lines import LineSplitter
 
 KILL_S: Final = 5.0
 """After a SIGKILL a process is gone at once, unless the kernel waits for a disk on its behalf."""
@@ -23,7 +20,7 @@ _CHUNK_BYTES: Final = 1 << 16
 
 
 async def launch(command: Sequence[str]) -> asyncio.subprocess.Process:
-    """Start a recorder.
+    """Start a child.
 
     Args:
         command: its program and arguments; no secrets.
@@ -41,7 +38,8 @@ class Child:
     """A process that ends with its standard input.
 
     It leads a process group, which whatever it starts belongs to: Ctrl-C is for us alone, and a
-    kill is for all of them. If we are killed, the kernel closes its input, and it ends by itself.
+    kill is for all of them. If we are killed, the kernel closes its input, and it ends by itself:
+    see `tandem.recording.orphan`.
 
     Args:
         process: from `launch`.

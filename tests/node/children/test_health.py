@@ -1,6 +1,6 @@
 """When a silent recorder hangs, and when it is we who did not listen."""
 
-from tandem.node.recorders.health import (
+from tandem.node.children.health import (
     PATIENCE,
     TICK_US,
     Condition,
@@ -9,7 +9,7 @@ from tandem.node.recorders.health import (
     heard,
     looked,
 )
-from tandem.node.recorders.restarts import BUDGET_US, LONGEST_MS, delay_ms, recent
+from tandem.node.children.restarts import BUDGET_US, LONGEST_MS, delay_ms, recent
 
 S = 1_000_000
 
@@ -28,7 +28,7 @@ SPOKEN = heard(Signs(0, 0), 0)
 
 
 def test_five_seconds_of_silence_are_borne_and_more_is_reported() -> None:
-    assert after(5, SPOKEN) is Condition.RECORDING
+    assert after(5, SPOKEN) is Condition.RUNNING
     assert after(5.5, SPOKEN) is Condition.HUNG
 
 
@@ -38,7 +38,7 @@ def test_fifteen_seconds_of_silence_are_borne_and_more_is_a_loss() -> None:
 
 
 def test_a_word_makes_all_well_again() -> None:
-    assert after(1, heard(Signs(0, 14 * S, has_spoken=True), 14 * S)) is Condition.RECORDING
+    assert after(1, heard(Signs(0, 14 * S, has_spoken=True), 14 * S)) is Condition.RUNNING
 
 
 def test_a_slow_start_is_not_taken_for_a_hang() -> None:
@@ -48,7 +48,7 @@ def test_a_slow_start_is_not_taken_for_a_hang() -> None:
 
 def test_time_in_which_nobody_listened_is_nobody_s_silence() -> None:
     signs = looked(looked(SPOKEN, TICK_US), 60 * S)  # we were stopped for a minute
-    assert condition(signs, 60 * S, PATIENCE) is Condition.RECORDING
+    assert condition(signs, 60 * S, PATIENCE) is Condition.RUNNING
     assert after(5.5, signs) is Condition.HUNG
 
 

@@ -1,6 +1,6 @@
-"""Whether a recorder process is well, by how old its last word is. Pure.
+"""Whether a child process is well, by how old its last word is. Pure.
 
-A recorder says each second how it is. One that is silent hangs, even if its process lives: on a
+A child says each second how it is. One that is silent hangs, even if its process lives: on a
 disk, in a loop, or stopped. But whoever looks too seldom finds everybody silent: time during which
 this process itself did not look counts as nobody's silence.
 """
@@ -15,12 +15,13 @@ TICK_US: Final = 500_000
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """For how long a recorder may be silent.
+    """For how long a child may be silent.
 
     Attributes:
         hung_us: then it is reported; five words are missing.
-        lost_us: then it is replaced. Its kernel buffers lose pictures long before, yet a restart
-            costs those of its cameras that were well, so a disk's worst pause is waited for.
+        lost_us: then it is replaced. A recorder's kernel buffers lose pictures long before, yet a
+            restart costs those of its cameras that were well, so a disk's worst pause is waited
+            for.
         start_us: for its first word. It comes when the volumes are open, and to check the files
             that a power cut left open takes a while on a slow disk: a start that is cut short
             would only begin again.
@@ -37,12 +38,12 @@ PATIENCE: Final = Patience()
 
 
 class Condition(enum.StrEnum):
-    """How a recorder process is."""
+    """How a child process is."""
 
     WAITING = "waiting"
     """There is none: it ended, and is started again in a moment."""
     STARTING = "starting"
-    RECORDING = "recording"
+    RUNNING = "running"
     HUNG = "hung"
     LOST = "lost"
     """It has hung for too long, and is to be replaced."""
@@ -82,4 +83,4 @@ def condition(signs: Signs, now_us: int, patience: Patience) -> Condition:
         return Condition.LOST if silence_us > patience.start_us else Condition.STARTING
     if silence_us > patience.lost_us:
         return Condition.LOST
-    return Condition.HUNG if silence_us > patience.hung_us else Condition.RECORDING
+    return Condition.HUNG if silence_us > patience.hung_us else Condition.RUNNING

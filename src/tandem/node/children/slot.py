@@ -1,41 +1,84 @@
-"""The place of one recorder process: there is one in it, or the next is about to be started."""
+"""The place of one child process: there is one in it, or the next is about to be started."""
 
 import asyncio
 import logging
 import signal
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from random import Random
+from typing import Generic, TypeVar
 
 from tandem.clock import Clock
-from tandem.node.recorders import health, restarts
-from tandem.node.recorders.child import Child, launch
-from tandem.node.recorders.health import Condition, Patience
-from tandem.node.recorders.lines import log_entry
-from tandem.node.recorders.report import RecorderReport, Status, StatusError, parse_status
-from tandem.node.recorders.wanted import encode_orders, needs_another_process
-from tandem.recording.orders import Orders
+from tandem.node.children import health, restarts
+from tandem.node.children.child import Child, launch
+from tandem.node.children.health import PATIENCE, Condition, Patience
+from tandem.node.children.lines import log_entry
+
+Orders = TypeVar("Orders")
+Status = TypeVar("Status")
 
 
-class Slot:
-    """Keeps one recorder running on the newest orders.
+class StatusError(ValueError):
+    """What a child wrote is no status."""
 
-    Args:
-        place: its number, for messages.
-        clock: of the node.
-        random: jitters the restarts.
+
+@dataclass(frozen=True, slots=True)
+class Kind(Generic[Orders, Status]):
+    """What a child is, as far as whoever keeps it running must know.
+
+    Attributes:
+        name: for messages: "Recorder 0".
+        log: the logger that its log goes to.
+        command: its program and arguments; no secrets.
+        encode: orders as one line.
+        needs_another: whether a process that began with the first orders cannot carry out the
+            second, and another one has to.
+        parse: a line of its standard output; raises `StatusError`.
         patience: with a process that is silent.
-        command: what is started.
     """
 
-    def __init__(
-        self, place: int, clock: Clock, random: Random, patience: Patience, command: Sequence[str]
-    ) -> None:
-        self._log = logging.getLogger(f"tandem.recorder.{place}")
-        self._name = f"Recorder {place}"
+    name: str
+    log: str
+    command: Sequence[str]
+    encode: Callable[[Orders], bytes]
+    needs_another: Callable[[Orders, Orders], bool]
+    parse: Callable[[bytes], Status]
+    patience: Patience = PATIENCE
+
+
+@dataclass(frozen=True)
+class ChildReport(Generic[Status]):
+    """One child process.
+
+    Attributes:
+        condition: how it is.
+        pid: while there is a process.
+        restarts: how often it ended unasked, or was replaced since it hung.
+        problem: why it ended last, or what is wrong now; None: nothing.
+        status: what it said last; None: nothing yet.
+    """
+
+    condition: Condition
+    pid: int | None = None
+    restarts: int = 0
+    problem: str | None = None
+    status: Status | None = None
+
+
+class Slot(Generic[Orders, Status]):
+    """Keeps one child running on the newest orders.
+
+    Args:
+        kind: what it is.
+        clock: of the node.
+        random: jitters the restarts.
+    """
+
+    def __init__(self, kind: Kind[Orders, Status], clock: Clock, random: Random) -> None:
+        self._kind = kind
+        self._log = logging.getLogger(kind.log)
         self._clock = clock
         self._random = random
-        self._patience = patience
-        self._command = command
         self._orders: Orders | None = None
         self._ordered = asyncio.Event()
         self._child: Child | None = None
@@ -48,25 +91,25 @@ class Slot:
         self._problem: str | None = None
 
     def order(self, orders: Orders) -> None:
-        """What is to be recorded from now on."""
+        """What is to be done from now on."""
         if orders == self._orders:
             return
         self._orders = orders
         self._ordered.set()
         if self._child and not self._is_outdated:
-            self._child.order(encode_orders(orders))
+            self._child.order(self._kind.encode(orders))
 
-    def report(self) -> RecorderReport:
+    def report(self) -> ChildReport[Status]:
         """How it is now."""
         now_us = self._clock.boot_us()
         found = Condition.WAITING
         if self._child is not None:
-            found = health.condition(self._signs, now_us, self._patience)
-        return RecorderReport(
+            found = health.condition(self._signs, now_us, self._kind.patience)
+        return ChildReport(
             condition=found,
             pid=self._child.pid if self._child else None,
             restarts=self._restarts,
-            problem=None if found is Condition.RECORDING else self._problem,
+            problem=None if found is Condition.RUNNING else self._problem,
             status=self._status,
         )
 
@@ -88,7 +131,7 @@ class Slot:
         Returns:
             What was wrong; None where it only made way for another one.
         """
-        process = await launch(self._command)
+        process = await launch(self._kind.command)
         async with asyncio.TaskGroup() as tasks:
             child = Child(process, tasks)
             try:
@@ -96,10 +139,10 @@ class Slot:
                 problem = await self._attend(child)
             finally:
                 is_hung = self.report().condition is Condition.LOST
-                if not await child.end(0 if is_hung else self._patience.end_us / 1_000_000):
+                if not await child.end(0 if is_hung else self._kind.patience.end_us / 1_000_000):
                     self._log.error(
                         "%s (process %d) cannot be killed, since it waits for a disk: see `dmesg`.",
-                        self._name,
+                        self._kind.name,
                         child.pid,
                     )
                 self._child = self._status = None
@@ -109,7 +152,7 @@ class Slot:
     def _is_outdated(self) -> bool:
         if self._begun_with is None or self._orders is None:
             return False
-        return needs_another_process(self._begun_with, self._orders)
+        return self._kind.needs_another(self._begun_with, self._orders)
 
     def _begin(self, child: Child) -> None:
         now_us = self._clock.boot_us()
@@ -119,7 +162,7 @@ class Slot:
         self._child = child
         child.read(self._take_status, self._take_log)
         if self._orders is not None:
-            child.order(encode_orders(self._orders))
+            child.order(self._kind.encode(self._orders))
 
     async def _attend(self, child: Child) -> str | None:
         """Wait until a process ends, hangs for too long, or cannot do what is wanted."""
@@ -128,11 +171,11 @@ class Slot:
             await asyncio.wait([child.ended], timeout=health.TICK_US / 1_000_000)
             self._signs = health.looked(self._signs, self._clock.boot_us())
             if self._is_outdated:
-                self._log.info("%s is started anew, on other volumes.", self._name)
+                self._log.info("%s is started anew, on other volumes or links.", self._kind.name)
                 return None
             condition = self.report().condition
             if condition is Condition.HUNG and was is not Condition.HUNG:
-                self._log.error("%s (process %d) hangs.", self._name, child.pid)
+                self._log.error("%s (process %d) hangs.", self._kind.name, child.pid)
             if condition is Condition.LOST:
                 return "hung, and was killed"
         return _explain(child.ended.result())
@@ -142,15 +185,15 @@ class Slot:
         self._restarts += 1
         self._ends_us = restarts.recent((*self._ends_us, now_us), now_us)
         delay_ms = restarts.delay_ms(len(self._ends_us), self._random.random())
-        self._problem = f"{self._name} {problem}"
+        self._problem = f"{self._kind.name} {problem}"
         self._log.error("%s It is started again in %.1f s.", self._problem, delay_ms / 1000)
         await asyncio.sleep(delay_ms / 1000)
 
     def _take_status(self, line: bytes) -> None:
         try:
-            self._status = parse_status(line)
+            self._status = self._kind.parse(line)
         except StatusError as problem:  # and so it is silent
-            self._log.error("%s: %s", self._name, problem)
+            self._log.error("%s: %s", self._kind.name, problem)
             return
         self._signs = health.heard(self._signs, self._clock.boot_us())
 

@@ -5,7 +5,7 @@ import logging
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tandem.node.recorders.lines import LineSplitter, log_entry
+from tandem.node.children.lines import LineSplitter, log_entry
 
 
 @given(st.lists(st.binary(max_size=20).filter(lambda it: b"\n" not in it)), st.integers(1, 9))
