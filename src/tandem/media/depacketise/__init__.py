@@ -2,6 +2,7 @@
 
 base            the protocol
 nal             NAL units to access units, for both video codecs
+nal_payload     payloads to NAL units: what the formats of video share
 annexb          start codes where none should be
 parameter_sets  those told so far, and the configuration of the active ones
 h264, h265      payload formats of video

@@ -10,12 +10,10 @@ intra refresh has neither: it is recorded, but decoding begins only with an IDR.
 from typing import Final
 
 from tandem.media.codecs import h264
-from tandem.media.depacketise import nal
+from tandem.media.depacketise import nal, nal_payload
 
 _STAP_A: Final = 24
 _FU_A: Final = 28
-_FU_START: Final = 0x80
-_FU_END: Final = 0x40
 
 _ROLE_BY_TYPE: Final = {
     h264.SLICE: nal.SLICE,
@@ -36,7 +34,16 @@ _ROLE_BY_TYPE: Final = {
 """ITU-T H.264 table 7-1 and section 7.4.1.2.3."""
 
 
-class H264Depacketiser(nal.NalAssembler):
+def _shape(payload_type: int) -> int:
+    """RFC 6184 table 1; 0 is undefined there, and kept as a NAL unit that no decoder knows."""
+    if payload_type < _STAP_A:
+        return nal_payload.SINGLE
+    if payload_type == _STAP_A:
+        return nal_payload.AGGREGATE
+    return nal_payload.FRAGMENT if payload_type == _FU_A else nal_payload.REFUSED
+
+
+class H264Depacketiser(nal_payload.NalDepacketiser):
     """Joins H.264 payloads into access units.
 
     Args:
@@ -46,66 +53,12 @@ class H264Depacketiser(nal.NalAssembler):
     __slots__ = ()
 
     _ROLES = bytes(_ROLE_BY_TYPE.get(first & 0x1F, nal.PREFIX) for first in range(256))
+    _SHAPES = bytes(_shape(first & 0x1F) for first in range(256))
     _HEADER_BYTES = 1
 
-    def receive(
-        self, buffer: memoryview, start: int, end: int, rtp_time: int, marker: bool
-    ) -> None:
-        """Take a payload; see `Depacketiser.receive`."""
-        if (
-            self._nal >= 0
-            and end - start > 2
-            and buffer[start + 1] < _FU_END
-            and buffer[start] & 0x1F == _FU_A
-            and rtp_time == self._time
-            and not marker
-        ):
-            # The middle of a fragmented NAL unit: most packets are. Its header says nothing new,
-            # and is wrong in some cameras.
-            self._unit += buffer[start + 2 : end]
-            if len(self._unit) > nal.MAX_UNIT_BYTES:
-                self._discard()
-        else:
-            self._receive_any(buffer, start, end, rtp_time, marker)
-
-    def _unpack(self, buffer: memoryview, start: int, end: int) -> None:
-        payload_type = buffer[start] & 0x1F
-        if payload_type == _FU_A:
-            self._add_fragment(buffer, start, end)
-        elif payload_type < _STAP_A:
-            self._add_nal(buffer, start, end)
-        elif payload_type == _STAP_A:
-            self._add_aggregate(buffer, start + 1, end)
-        else:
-            self._discard()
-
-    def _add_fragment(self, buffer: memoryview, start: int, end: int) -> None:
-        """RFC 6184 section 5.8. Fragments without a byte occur, and do no harm."""
-        if end - start < 2:
-            return
-        fu_header = buffer[start + 1]
-        if fu_header & _FU_START:
-            self._open_nal()
-            if self._skipping:
-                return
-            self._unit.append(buffer[start] & 0xE0 | fu_header & 0x1F)
-        elif self._nal < 0:
-            self._discard()  # its beginning is missing
-            return
-        self._unit += buffer[start + 2 : end]
-        if fu_header & _FU_END:
-            self._close_nal()
-
-    def _add_aggregate(self, buffer: memoryview, at: int, end: int) -> None:
-        """RFC 6184 section 5.7.1."""
-        while at + 2 < end and not self._skipping:
-            after = at + 2 + (buffer[at] << 8 | buffer[at + 1])
-            if after > end:
-                self._discard()
-                return
-            if after > at + 2:
-                self._add_nal(buffer, at + 2, after)
-            at = after
+    def _whole_header(self, buffer: memoryview, start: int) -> bytes:
+        """RFC 6184 section 5.8: the indicator's F and NRI, the FU header's type."""
+        return bytes((buffer[start] & 0xE0 | buffer[start + 1] & 0x1F,))
 
     def _says_recovery(self, sei: bytes) -> bool:
         return h264.recovers_at_once(sei)

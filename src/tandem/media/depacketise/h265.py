@@ -9,14 +9,10 @@ A keyframe is an IRAP picture: BLA, IDR or CRA.
 from typing import Final
 
 from tandem.media.codecs import h265
-from tandem.media.depacketise import nal
+from tandem.media.depacketise import nal, nal_payload
 
 _AP: Final = 48
 _FU: Final = 49
-_FU_START: Final = 0x80
-_FU_END: Final = 0x40
-_FU_FIRST_BYTE: Final = _FU << 1
-_TYPE_BITS: Final = 0x7E
 
 
 def _role(nal_type: int) -> int:
@@ -29,7 +25,16 @@ def _role(nal_type: int) -> int:
     return nal.SUFFIX if nal_type in suffixes else nal.PREFIX
 
 
-class H265Depacketiser(nal.NalAssembler):
+def _shape(payload_type: int) -> int:
+    """RFC 7798 section 4.2."""
+    if payload_type < _AP:
+        return nal_payload.SINGLE
+    if payload_type == _AP:
+        return nal_payload.AGGREGATE
+    return nal_payload.FRAGMENT if payload_type == _FU else nal_payload.REFUSED
+
+
+class H265Depacketiser(nal_payload.NalDepacketiser):
     """Joins H.265 payloads into access units.
 
     Args:
@@ -39,64 +44,10 @@ class H265Depacketiser(nal.NalAssembler):
     __slots__ = ()
 
     _ROLES = bytes(_role(first >> 1 & 0x3F) for first in range(256))
+    _SHAPES = bytes(_shape(first >> 1 & 0x3F) for first in range(256))
     _HEADER_BYTES = 2
 
-    def receive(
-        self, buffer: memoryview, start: int, end: int, rtp_time: int, marker: bool
-    ) -> None:
-        """Take a payload; see `Depacketiser.receive`."""
-        if (
-            self._nal >= 0
-            and end - start > 3
-            and buffer[start + 2] < _FU_END
-            and buffer[start] & _TYPE_BITS == _FU_FIRST_BYTE
-            and rtp_time == self._time
-            and not marker
-        ):
-            # The middle of a fragmented NAL unit: most packets are. Its header says nothing new,
-            # and is wrong in some cameras.
-            self._unit += buffer[start + 3 : end]
-            if len(self._unit) > nal.MAX_UNIT_BYTES:
-                self._discard()
-        else:
-            self._receive_any(buffer, start, end, rtp_time, marker)
-
-    def _unpack(self, buffer: memoryview, start: int, end: int) -> None:
-        payload_type = buffer[start] >> 1 & 0x3F
-        if payload_type == _FU:
-            self._add_fragment(buffer, start, end)
-        elif payload_type < _AP:
-            self._add_nal(buffer, start, end)
-        elif payload_type == _AP:
-            self._add_aggregate(buffer, start + 2, end)
-        else:
-            self._discard()
-
-    def _add_fragment(self, buffer: memoryview, start: int, end: int) -> None:
-        """RFC 7798 section 4.4.3. Fragments without a byte occur, and do no harm."""
-        if end - start < 3:
-            return
-        fu_header = buffer[start + 2]
-        if fu_header & _FU_START:
-            self._open_nal()
-            if self._skipping:
-                return
-            self._unit.append(buffer[start] & 0x81 | (fu_header & 0x3F) << 1)
-            self._unit.append(buffer[start + 1])
-        elif self._nal < 0:
-            self._discard()  # its beginning is missing
-            return
-        self._unit += buffer[start + 3 : end]
-        if fu_header & _FU_END:
-            self._close_nal()
-
-    def _add_aggregate(self, buffer: memoryview, at: int, end: int) -> None:
-        """RFC 7798 section 4.4.2."""
-        while at + 2 < end and not self._skipping:
-            after = at + 2 + (buffer[at] << 8 | buffer[at + 1])
-            if after > end:
-                self._discard()
-                return
-            if after > at + 2:
-                self._add_nal(buffer, at + 2, after)
-            at = after
+    def _whole_header(self, buffer: memoryview, start: int) -> bytes:
+        """RFC 7798 section 4.4.3: the payload header with the FU header's type."""
+        first = buffer[start] & 0x81 | (buffer[start + 2] & 0x3F) << 1
+        return bytes((first, buffer[start + 1]))
