@@ -60,6 +60,7 @@ def test_the_form_on_the_wire_is_this() -> None:
         "audio": False,
         "keep_s": 86400,
         "keep_bytes": None,
+        "removed": False,
         "login": "sealed:1234",
     }
 

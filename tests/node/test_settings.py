@@ -11,6 +11,7 @@ import pytest
 from tandem.archive.space import Limits
 from tandem.node.beats import PORT, Route
 from tandem.node.settings import (
+    CapacitySettings,
     DATA,
     LinkSettings,
     PeerSettings,
@@ -37,8 +38,13 @@ ENDPOINT = '[[store.endpoints]]\nnode = "e1"\nurl = "https://10.0.9.1:2379"\n'
 EVERYTHING = f"""
 node = "n1"
 cluster = 7
+zone = "rack-1"
 data = "/var/lib/other"
 heartbeat_port = 4000
+[capacity]
+network_mbps = 9000
+disk_mb_s = 600
+streams = 800
 [[links]]
 name = "a"
 address = "10.0.1.1"
@@ -69,7 +75,8 @@ def test_the_least_that_is_needed_makes_a_node_that_works_alone() -> None:
 
 def test_everything_that_can_be_said_is_understood() -> None:
     found = parse_settings(EVERYTHING)
-    assert found.data == Path("/var/lib/other")
+    assert (found.data, found.zone) == (Path("/var/lib/other"), "rack-1")
+    assert found.capacity == CapacitySettings(9000, 600, 800)
     assert found.peers == (PeerSettings("n2", {"a": "10.0.1.2"}),)
     limits = Limits(3_500_000_000_000, 10 << 30)
     assert found.volumes == (VolumeSettings(Path("/srv/a"), UUID(int=1), limits),)

@@ -78,6 +78,8 @@ class Camera:
         audio: whether sound is recorded beside the picture.
         keep_s: how long its recordings are kept; None: as long as there is room.
         keep_bytes: of it on each node at most, the oldest beyond it deleted; None for no limit.
+        removed: it is recorded no more; what is recorded of it stays for as long as was said. Its
+            key stays as well, so that its id is never used again.
         login: sealed by whoever entered it; nothing here can read it, and no message shows it.
     """
 
@@ -91,6 +93,7 @@ class Camera:
     audio: bool = False
     keep_s: int | None = None
     keep_bytes: int | None = None
+    removed: bool = False
     login: str | None = field(default=None, repr=False)
 
     @property
@@ -134,6 +137,7 @@ class Camera:
             audio=stored.flag("audio", default=False),
             keep_s=stored.optional_whole("keep_s"),
             keep_bytes=stored.optional_whole("keep_bytes"),
+            removed=stored.flag("removed", default=False),
             login=stored.optional_text("login"),
         )
 

@@ -40,6 +40,11 @@ class Home:
         return self.data / "started"
 
     @property
+    def memory(self) -> Path:
+        """What the store said last."""
+        return self.data / "store-memory.json"
+
+    @property
     def etcd(self) -> Path:
         """The store member's data."""
         return self.data / "etcd"

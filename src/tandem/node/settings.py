@@ -25,7 +25,19 @@ LEAST_CAP_BYTES: Final = 1 << 30
 """A sweep keeps 512 MiB free: of a volume that may hold less, all would be deleted at once."""
 
 OPTIONS: Final[Mapping[str, tuple[str, ...]]] = {
-    "": ("node", "cluster", "data", "heartbeat_port", "links", "peers", "volumes", "store"),
+    "": (
+        "node",
+        "cluster",
+        "zone",
+        "data",
+        "heartbeat_port",
+        "capacity",
+        "links",
+        "peers",
+        "volumes",
+        "store",
+    ),
+    "capacity": ("network_mbps", "disk_mb_s", "streams"),
     "links": ("name", "address", "interface"),
     "peers": ("node", "links"),
     "volumes": ("path", "id", "max", "floor"),
@@ -34,6 +46,21 @@ OPTIONS: Final[Mapping[str, tuple[str, ...]]] = {
 }
 """Each table's options, those that are tables themselves among them. `peers.links` has the names of
 links as its keys."""
+
+
+@dataclass(frozen=True, slots=True)
+class CapacitySettings:
+    """How much a node may be given to record.
+
+    Attributes:
+        network_mbps: what it can receive from cameras, Mbit/s.
+        disk_mb_s: what its volumes can write together while they are also read, 10^6 bytes/s.
+        streams: how many cameras.
+    """
+
+    network_mbps: int = 900
+    disk_mb_s: int = 100
+    streams: int = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +119,8 @@ class NodeSettings:
         peers: known from the start; more may be found in the store.
         volumes: none for a witness.
         endpoints: of an etcd that somebody else runs; none: Tandem runs its own.
+        capacity: how much it may be given to record.
+        zone: what fails together with it: a rack, a power feed. Empty: nothing else does.
     """
 
     node_id: str
@@ -102,6 +131,8 @@ class NodeSettings:
     peers: tuple[PeerSettings, ...]
     volumes: tuple[VolumeSettings, ...]
     endpoints: tuple[Endpoint, ...]
+    capacity: CapacitySettings = CapacitySettings()
+    zone: str = ""
 
     @property
     def store_is_embedded(self) -> bool:
@@ -178,6 +209,21 @@ def parse_settings(text: str, name: str = str(PATH)) -> NodeSettings:
         peers=_peers(top, node_id, links),
         volumes=_volumes(top, data),
         endpoints=_endpoints(top),
+        capacity=_capacity(top),
+        zone=top.text("zone", "rack-1") if top.has("zone") else "",
+    )
+
+
+def _capacity(top: Table) -> CapacitySettings:
+    table, usual = top.table("capacity", OPTIONS["capacity"]), CapacitySettings()
+
+    def found(key: str, otherwise: int) -> int:
+        return table.whole(key, 1, 10_000_000) if table.has(key) else otherwise
+
+    return CapacitySettings(
+        found("network_mbps", usual.network_mbps),
+        found("disk_mb_s", usual.disk_mb_s),
+        found("streams", usual.streams),
     )
 
 
