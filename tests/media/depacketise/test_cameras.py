@@ -21,6 +21,7 @@ from tests.media.depacketise.packets import (
 
 from tandem.media.depacketise import make_depacketiser
 from tandem.media.depacketise.base import Depacketiser
+from tandem.media.depacketise.nal import TELLING_SLICES
 from tandem.media.units import Codec
 
 SPS, PPS = h264_sps(), h264_pps()
@@ -186,6 +187,21 @@ def test_slices_joined_by_start_codes_in_a_keyframe_are_looked_for_ever_after(
         Packet(P1 + b"\0\0\1" + P1_REST, 2, True),
     )
     assert units == [(1, (IDR, idr_rest)), (2, (P1, P1_REST))]
+
+
+def test_a_sender_that_never_joined_slices_is_taken_at_its_word(camera: Depacketiser) -> None:
+    joined = IDR + b"\0\0\1" + h264_slice(key=True, first_mb=9, body=b"\x77" * 9)
+    got(camera, *(Packet(IDR, time, True) for time in range(TELLING_SLICES)))
+    assert got(camera, Packet(joined, 99, True)) == [(99, (joined,))]
+
+
+def test_slices_joined_in_the_last_keyframe_that_is_looked_into_are_found(
+    camera: Depacketiser,
+) -> None:
+    idr_rest = h264_slice(key=True, first_mb=9, body=b"\x77" * 9)
+    got(camera, *(Packet(IDR, time, True) for time in range(TELLING_SLICES - 1)))
+    units = got(camera, Packet(IDR + b"\0\0\1" + idr_rest, 99, True))
+    assert units == [(99, (IDR, idr_rest))]
 
 
 def test_joined_slices_have_the_identity_of_separate_ones(camera: Depacketiser) -> None:

@@ -20,7 +20,7 @@ MAX_UNIT_BYTES: Final = 16 * 1024 * 1024
 MAX_UNIT_NALS: Final = 4096
 """NAL units in an access unit, for the same reason."""
 
-TELLING_SLICES: Final = 64
+TELLING_SLICES: Final = 16
 """Slices of keyframes after which a sender is known never to put start codes into them."""
 
 _SLICE_HEAD_BYTES: Final = 24
@@ -188,11 +188,7 @@ class NalAssembler:
         if size == 0:
             del unit[at:]
             return
-        # Start codes in a slice are looked for in keyframes, which tell what the sender does:
-        # to search all pictures would cost as much as all the rest.
-        if (self._ROLES[unit[at + 4]] != SLICE or self._annex_b) and unit.find(
-            START_CODE, at + 4
-        ) != _NONE:
+        if self._is_searched(unit[at + 4]) and unit.find(START_CODE, at + 4) != _NONE:
             self._split_nal(at)
             return
         _LENGTH.pack_into(unit, at, size)
