@@ -5,6 +5,9 @@ from importlib.metadata import version
 import click
 
 from tandem.cli.camera import camera
+from tandem.cli.coverage import coverage_command
+from tandem.cli.export import export_command
+from tandem.cli.lab import lab
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -17,3 +20,6 @@ def main() -> None:
 
 
 main.add_command(camera)
+main.add_command(lab)
+main.add_command(export_command)
+main.add_command(coverage_command)

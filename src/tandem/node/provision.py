@@ -5,13 +5,16 @@ that this process sees; they differ from those in the settings where a node is m
 """
 
 import json
+import os
 import secrets
+import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 from uuid import UUID, uuid4
 
+import tandem
 from tandem.archive.identity import VolumeIdentity
 from tandem.archive.volume import Volume
 from tandem.clock import Clock
@@ -28,6 +31,9 @@ from tandem.node.secret_file import write_secret
 from tandem.node.settings import LinkSettings, NodeSettings, PeerSettings, VolumeSettings
 
 KEY_BYTES: Final = 32
+ETCD_VARIABLE: Final = "TANDEM_ETCD"
+"""Says to the agent where etcd is."""
+
 _MIB: Final = 1 << 20
 
 
@@ -155,6 +161,27 @@ def prepare_volume(path: Path, cluster: int, node_id: str, clock: Clock) -> UUID
     path.mkdir(parents=True, exist_ok=True)
     identity = VolumeIdentity(uuid4(), cluster, node_id, clock.utc_us())
     return Volume.create(path, identity).volume_id
+
+
+def find_etcd() -> Path:
+    """The etcd of this machine: as told, of the checkout that this runs from, or in the PATH.
+
+    Raises:
+        ProvisionError: there is none.
+    """
+    if told := os.environ.get(ETCD_VARIABLE):
+        if os.access(told, os.X_OK):
+            return Path(told)
+        raise ProvisionError(f"{ETCD_VARIABLE} is {told}, and that is no program. Correct it.")
+    fetched = Path(tandem.__path__[0]).parents[1] / ".tools" / "bin" / "etcd"
+    if fetched.exists():
+        return fetched
+    if found := shutil.which("etcd"):
+        return Path(found)
+    raise ProvisionError(
+        f"There is no etcd. In a checkout, run scripts/fetch-etcd; elsewhere install etcd-server "
+        f"3.4 or later, or say where it is by {ETCD_VARIABLE}."
+    )
 
 
 def settings_text(

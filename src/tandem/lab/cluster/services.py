@@ -1,0 +1,62 @@
+"""What runs on the hosts of a cluster, and how each is started."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Final
+
+from tandem.lab.cluster import mix
+from tandem.lab.cluster.nodes import provide_etcd
+from tandem.lab.cluster.plan import ClusterPlan
+from tandem.lab.cluster.record import Record, Service
+from tandem.lab.hosts import Host
+from tandem.node.provision import ETCD_VARIABLE
+from tandem.node.settings import PATH
+
+CAMERA_HOST: Final = "cameras"
+CAMERA_HOME: Final = Path("/var/lib/tandem")
+LEDGERS: Final = CAMERA_HOME / "ledgers"
+CONTROL: Final = CAMERA_HOME / "control"
+AGENT_LOG: Final = "/var/lib/tandem/agent.log"
+CAMERA_LOG: Final = "/var/lib/tandem/cameras.log"
+
+
+def agent(host: Host) -> Service:
+    """A node's agent, which starts all else of the node.
+
+    Raises:
+        LabError: there is no etcd for it.
+    """
+    program = [sys.executable, "-m", "tandem.node.agent", "--settings", str(PATH)]
+    argv = ["env", f"{ETCD_VARIABLE}={provide_etcd(host)}", *program]
+    return Service("agent", argv, AGENT_LOG)
+
+
+def cameras(host: Host, plan: ClusterPlan) -> Service:
+    """The camera server; its configuration is written to the host."""
+    config = CAMERA_HOME / "cameras.json"
+    host.outside(config).write_text(json.dumps(mix.as_configured(plan)), "utf-8")
+    argv = [sys.executable, "-m", "tandem.lab.camera", "--config", str(config)]
+    argv += ["--cache", str(CAMERA_HOME / "cache"), "--ledgers", str(LEDGERS)]
+    return Service("cameras", [*argv, "--control", str(CONTROL)], CAMERA_LOG)
+
+
+def start(host: Host, record: Record) -> None:
+    """Start all that is to run on a host that was just switched on.
+
+    Raises:
+        LabError: the host is off or frozen.
+    """
+    for service in record.services.get(host.name, ()):
+        host.spawn(service.argv, service.log)
+
+
+def last_words(host: Host, log: str, lines: int = 5) -> str:
+    """The end of a service's log, for an error; empty where the host is off."""
+    if not host.is_on:
+        return ""
+    try:
+        text = host.outside(log).read_text("utf-8", "replace")
+    except OSError:
+        return ""
+    return "\n".join(f"    {line}" for line in text.splitlines()[-lines:])
