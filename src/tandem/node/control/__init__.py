@@ -1,0 +1,12 @@
+"""What people and other nodes may ask of an agent: see docs/reference/control-socket.md.
+
+protocol    what an agent has to offer, `NodeControl`, and what it may answer instead
+cameras     the cameras' part of it, on the store
+composed    all of it, from what an agent has
+documents   cameras and their placements as JSON
+checks      what is refused of a camera before it is stored
+merge       the cluster's status, of the nodes' own (pure); `troubles`: why, in sentences (pure)
+asking      other nodes' status, over HTTPS
+service     the requests: over a Unix socket for people, over HTTPS for other nodes
+client      asking a socket, for the command line
+"""

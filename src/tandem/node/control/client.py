@@ -1,0 +1,170 @@
+"""Asking the agent of this node, over its Unix socket; for the command line, so it blocks."""
+
+import http.client
+import json
+import socket
+from http import HTTPStatus
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
+from urllib.parse import quote
+
+from tandem.node.control.protocol import VERSION, Json
+from tandem.recording.camera import Login
+
+DEADLINE_S: Final = 15.0
+"""Longer than an agent takes to say that it cannot answer."""
+
+LARGEST_ANSWER_BYTES: Final = 64 << 20
+
+
+class AskingError(Exception):
+    """The agent could not be asked, or did not do what it was asked to; for the administrator."""
+
+
+class AnswerError(AskingError):
+    """The agent has answered, and said no.
+
+    Attributes:
+        status: of HTTP.
+        document: its answer.
+    """
+
+    def __init__(self, status: int, document: Json) -> None:
+        super().__init__(str(document.get("problem") or f"The agent answers with {status}."))
+        self.status = status
+        self.document = document
+
+    @property
+    def is_conflict(self) -> bool:
+        """Whether somebody else has changed what was to be changed."""
+        return self.status == HTTPStatus.CONFLICT
+
+    @property
+    def is_not_found(self) -> bool:
+        """Whether there is no such thing."""
+        return self.status == HTTPStatus.NOT_FOUND
+
+
+class ControlClient:
+    """An agent, asked one question at a time.
+
+    Every method raises `AskingError` where there is no agent, or it has no answer, and
+    `AnswerError` where it says no.
+
+    Args:
+        path: of the agent's socket.
+        deadline_s: for each read and write.
+    """
+
+    def __init__(self, path: Path, deadline_s: float = DEADLINE_S) -> None:
+        self._path = path
+        self._deadline_s = deadline_s
+
+    def status(self) -> Json:
+        """The whole cluster."""
+        return self._ask("GET", "/v1/status")
+
+    def node(self) -> Json:
+        """The agent's own node."""
+        return self._ask("GET", "/v1/node")
+
+    def cameras(self) -> Json:
+        """All cameras."""
+        return self._ask("GET", "/v1/cameras")
+
+    def camera(self, camera_id: str) -> Json:
+        """One camera."""
+        return self._ask("GET", _path_of(camera_id))
+
+    def put_camera(self, camera: Json, revision: int, *, login: Login | None = None) -> int:
+        """Enter or change a camera.
+
+        Args:
+            camera: as the agent shows it; what it adds itself may be there.
+            revision: 0 to enter it, else the one that was read.
+            login: None leaves the one that it has.
+
+        Returns:
+            The revision of the camera now.
+        """
+        body: Json = {**camera, "version": VERSION, "revision": revision}
+        if login is not None:
+            body["login"] = {"username": login.username, "password": login.password}
+        return int(self._ask("PUT", _path_of(camera["camera_id"]), body)["revision"])
+
+    def remove_camera(self, camera_id: str, revision: int) -> None:
+        """Record a camera no more."""
+        self._ask("DELETE", f"{_path_of(camera_id)}?revision={revision}")
+
+    def _ask(self, method: str, path: str, body: Json | None = None) -> Json:
+        data = None if body is None else json.dumps(body).encode()
+        try:
+            with _Connection(self._path, self._deadline_s) as connection:
+                connection.request(method, path, data, {"Content-Type": "application/json"})
+                response = connection.getresponse()
+                text = response.read(LARGEST_ANSWER_BYTES)
+        except (FileNotFoundError, ConnectionRefusedError):
+            raise AskingError(
+                "The agent of this node does not run: `systemctl status tandem`, or `tandem up`."
+                f" (Nothing listens at {self._path}.)"
+            ) from None
+        except PermissionError:
+            raise AskingError(
+                f"You may not talk to this node's agent ({self._path}): run this with sudo."
+            ) from None
+        except TimeoutError:
+            raise AskingError(
+                f"This node's agent did not answer within {self._deadline_s:.0f} s. Look at"
+                " `journalctl -u tandem`."
+            ) from None
+        except (OSError, http.client.HTTPException) as error:
+            raise AskingError(
+                f"This node's agent ({self._path}) broke off: {str(error) or type(error).__name__}."
+            ) from None
+        return _document(response.status, text)
+
+
+class _Connection(http.client.HTTPConnection):
+    """HTTP over a Unix socket."""
+
+    def __init__(self, path: Path, deadline_s: float) -> None:
+        super().__init__("localhost", timeout=deadline_s)
+        self._path = path
+        self._deadline_s = deadline_s
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self._deadline_s)
+        self.sock.connect(str(self._path))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def _path_of(camera_id: object) -> str:
+    return f"/v1/cameras/{quote(str(camera_id), safe='')}"
+
+
+def _document(status: int, text: bytes) -> Json:
+    try:
+        document: Any = json.loads(text)
+        version = document["version"]
+    except (ValueError, KeyError, TypeError):
+        raise AskingError("This node's agent answers with what is no document of Tandem.") from None
+    if version != VERSION:
+        raise AskingError(
+            f"This node's agent speaks version {version}, and this command version {VERSION}."
+            " Restart the agent after an update: `systemctl restart tandem`."
+        )
+    if status != HTTPStatus.OK:
+        raise AnswerError(status, document)
+    return dict(document)

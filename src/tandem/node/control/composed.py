@@ -1,0 +1,67 @@
+"""`NodeControl` of what an agent has: its own status, a store, and the way to the other nodes."""
+
+import ssl
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from tandem.clock import Clock
+from tandem.cluster.model import Camera, Placement
+from tandem.node.archivist.view import Address
+from tandem.node.control.asking import ask_nodes
+from tandem.node.control.cameras import CameraStore
+from tandem.node.control.merge import cluster_status
+from tandem.node.control.protocol import Json
+from tandem.node.seal import Sealer
+from tandem.node.store.protocol import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What an agent knows at any moment, also while the store does not answer; from memory.
+
+    Attributes:
+        status: this node alone; see docs/reference/status.md.
+        cameras: all of the cluster, those removed among them or not.
+        placements: as committed, by camera.
+        others: the addresses of the other nodes' agents, one a link.
+    """
+
+    status: Callable[[], Json]
+    cameras: Callable[[], Sequence[Camera]]
+    placements: Callable[[], Mapping[str, Placement]]
+    others: Callable[[], Mapping[str, Sequence[Address]]]
+
+
+class ComposedControl(CameraStore):
+    """All that is asked of an agent.
+
+    Args:
+        known: what the agent knows.
+        store: of the cluster.
+        sealer: of the cameras' logins.
+        tls: as `node.tls.client_context` makes it.
+        clock: of this node.
+    """
+
+    def __init__(
+        self, known: Known, store: Store, sealer: Sealer, tls: ssl.SSLContext, clock: Clock
+    ) -> None:
+        super().__init__(store, sealer)
+        self._known = known
+        self._tls = tls
+        self._clock = clock
+
+    def node_status(self) -> Json:
+        """See `NodeControl.node_status`."""
+        return self._known.status()
+
+    async def cluster_status(self) -> Json:
+        """See `NodeControl.cluster_status`."""
+        answers = await ask_nodes(self._known.others(), self._tls, self._clock)
+        return cluster_status(
+            self._known.status(),
+            answers,
+            self._known.cameras(),
+            self._known.placements(),
+            self._clock.utc_us(),
+        )

@@ -1,0 +1,179 @@
+"""The cluster's status, made of what each node says of itself. Pure.
+
+What a node says is believed, and nothing is made up for one that does not answer. Ages are taken
+between two times of the same document, so no clocks of two nodes are ever compared.
+"""
+
+import enum
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from tandem.cluster.model import Camera, Placement
+from tandem.node.control.documents import placement_document
+from tandem.node.control.protocol import VERSION, Json
+from tandem.node.control.troubles import camera_troubles, node_troubles
+
+FRESH_US: Final = 10_000_000
+"""A stream is recorded while what is durable is not older. A fragment ends after 2 s at the latest,
+is synced 2 s later, and told each second: twice that."""
+
+
+class Verdict(enum.StrEnum):
+    """How the cluster is, in one word."""
+
+    WELL = "well"
+    DEGRADED = "degraded"
+    """All is recorded, and something is broken that the next fault may need."""
+    UNRECORDED = "unrecorded"
+    """Some camera is not recorded by anybody."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came of asking a node.
+
+    Attributes:
+        status: as `NodeControl.node_status` gives it; None: nothing came.
+        problem: why not, as a sentence; None: something came.
+        clock_offset_us: the node's UTC minus that of the one that asked.
+    """
+
+    status: Json | None
+    problem: str | None
+    clock_offset_us: int | None
+
+
+def cluster_status(
+    own: Json,
+    answers: Mapping[str, Answer],
+    cameras: Sequence[Camera],
+    placements: Mapping[str, Placement],
+    at_us: int,
+) -> Json:
+    """Merge the status of all nodes.
+
+    Args:
+        own: of the node that asked.
+        answers: of all others that belong to the cluster.
+        cameras: all that the cluster has; those that were removed are passed over.
+        placements: as committed, by camera.
+        at_us: UTC of the node that asked.
+    """
+    asked = str(own["node_id"])
+    nodes = {**answers, asked: Answer(own, None, 0)}
+    nodes = {node_id: nodes[node_id] for node_id in sorted(nodes)}
+    described = [
+        _camera(camera, placements.get(camera.camera_id), nodes)
+        for camera in cameras
+        if not camera.removed
+    ]
+    problems = node_troubles(
+        asked,
+        {node_id: (it.status, it.problem, it.clock_offset_us) for node_id, it in nodes.items()},
+    )
+    return {
+        "version": VERSION,
+        "cluster_number": own.get("cluster_number"),
+        "at_us": at_us,
+        "asked_node": asked,
+        "verdict": _verdict(described, problems),
+        "nodes": {
+            node_id: {
+                "status": it.status,
+                "problem": it.problem,
+                "clock_offset_us": it.clock_offset_us,
+            }
+            for node_id, it in nodes.items()
+        },
+        "cameras": described,
+        "problems": problems,
+        "concerns": _concerns(nodes),
+    }
+
+
+def _verdict(cameras: Sequence[Json], problems: Sequence[str]) -> Verdict:
+    if not all(camera["recorded"] for camera in cameras):
+        return Verdict.UNRECORDED
+    if problems or not all(camera["whole"] for camera in cameras):
+        return Verdict.DEGRADED
+    return Verdict.WELL
+
+
+def _concerns(nodes: Mapping[str, Answer]) -> list[str]:
+    said = [str(it) for one in nodes.values() for it in (one.status or {}).get("concerns") or ()]
+    return list(dict.fromkeys(said))
+
+
+def _camera(camera: Camera, placement: Placement | None, nodes: Mapping[str, Answer]) -> Json:
+    copies = _copies(camera, placement, nodes)
+    streams = [stream.name for stream in camera.streams if stream.recorded]
+    recording = [
+        node_id
+        for node_id in dict.fromkeys(copy["node_id"] for copy in copies)
+        if all(_is_recorded(copies, stream, node_id) for stream in streams)
+    ]
+    healing = [
+        node_id for node_id in recording if camera.camera_id in _healing(nodes[node_id].status)
+    ]
+    return {
+        "camera_id": camera.camera_id,
+        "name": camera.name,
+        "protection": camera.protection,
+        "placement": placement_document(placement),
+        "copies": copies,
+        "recorded": all(_is_recorded(copies, stream) for stream in streams),
+        "whole": len(recording) >= camera.protection.copies and not healing,
+        "problems": camera_troubles(
+            camera,
+            placement,
+            copies,
+            {node_id: it.status for node_id, it in nodes.items()},
+            healing,
+        ),
+    }
+
+
+def _copies(
+    camera: Camera, placement: Placement | None, nodes: Mapping[str, Answer]
+) -> list[dict[str, Any]]:
+    """Each stream on each node that is to record it now: by the placement's order, then others."""
+    order = {node_id: place for place, node_id in enumerate(placement.nodes if placement else ())}
+    copies = [
+        {
+            **stream,
+            "node_id": node_id,
+            "recording": _is_fresh(stream, it.status),
+            "durable_age_us": _age_us(stream, it.status),
+        }
+        for node_id, it in nodes.items()
+        if it.status is not None
+        for stream in it.status.get("streams") or ()
+        if stream.get("camera_id") == camera.camera_id
+    ]
+    copies.sort(key=lambda it: (order.get(it["node_id"], len(order)), str(it.get("stream"))))
+    return copies
+
+
+def _age_us(stream: Json, status: Json) -> int | None:
+    durable_until_us = stream.get("durable_until_us")
+    return None if durable_until_us is None else max(0, int(status["at_us"]) - durable_until_us)
+
+
+def _is_fresh(stream: Json, status: Json) -> bool:
+    age_us = _age_us(stream, status)
+    return bool(stream.get("connected")) and age_us is not None and age_us <= FRESH_US
+
+
+def _is_recorded(copies: Sequence[Json], stream: str, node_id: str | None = None) -> bool:
+    return any(
+        copy["recording"]
+        for copy in copies
+        if copy.get("stream") == stream and node_id in {None, copy["node_id"]}
+    )
+
+
+def _healing(status: Json | None) -> Sequence[str]:
+    """The cameras of which a node is still fetching what it lacks."""
+    state = ((status or {}).get("archivist") or {}).get("state") or {}
+    return list((state.get("healing") or {}).get("cameras") or ())

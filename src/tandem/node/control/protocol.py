@@ -1,0 +1,133 @@
+"""What an agent offers to whoever asks it, and what it may answer instead."""
+
+import enum
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Literal, Protocol
+
+from tandem.cluster.model import Camera, Placement
+from tandem.recording.camera import Login
+
+VERSION: Final = 1
+"""Of every document that is answered."""
+
+Json = dict[str, Any]
+
+
+class ControlError(Exception):
+    """Anything that an agent answers instead of what was asked for; for the administrator."""
+
+
+class NotFoundError(ControlError):
+    """There is no such camera."""
+
+
+class RefusedError(ControlError):
+    """What was sent cannot be used."""
+
+
+class KeptLogin(enum.Enum):
+    """The camera's login is to stay as it is."""
+
+    KEPT = "kept"
+
+
+NewLogin = Login | Literal[KeptLogin.KEPT] | None
+"""What a camera's login is to be: this one, the one that it has, or none."""
+
+
+@dataclass(frozen=True, slots=True)
+class CameraEntry:
+    """A camera as it stands in the store.
+
+    Attributes:
+        camera: with its login sealed.
+        revision: of its key.
+        placement: who records it; None: nobody was told to yet.
+    """
+
+    camera: Camera
+    revision: int
+    placement: Placement | None
+
+
+class ConflictError(ControlError):
+    """The camera has been changed since it was read, or is there already.
+
+    Attributes:
+        current: as it is now; None where its id was used by a camera that was removed.
+    """
+
+    def __init__(self, message: str, current: CameraEntry | None) -> None:
+        super().__init__(message)
+        self.current = current
+
+
+@dataclass(frozen=True, slots=True)
+class CameraList:
+    """All cameras.
+
+    Attributes:
+        entries: by id.
+        problems: cameras that the store has and this release cannot read, a sentence each.
+    """
+
+    entries: Sequence[CameraEntry]
+    problems: Sequence[str] = ()
+
+
+class NodeControl(Protocol):
+    """An agent, as its control socket knows it.
+
+    Whatever asks the store may raise its `StoreError`s.
+    """
+
+    def node_status(self) -> Json:
+        """This node alone, at once, from memory."""
+        ...
+
+    async def cluster_status(self) -> Json:
+        """The whole cluster, of all nodes that answer; ends within seconds whoever does not."""
+        ...
+
+    async def cameras(self) -> CameraList:
+        """All cameras that are to be recorded."""
+        ...
+
+    async def camera(self, camera_id: str) -> CameraEntry:
+        """One of them.
+
+        Raises:
+            NotFoundError: there is none of this id, or no more.
+        """
+        ...
+
+    async def put_camera(self, camera: Camera, login: NewLogin, revision: int) -> int:
+        """Enter or change a camera. What is as wanted already is not written again.
+
+        Args:
+            camera: its own `login` is not looked at.
+            login: in plain; sealed here.
+            revision: 0 to enter it; else that of the key when it was read.
+
+        Returns:
+            The revision of the key as it stands now.
+
+        Raises:
+            ConflictError: it is there already, or was changed since.
+            NotFoundError: it is not there any more.
+        """
+        ...
+
+    async def remove_camera(self, camera_id: str, revision: int) -> None:
+        """Record a camera no more. Its recordings stay for as long as was said.
+
+        Args:
+            camera_id: which.
+            revision: of the key when it was read.
+
+        Raises:
+            ConflictError: it was changed since.
+            NotFoundError: it is not there any more.
+        """
+        ...

@@ -1,0 +1,190 @@
+"""What is wrong with cameras and nodes, in sentences for whoever is on call. Pure."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Final
+
+from tandem.cluster.model import Camera, Placement
+from tandem.node.control.protocol import Json
+
+CAMERA_CLOCK_US: Final = 1_000_000
+"""From here on a camera's time is not believed; see `tandem.media.rtp.clock`."""
+
+NODE_CLOCK_US: Final = 500_000
+"""Half of that: a camera set by NTP is then still believed by both of its nodes."""
+
+BEGINNING_US: Final = 10_000_000
+"""What was connected to later than this may have nothing on a disk yet."""
+
+_SEATS: Final = ("primary", "second")
+
+
+def camera_troubles(
+    camera: Camera,
+    placement: Placement | None,
+    copies: Sequence[Json],
+    statuses: Mapping[str, Json | None],
+    healing: Sequence[str],
+) -> list[str]:
+    """Say what is wrong with a camera; each sentence names it.
+
+    Args:
+        camera: which.
+        placement: who is to record it.
+        copies: as `merge` has them.
+        statuses: of all nodes; None of those that do not answer.
+        healing: nodes that record it and lack parts.
+    """
+    label = camera.name
+    if camera.name != camera.camera_id:
+        label = f"{camera.name} ({camera.camera_id})"
+    if placement is None:
+        return [f"{label}: no node was told to record it yet. See the problems of the nodes."]
+    said: dict[str, list[str]] = {}
+    for node_id, why in _causes(camera, placement, copies, statuses):
+        if node_id not in said.setdefault(why, []):
+            said[why].append(node_id)
+    sentences = [f"{label} on {_together(where)}: {_ended(why)}" for why, where in said.items()]
+    if len(placement.nodes) < camera.protection.copies:
+        sentences.append(
+            f"{label}: there is no second node to record it, so a failure loses pictures."
+            " Add a node, or bring one back."
+        )
+    if healing:
+        sentences.append(f"{label}: {_together(healing)} still fetches what it lacks of it.")
+    sentences += [f"{label}: {why}" for why in _clock(copies)]
+    return sentences
+
+
+def _causes(
+    camera: Camera,
+    placement: Placement,
+    copies: Sequence[Json],
+    statuses: Mapping[str, Json | None],
+) -> Iterator[tuple[str, str]]:
+    """Which node does not record it as it should, and why."""
+    streams = {stream.name for stream in camera.streams if stream.recorded}
+    found = {copy["node_id"] for copy in copies}
+    for node_id, seat in zip(placement.nodes[: camera.protection.copies], _SEATS, strict=False):
+        if statuses.get(node_id) is None:
+            yield node_id, f"its {seat} does not answer"
+        elif node_id not in found:
+            yield node_id, f"its {seat} does not record it yet"
+    for copy in copies:
+        if copy.get("stream") in streams and not copy["recording"]:
+            yield copy["node_id"], _why(copy, statuses[copy["node_id"]] or {})
+
+
+def _why(copy: Json, status: Json) -> str:
+    """Why one stream is not recorded by a node that should."""
+    prefix = "" if copy.get("stream") == "main" else f"its {copy.get('stream')} stream: "
+    if not copy.get("connected"):
+        return prefix + _without_label(copy.get("message") or "it is being connected to")
+    age_us = copy.get("durable_age_us")
+    if age_us is None and int(status.get("at_us", 0)) - (copy.get("since_us") or 0) < BEGINNING_US:
+        return f"{prefix}it is connected, and the first pictures are on their way to the disk"
+    since = "none has" if age_us is None else f"for {age_us / 1e6:.0f} s none has"
+    disks = [
+        f"{volume.get('path')}: {volume['problem']}"
+        for volume in status.get("volumes") or ()
+        if volume.get("problem")
+    ]
+    reason = "; ".join(disks) or (
+        "see `dmesg` and the load of its disks" if status.get("volumes") else "it has no volume"
+    )
+    return f"{prefix}pictures come, and {since} reached a disk ({reason})"
+
+
+def _clock(copies: Sequence[Json]) -> Iterator[str]:
+    offsets = [it["camera_offset_us"] for it in copies if it.get("camera_offset_us") is not None]
+    worst_us = max(offsets, key=abs, default=0)
+    if abs(worst_us) > CAMERA_CLOCK_US:
+        yield (
+            f"its clock is {abs(worst_us) / 1e6:,.0f} s {'ahead' if worst_us > 0 else 'behind'},"
+            " and not believed: pictures have the node's time. Set the camera's time server."
+        )
+
+
+def node_troubles(
+    asked: str, nodes: Mapping[str, tuple[Json | None, str | None, int | None]]
+) -> list[str]:
+    """Say what is wrong with nodes, links, disks and the store.
+
+    Args:
+        asked: the node that asked the others.
+        nodes: of each its status, why there is none, and its clock's offset from the asked one's.
+    """
+    sentences: list[str] = []
+    for node_id, (status, problem, offset_us) in nodes.items():
+        if status is None:
+            sentences.append(_ended(problem or f"{node_id} does not answer"))
+            continue
+        sentences += [f"{node_id}: {_ended(why)}" for why in _of_node(status)]
+        if offset_us is not None and abs(offset_us) > NODE_CLOCK_US:
+            sentences.append(
+                f"{node_id}: its clock is {abs(offset_us) / 1e6:,.1f} s"
+                f" {'ahead of' if offset_us > 0 else 'behind'} that of {asked}. Set both by NTP:"
+                " `chronyc tracking`, or `timedatectl`."
+            )
+    members = (nodes[asked][0] or {}).get("store", {}).get("members") or ()
+    sentences += [f"The store's member {why}" for member in members for why in _of_member(member)]
+    return list(dict.fromkeys(sentences))
+
+
+def _of_node(status: Json) -> Iterator[str]:
+    phase = (status.get("session") or {}).get("phase")
+    if phase not in {None, "live"}:
+        yield f"it has no session in the store ({phase}), so it is not counted as living"
+    if problem := (status.get("store") or {}).get("problem"):
+        yield str(problem)
+    for peer in status.get("peers") or ():
+        for link in peer.get("links") or ():
+            if not (link.get("inbound") and link.get("outbound")):
+                yield f"link {link.get('link')} to {peer.get('node_id')} is down{_way(link)}"
+    for volume in status.get("volumes") or ():
+        if problem := volume.get("problem"):
+            yield f"volume {volume.get('path')}: {problem}"
+        elif volume.get("dead"):
+            yield f"volume {volume.get('path')} is dead"
+    for name, child in _children(status):
+        if problem := child.get("problem"):
+            yield f"{name} ({child.get('condition')}): {problem}"
+    yield from map(str, status.get("problems") or ())
+
+
+def _way(link: Json) -> str:
+    if link.get("inbound"):
+        return " in the way there"
+    return " in the way back" if link.get("outbound") else ""
+
+
+def _children(status: Json) -> Iterator[tuple[str, Json]]:
+    """The processes that are not as they should be: one that came back is well."""
+    for number, recorder in enumerate(status.get("recorders") or (), 1):
+        if recorder.get("condition") != "recording":
+            yield f"recorder {number}", recorder
+    archivist = status.get("archivist") or {}
+    if archivist.get("condition") not in {"recording", "running"}:
+        yield "archivist", archivist
+
+
+def _of_member(member: Json) -> Iterator[str]:
+    if problem := member.get("problem"):
+        yield f"{member.get('name')}: {_ended(str(problem))}"
+    for alarm in member.get("alarms") or ():
+        yield f"{member.get('name')} raises an alarm: {alarm}. See docs/reference/store.md."
+
+
+def _without_label(message: str) -> str:
+    """What a recorder's sentence says after the camera's name, which stands before already."""
+    if message.startswith("camera ") and (end := message.find("): ")) >= 0:
+        return message[end + len("): ") :]
+    return message
+
+
+def _ended(sentence: str) -> str:
+    return sentence if sentence.endswith((".", "!", "?")) else f"{sentence}."
+
+
+def _together(names: Iterable[str]) -> str:
+    *before, last = names
+    return f"{', '.join(before)} and {last}" if before else last
