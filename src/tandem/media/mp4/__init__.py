@@ -13,6 +13,7 @@ Players skip both.
     header         the `uuid` box in `moov`: which cluster, node, camera and segment
     video_entries  decoder configurations of pictures: avcC, hvcC
     audio_entries  decoder configurations of sound: esds, dOps
+    movie          movie and track headers, and how samples are decoded
     init           init segments, both ways
     fragment       fragments, both ways
     decode_times   presentation times in decode order to decode times

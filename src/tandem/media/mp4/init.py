@@ -9,7 +9,7 @@ offsets. The CMAF brands are not claimed: they promise one track a file (ISO/IEC
 import struct
 from dataclasses import dataclass
 
-from tandem.media.mp4.audio_entries import audio_sample_entry, parse_audio_sample_entry
+from tandem.media.mp4.audio_entries import parse_audio_sample_entry
 from tandem.media.mp4.boxes import (
     Box,
     Buffer,
@@ -24,26 +24,23 @@ from tandem.media.mp4.boxes import (
 )
 from tandem.media.mp4.fragment import AUDIO_TRACK, VIDEO_TRACK
 from tandem.media.mp4.header import SegmentHeader, header_box, parse_header
-from tandem.media.mp4.video_entries import (
-    parse_visual_sample_entry,
-    visual_sample_entry,
+from tandem.media.mp4.movie import (
+    MDHD,
+    TKHD,
+    VERSION_1,
+    creation_time,
+    media_header,
+    media_information,
+    movie_header,
+    sample_description,
+    track_header,
 )
-from tandem.media.units import VIDEO_CLOCK_HZ, AudioConfig, VideoConfig
+from tandem.media.mp4.video_entries import parse_visual_sample_entry
+from tandem.media.units import VIDEO_CLOCK_HZ, AudioConfig, TrackConfig, VideoConfig
 
 _BRANDS = b"iso6" + bytes(4) + b"iso6mp41"
-_UNIX_EPOCH_S = 2_082_844_800
-"""1970-01-01 in seconds since 1904-01-01, from which ISO/IEC 14496-12 section 8.2.2 counts."""
-
-_MATRIX = struct.pack(">9I", 1 << 16, 0, 0, 0, 1 << 16, 0, 0, 0, 1 << 30)
-_MVHD = struct.Struct(">QQIQIH10x36s24xI")
-_TKHD = struct.Struct(">IQQI4xQ8xhhh2x36sII")
-_MDHD = struct.Struct(">IQQIQHH")
 _TREX = struct.Struct(">IIIIII")
 _STSD_PREFIX = struct.Struct(">II")
-_VERSION_1 = 1 << 24
-_ENABLED_IN_MOVIE = 3
-_UNDETERMINED = 0x55C4
-"""Language `und`: three letters of five bits (section 8.4.2)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,92 +71,36 @@ def init_segment(video: VideoConfig, audio: AudioConfig | None, header: SegmentH
     Raises:
         Mp4Error: the video configuration lacks a parameter set, or has one that cannot be read.
     """
-    created_s = max(0, header.start_us // 1_000_000 + _UNIX_EPOCH_S)
-    traks = [_video_trak(video, created_s)]
+    created_s = creation_time(header.start_us)
+    traks = [_trak(video, VIDEO_TRACK, created_s)]
     trexs = [_trex(VIDEO_TRACK, 0)]
     if audio is not None:
-        traks.append(_audio_trak(audio, created_s))
+        traks.append(_trak(audio, AUDIO_TRACK, created_s))
         trexs.append(_trex(AUDIO_TRACK, audio.samples_per_frame))
-    mvhd = _MVHD.pack(
-        created_s, created_s, VIDEO_CLOCK_HZ, 0, 1 << 16, 1 << 8, _MATRIX, AUDIO_TRACK + 1
-    )
     return box(b"ftyp", _BRANDS) + box(
         b"moov",
-        full_box(b"mvhd", 1, 0, mvhd),
+        movie_header(created_s, 0, AUDIO_TRACK + 1),
         *traks,
         box(b"mvex", *trexs),
         header_box(header),
     )
 
 
-def _video_trak(config: VideoConfig, created_s: int) -> bytes:
-    return _trak(
-        track=VIDEO_TRACK,
-        created_s=created_s,
-        timescale=VIDEO_CLOCK_HZ,
-        size=(config.width_px, config.height_px),
-        volume=0,
-        handler=b"vide",
-        media_header=full_box(b"vmhd", 0, 1, bytes(8)),
-        entry=visual_sample_entry(config),
-    )
-
-
-def _audio_trak(config: AudioConfig, created_s: int) -> bytes:
-    return _trak(
-        track=AUDIO_TRACK,
-        created_s=created_s,
-        timescale=config.sample_rate_hz,
-        size=(0, 0),
-        volume=1 << 8,
-        handler=b"soun",
-        media_header=full_box(b"smhd", 0, 0, bytes(4)),
-        entry=audio_sample_entry(config),
-    )
-
-
-def _trak(
-    *,
-    track: int,
-    created_s: int,
-    timescale: int,
-    size: tuple[int, int],
-    volume: int,
-    handler: bytes,
-    media_header: bytes,
-    entry: bytes,
-) -> bytes:
-    width, height = size
-    tkhd = _TKHD.pack(
-        *(_VERSION_1 | _ENABLED_IN_MOVIE, created_s, created_s, track, 0),
-        *(0, 0, volume, _MATRIX, width << 16, height << 16),
-    )
-    mdhd = _MDHD.pack(_VERSION_1, created_s, created_s, timescale, 0, _UNDETERMINED, 0)
-    return box(
-        b"trak",
-        box(b"tkhd", tkhd),
-        box(
-            b"mdia",
-            box(b"mdhd", mdhd),
-            full_box(b"hdlr", 0, 0, bytes(4), handler, bytes(12), b"Tandem\0"),
-            box(b"minf", media_header, _data_in_this_file(), _sample_table(entry)),
-        ),
-    )
-
-
-def _data_in_this_file() -> bytes:
-    return box(b"dinf", full_box(b"dref", 0, 0, b"\0\0\0\1", full_box(b"url ", 0, 1)))
-
-
-def _sample_table(entry: bytes) -> bytes:
-    """Build an `stbl` without samples (section 8.5.1)."""
-    return box(
+def _trak(config: TrackConfig, track: int, created_s: int) -> bytes:
+    """Build a `trak` without samples (section 8.5.1)."""
+    stbl = box(
         b"stbl",
-        full_box(b"stsd", 0, 0, b"\0\0\0\1", entry),
+        sample_description(config),
         full_box(b"stts", 0, 0, bytes(4)),
         full_box(b"stsc", 0, 0, bytes(4)),
         full_box(b"stsz", 0, 0, bytes(8)),
         full_box(b"stco", 0, 0, bytes(4)),
+    )
+    minf = box(b"minf", media_information(config), stbl)
+    return box(
+        b"trak",
+        track_header(config, track, created_s, 0),
+        box(b"mdia", media_header(config, created_s, 0), minf),
     )
 
 
@@ -210,9 +151,9 @@ def _parse_trak(view: memoryview, trak: Box) -> tuple[int, int, Box]:
     entries = list(walk(view, stsd.body + _STSD_PREFIX.size, stsd.end))
     if len(entries) != 1:
         raise Mp4Error(f"a track has {len(entries)} sample entries instead of one")
-    tkhd_fields = unpack(_TKHD, view, tkhd.body, tkhd.end)
-    mdhd_fields = unpack(_MDHD, view, mdhd.body, mdhd.end)
-    if (tkhd_fields[0] >> 24, mdhd_fields[0]) != (1, _VERSION_1):
+    tkhd_fields = unpack(TKHD, view, tkhd.body, tkhd.end)
+    mdhd_fields = unpack(MDHD, view, mdhd.body, mdhd.end)
+    if (tkhd_fields[0] >> 24, mdhd_fields[0]) != (1, VERSION_1):
         raise Mp4Error("a track's headers are not of the version that Tandem writes")
     return tkhd_fields[3], mdhd_fields[3], entries[0]
 

@@ -14,33 +14,26 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import NamedTuple
 
-from tandem.media.mp4.audio_entries import audio_sample_entry
 from tandem.media.mp4.boxes import Mp4Error, box, full_box
-from tandem.media.mp4.video_entries import visual_sample_entry
-from tandem.media.units import VIDEO_CLOCK_HZ, AudioConfig, Codec, VideoConfig
-
-MOVIE_HZ = VIDEO_CLOCK_HZ
-"""Timescale of the movie: that of the pictures, so that an edit ends on the very tick."""
+from tandem.media.mp4.movie import (
+    creation_time,
+    media_header,
+    media_information,
+    movie_header,
+    sample_description,
+    track_header,
+)
+from tandem.media.units import Codec, TrackConfig
 
 NOTHING = -1
 """The media time of an edit that shows nothing (section 8.6.6.3)."""
 
-_UNIX_EPOCH_S = 2_082_844_800
-"""1970-01-01 in seconds since 1904-01-01, from which section 8.2.2 counts."""
-
 _LARGEST_32_BIT = 0xFFFF_FFFF
-_MATRIX = struct.pack(">9I", 1 << 16, 0, 0, 0, 1 << 16, 0, 0, 0, 1 << 30)
-_MVHD = struct.Struct(">QQIQIH10x36s24xI")
-_TKHD = struct.Struct(">QQI4xQ8xhhh2x36sII")
-_MDHD = struct.Struct(">QQIQHH")
 _EDIT = struct.Struct(">QqI")
 _RATE_1 = 1 << 16
 _COUNT = struct.Struct(">I")
 _BOX = struct.Struct(">I4s")
 _LARGE_BOX = struct.Struct(">I4sQ")
-_ENABLED_IN_MOVIE = 3
-_UNDETERMINED = 0x55C4
-"""Language `und`: three letters of five bits (section 8.4.2)."""
 
 
 class Edit(NamedTuple):
@@ -70,7 +63,7 @@ class MovieTrack:
         edits: what is shown of it.
     """
 
-    config: VideoConfig | AudioConfig
+    config: TrackConfig
     durations: "array[int]"
     sizes: "array[int]"
     composition_offsets: "array[int]"
@@ -78,13 +71,6 @@ class MovieTrack:
     chunk_offsets: "array[int]"
     chunk_samples: "array[int]"
     edits: Sequence[Edit]
-
-    @property
-    def timescale(self) -> int:
-        """Its ticks a second."""
-        if isinstance(self.config, VideoConfig):
-            return VIDEO_CLOCK_HZ
-        return self.config.sample_rate_hz
 
     @property
     def shown(self) -> int:
@@ -108,11 +94,11 @@ def movie_head(tracks: Sequence[MovieTrack], data_bytes: int, created_us: int) -
     """
     for track in tracks:
         _check(track)
-    created_s = max(0, created_us // 1_000_000 + _UNIX_EPOCH_S)
+    created_s = creation_time(created_us)
     ftyp = _ftyp(tracks)
     mdat = _mdat_header(data_bytes)
     bodies = [_Trak(track, number, created_s) for number, track in enumerate(tracks, 1)]
-    mvhd = _mvhd(tracks, created_s)
+    mvhd = movie_header(created_s, max(track.shown for track in tracks), len(tracks) + 1)
     is_large = False
     head_bytes = len(ftyp) + len(_moov(mvhd, bodies, 0, is_large=False)) + len(mdat)
     if head_bytes + data_bytes > _LARGEST_32_BIT:
@@ -143,12 +129,6 @@ def _mdat_header(data_bytes: int) -> bytes:
     return _LARGE_BOX.pack(1, b"mdat", data_bytes + _LARGE_BOX.size)
 
 
-def _mvhd(tracks: Sequence[MovieTrack], created_s: int) -> bytes:
-    duration = max(track.shown for track in tracks)
-    fields = (created_s, created_s, MOVIE_HZ, duration, _RATE_1, 1 << 8, _MATRIX, len(tracks) + 1)
-    return full_box(b"mvhd", 1, 0, _MVHD.pack(*fields))
-
-
 def _moov(mvhd: bytes, traks: Sequence["_Trak"], head_bytes: int, *, is_large: bool) -> bytes:
     return box(b"moov", mvhd, *(trak.build(head_bytes, is_large=is_large) for trak in traks))
 
@@ -158,9 +138,10 @@ class _Trak:
 
     def __init__(self, track: MovieTrack, number: int, created_s: int) -> None:
         self._track = track
-        self._header = _tkhd(track, number, created_s) + _edts(track)
-        self._media_header = _media_header(track, created_s)
-        self._information = _media_information(track)
+        config = track.config
+        self._header = track_header(config, number, created_s, track.shown) + _edts(track)
+        self._media_header = media_header(config, created_s, sum(track.durations))
+        self._information = media_information(config)
         self._tables = _sample_tables(track)
 
     def build(self, head_bytes: int, *, is_large: bool) -> bytes:
@@ -171,53 +152,15 @@ class _Trak:
         return box(b"trak", self._header, box(b"mdia", self._media_header, minf))
 
 
-def _tkhd(track: MovieTrack, number: int, created_s: int) -> bytes:
-    config = track.config
-    width, height, volume = (
-        (config.width_px, config.height_px, 0)
-        if isinstance(config, VideoConfig)
-        else (0, 0, 1 << 8)
-    )
-    fields = _TKHD.pack(
-        *(created_s, created_s, number, track.shown),
-        *(0, 0, volume, _MATRIX, width << 16, height << 16),
-    )
-    return full_box(b"tkhd", 1, _ENABLED_IN_MOVIE, fields)
-
-
 def _edts(track: MovieTrack) -> bytes:
     rows = b"".join([_EDIT.pack(*edit, _RATE_1) for edit in track.edits])
     return box(b"edts", full_box(b"elst", 1, 0, _COUNT.pack(len(track.edits)), rows))
 
 
-def _media_header(track: MovieTrack, created_s: int) -> bytes:
-    duration = sum(track.durations)
-    mdhd = _MDHD.pack(created_s, created_s, track.timescale, duration, _UNDETERMINED, 0)
-    handler = b"vide" if isinstance(track.config, VideoConfig) else b"soun"
-    hdlr = full_box(b"hdlr", 0, 0, bytes(4), handler, bytes(12), b"Tandem\0")
-    return full_box(b"mdhd", 1, 0, mdhd) + hdlr
-
-
-def _media_information(track: MovieTrack) -> bytes:
-    kind = (
-        full_box(b"vmhd", 0, 1, bytes(8))
-        if isinstance(track.config, VideoConfig)
-        else full_box(b"smhd", 0, 0, bytes(4))
-    )
-    in_this_file = full_box(b"dref", 0, 0, _COUNT.pack(1), full_box(b"url ", 0, 1))
-    return kind + box(b"dinf", in_this_file)
-
-
 def _sample_tables(track: MovieTrack) -> bytes:
     """Build what is in `stbl` before the offsets of the chunks (sections 8.5 to 8.7)."""
-    config = track.config
-    entry = (
-        visual_sample_entry(config)
-        if isinstance(config, VideoConfig)
-        else audio_sample_entry(config)
-    )
     tables = [
-        full_box(b"stsd", 0, 0, _COUNT.pack(1), entry),
+        sample_description(track.config),
         full_box(b"stts", 0, 0, _runs(track.durations)),
     ]
     if any(track.composition_offsets):
