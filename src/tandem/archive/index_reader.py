@@ -8,7 +8,7 @@ from uuid import UUID
 
 from tandem.archive import schema
 from tandem.archive.errors import IndexBusyError, index_error
-from tandem.archive.rows import Copy, Gap, GapCause, Role, Segment, State
+from tandem.archive.rows import Copy, Extent, Gap, GapCause, Role, Segment, State
 
 _Values = Sequence[object] | Mapping[str, object]
 
@@ -35,6 +35,20 @@ _GAPS_OVER = """
 SELECT camera_id, stream, from_us, to_us, cause, detail FROM gap
 WHERE camera_id = :camera AND from_us < :to AND to_us > :from
 ORDER BY from_us, stream
+"""
+# Two look-ups in the timeline's index, however much is recorded.
+_FIRST_START = """
+SELECT start_us FROM segment
+WHERE camera_id = :camera AND stream = :stream AND role = :role AND state <> 'garbage'
+ORDER BY start_us LIMIT 1
+"""
+_LAST_END = """
+SELECT end_us FROM segment
+WHERE camera_id = :camera AND stream = :stream AND role = :role AND state <> 'garbage'
+ORDER BY start_us DESC LIMIT 1
+"""
+_GAP_EXTENTS = """
+SELECT camera_id, stream, min(from_us), max(to_us) FROM gap GROUP BY camera_id, stream
 """
 _OLDEST = """
 SELECT * FROM segment WHERE locked = 0 AND state IN ('closed', 'suspect')
@@ -174,6 +188,22 @@ class IndexReader:
             Gap(camera, stream, start, end, GapCause(cause), detail)
             for camera, stream, start, end, cause, detail in rows
         ]
+
+    def extents(self) -> list[Extent]:
+        """The streams that are known here, and from when to when.
+
+        Recordings and gaps are told one by one, so a stream may be there several times. An extent
+        ends with the segment that began last.
+        """
+        found: list[Extent] = []
+        for camera_id in self.held_bytes():
+            for copy in self.copies(camera_id):
+                which = {"camera": camera_id} | copy._asdict()
+                first = self._ask(_FIRST_START, which)
+                last = self._ask(_LAST_END, which)
+                if first and last:
+                    found.append(Extent(camera_id, copy.stream, first[0][0], last[0][0]))
+        return found + [Extent(*row) for row in self._ask(_GAP_EXTENTS)]
 
     def deletable(self, limit: int) -> list[Segment]:
         """What `deletion` has to choose from: of all, of each copy and of the seconds the oldest.

@@ -123,6 +123,15 @@ class Interval(NamedTuple):
     to_us: int
 
 
+class Extent(NamedTuple):
+    """A stream of which something is known, and from when to when, holes included; UTC us."""
+
+    camera_id: str
+    stream: str
+    from_us: int
+    to_us: int
+
+
 class Gap(NamedTuple):
     """A time that is not recorded, and why. `to_us` is the first time after it."""
 

@@ -27,6 +27,19 @@ class SourceError(ArchiveError):
     """A place with recordings, or one segment of it, cannot be read at present."""
 
 
+class SourceLostError(ArchiveError):
+    """A place with recordings is out of reach from now on; the export goes on without it.
+
+    Args:
+        node_id: whose it is.
+        reason: a sentence: what is down.
+    """
+
+    def __init__(self, node_id: str, reason: str) -> None:
+        super().__init__(reason)
+        self.node_id = node_id
+
+
 def target_error(error: OSError, path: str, needed_bytes: int) -> TargetError:
     """Say why a file could not be written, and what to do.
 

@@ -2,12 +2,14 @@
 
 import enum
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
+from tandem.archive.coverage import coverage
 from tandem.archive.disk import SYSTEM_DISK, Disk
 from tandem.archive.export.copying import Copier, OpenSegments
-from tandem.archive.export.errors import ExportError, NothingRecordedError
+from tandem.archive.export.errors import ExportError, NothingRecordedError, SourceLostError
 from tandem.archive.export.layout import FileLayout
 from tandem.archive.export.missing import MissingSpan, find_missing
 from tandem.archive.export.output import OutputFile, Outputs, check_free
@@ -49,7 +51,8 @@ def export(
 ) -> ExportResult:
     """Export a camera's recording, each frame that any copy has exactly once.
 
-    Blocks, for as long as copying takes. What is already at the target is never overwritten.
+    Blocks, for as long as copying takes. A source that is lost on the way is left out, and all is
+    planned anew from the others.
 
     Args:
         sources: places with recordings, one for each node.
@@ -70,8 +73,21 @@ def export(
             f"There is no time between {rfc3339(request.wanted.from_us)} and "
             f"{rfc3339(request.wanted.to_us)}. Name an end that is later than the beginning."
         )
-    check_free(request.target)
-    found = find(sources, request)
+    if not request.replaces:
+        check_free(request.target)
+    while True:
+        found = find(sources, request)
+        try:
+            return _carry_out(found, request, on_progress, disk)
+        except SourceLostError as lost:
+            sources = [source for source in sources if source.node_id != lost.node_id]
+            request = replace(
+                request, unreachable=[*request.unreachable, _unreachable(found, lost)]
+            )
+
+
+def _carry_out(found: Found, request: Request, on_progress: OnProgress, disk: Disk) -> ExportResult:
+    """Plan and write, until all that is written is sound."""
     from_us, to_us = request.wanted
 
     def on_joined(time_us: int) -> None:
@@ -83,7 +99,7 @@ def export(
         if not planned.files:
             raise NothingRecordedError(_nothing(request, missing, found.unreachable))
         known = len(found.catalogue.unsound)
-        files = _write(found, planned.files, request.target, on_progress, disk)
+        files = _write(found, planned.files, request, on_progress, disk)
         if files is not None:
             return _result(found, planned, request, files, missing)
         if len(found.catalogue.unsound) == known:
@@ -98,15 +114,18 @@ def target_path(target: Path, number: int) -> Path:
 def _write(
     found: Found,
     layouts: Sequence[FileLayout],
-    target: Path,
+    request: Request,
     on_progress: OnProgress,
     disk: Disk,
 ) -> list[ExportedFile] | None:
     """Write all files; None, and nothing written, where some of the data is not sound."""
     heads = [_head(layout) for layout in layouts]
     sizes = [len(head) + layout.data_bytes for head, layout in zip(heads, layouts, strict=True)]
-    targets = [target_path(target, number) for number in range(len(layouts))]
-    with Outputs(targets, sizes, disk) as outputs, OpenSegments(found.catalogue) as segments:
+    targets = [target_path(request.target, number) for number in range(len(layouts))]
+    with (
+        Outputs(targets, sizes, disk, replaces=request.replaces) as outputs,
+        OpenSegments(found.catalogue) as segments,
+    ):
         copier = Copier(found.catalogue, segments)
         written = _Written(on_progress, sum(sizes))
         for layout, head, output in zip(layouts, heads, outputs.files, strict=True):
@@ -120,6 +139,17 @@ def _write(
         return [
             _exported(layout, output) for layout, output in zip(layouts, outputs.files, strict=True)
         ]
+
+
+def _unreachable(found: Found, lost: SourceLostError) -> Unreachable:
+    """What a source had that answered at first."""
+    catalogue = found.catalogue
+    spans = coverage(
+        (entry.segment.start_us, entry.segment.end_us)
+        for entry in catalogue.entries
+        if catalogue.sources[entry.source].node_id == lost.node_id
+    )
+    return Unreachable(lost.node_id, str(lost), spans)
 
 
 class _Written:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from tandem.archive.coverage import coverage, explain, subtract
+from tandem.archive.coverage import Missing, coverage, explain, subtract
 from tandem.archive.export.layout import Span
 from tandem.archive.export.source import Unreachable
 from tandem.archive.export.units import GAP_US
@@ -52,14 +52,29 @@ def find_missing(
     """
     shown = coverage(((span.from_us, span.to_us) for spans in files for span in spans), GAP_US)
     holes = [hole for hole in subtract([window], shown) if hole.to_us - hole.from_us >= GAP_US]
-    found: list[MissingSpan] = []
+    return [
+        MissingSpan(*lacking, nodes, *_place(lacking.to_us, files))
+        for lacking, nodes in find_causes(holes, gaps, unreachable)
+    ]
+
+
+def find_causes(
+    holes: Iterable[Interval], gaps: Iterable[Gap], unreachable: Sequence[Unreachable]
+) -> list[tuple[Missing, tuple[str, ...]]]:
+    """Say of each hole why it is there, and which nodes that are down have it, or may have it.
+
+    Args:
+        holes: disjoint and ascending.
+        gaps: what the recorders of all copies noted.
+        unreachable: copies that could not be read.
+    """
+    found: list[tuple[Missing, tuple[str, ...]]] = []
     for missing in explain(holes, gaps, GAP_US):
         stretch = Interval(missing.from_us, missing.to_us)
         nodes = tuple(sorted({copy.node_id for copy in unreachable if _has(copy, stretch)}))
-        known = missing.cause is not GapCause.UNKNOWN
-        cause = GapCause.NODE_DOWN if nodes and not known else missing.cause
-        file, at_us = _place(missing.to_us, files)
-        found.append(MissingSpan(*stretch, cause, missing.detail, nodes, file, at_us))
+        is_known = missing.cause is not GapCause.UNKNOWN
+        cause = GapCause.NODE_DOWN if nodes and not is_known else missing.cause
+        found.append((missing._replace(cause=cause), nodes))
     return found
 
 

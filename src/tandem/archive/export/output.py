@@ -117,6 +117,7 @@ class Outputs:
         targets: their paths, in one directory.
         sizes: how large each will be, for messages.
         disk: the system calls.
+        replaces: what is at a target already gives way to what is complete.
 
     Attributes:
         files: open for writing, once entered.
@@ -126,19 +127,26 @@ class Outputs:
     """
 
     def __init__(
-        self, targets: Sequence[Path], sizes: Sequence[int], disk: Disk = SYSTEM_DISK
+        self,
+        targets: Sequence[Path],
+        sizes: Sequence[int],
+        disk: Disk = SYSTEM_DISK,
+        *,
+        replaces: bool = False,
     ) -> None:
         self.files: list[OutputFile] = []
         self._targets = targets
         self._sizes = sizes
         self._disk = disk
+        self._replaces = replaces
         self._directory_fd = -1
         self._is_complete = False
 
     def __enter__(self) -> Self:
         directory = self._targets[0].parent
         for target in self._targets:
-            check_free(target)
+            if not self._replaces:
+                check_free(target)
         try:
             self._directory_fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         except OSError as error:

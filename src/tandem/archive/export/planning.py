@@ -37,6 +37,7 @@ class Request:
         wanted: from when to when, UTC.
         target: the file; further ones get a number before the ending.
         unreachable: copies that are known to be out of reach.
+        replaces: files that are at the target already give way, once the new ones are complete.
     """
 
     camera_id: str
@@ -44,6 +45,7 @@ class Request:
     wanted: Interval
     target: Path
     unreachable: Sequence[Unreachable] = ()
+    replaces: bool = False
 
 
 @dataclass

@@ -20,6 +20,7 @@ class SegmentBytes(Protocol):
 
         Raises:
             SourceError: it cannot be read; the message says why.
+            SourceLostError: nothing of the place that has it can be read any more.
         """
 
 
@@ -53,6 +54,7 @@ class SegmentSource(Protocol):
 
         Raises:
             SourceError: it cannot be opened.
+            SourceLostError: nothing of this place can be read any more.
         """
 
 

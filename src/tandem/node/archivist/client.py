@@ -14,12 +14,12 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from io import BytesIO
 from types import TracebackType
-from typing import Final, Protocol, Self
+from typing import Final, Protocol, Self, TypeVar
 from uuid import UUID
 
 import aiohttp
 
-from tandem.archive.rows import Segment
+from tandem.archive.rows import Gap, Segment
 from tandem.cluster.promise import DEADLINE_US, Answer
 from tandem.node.archivist.errors import (
     MessageError,
@@ -30,8 +30,11 @@ from tandem.node.archivist.errors import (
 )
 from tandem.node.archivist.messages import (
     Inquiry,
+    Inventory,
     Json,
     decode_answer,
+    decode_gaps,
+    decode_inventory,
     decode_rows,
     encode_inquiry,
 )
@@ -40,8 +43,14 @@ from tandem.node.archivist.view import Address
 HEDGE_S: Final = 0.3
 READ_DEADLINE_S: Final = 10.0
 PROMISE_DEADLINE_S: Final = DEADLINE_US / 1e6
+CONNECTING_S: Final = 3.2
+"""Time for a SYN and two repetitions of it; a node that is off costs no more."""
+
 LARGEST_ANSWER_BYTES: Final = 16 << 20
 """A list of 40,000 segments: a month of one camera."""
+
+
+Understood = TypeVar("Understood")
 
 
 class Peers(Protocol):
@@ -122,10 +131,7 @@ class HttpsPeers:
             deadline_s=PROMISE_DEADLINE_S,
         )
         data = await self._first_answer(node_id, request)
-        try:
-            answer = decode_answer(data)
-        except MessageError as problem:
-            raise PeerLiesError(f"Node {node_id} does not answer as it should: {problem}") from None
+        answer = _understood(node_id, data, decode_answer)
         if answer.nonce != inquiry.question.nonce:
             raise PeerLiesError(f"Node {node_id} answers another question than it was asked.")
         return answer
@@ -134,17 +140,30 @@ class HttpsPeers:
         self, node_id: str, camera_id: str, stream: str, from_us: int, to_us: int
     ) -> list[Segment]:
         """List what a node has; see `Peers.segments`."""
-        query = {
-            "camera_id": camera_id,
-            "stream": stream,
-            "from_us": str(from_us),
-            "to_us": str(to_us),
-        }
+        query = _stretch(camera_id, stream, from_us, to_us)
         data = await self._first_answer(node_id, _Request("GET", "/v1/segments", query))
-        try:
-            return decode_rows(data)
-        except MessageError as problem:
-            raise PeerLiesError(f"Node {node_id} does not answer as it should: {problem}") from None
+        return _understood(node_id, data, decode_rows)
+
+    async def gaps(
+        self, node_id: str, camera_id: str, stream: str, from_us: int, to_us: int
+    ) -> list[Gap]:
+        """Why a node has nothing of a stream at some times of [from_us, to_us).
+
+        Raises:
+            PeerError: there is no answer.
+        """
+        query = _stretch(camera_id, stream, from_us, to_us)
+        data = await self._first_answer(node_id, _Request("GET", "/v1/gaps", query))
+        return _understood(node_id, data, decode_gaps)
+
+    async def inventory(self, node_id: str) -> Inventory:
+        """What a node has, in short.
+
+        Raises:
+            PeerError: there is no answer.
+        """
+        data = await self._first_answer(node_id, _Request("GET", "/v1/cameras"))
+        return _understood(node_id, data, decode_inventory)
 
     async def read(self, node_id: str, segment_id: UUID, offset: int, length: int) -> bytes:
         """Read from a segment; see `Peers.read`."""
@@ -244,6 +263,22 @@ class HttpsPeers:
             self._sessions[node_id] = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(ssl=self._tls, limit=0),
                 cookie_jar=aiohttp.DummyCookieJar(),
-                timeout=aiohttp.ClientTimeout(total=None),
+                timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECTING_S),
             )
         return self._sessions[node_id]
+
+
+def _stretch(camera_id: str, stream: str, from_us: int, to_us: int) -> dict[str, str]:
+    return {
+        "camera_id": camera_id,
+        "stream": stream,
+        "from_us": str(from_us),
+        "to_us": str(to_us),
+    }
+
+
+def _understood(node_id: str, data: bytes, decode: Callable[[bytes], Understood]) -> Understood:
+    try:
+        return decode(data)
+    except MessageError as problem:
+        raise PeerLiesError(f"Node {node_id} does not answer as it should: {problem}") from None

@@ -17,7 +17,7 @@ from tandem.archive.deletion import Policy, Reason, plan_deletion
 from tandem.archive.errors import DiskFailedError
 from tandem.archive.merge import LONGEST_OFFSET_US, Timed
 from tandem.archive.mount import Mounted
-from tandem.archive.rows import Segment, State
+from tandem.archive.rows import Extent, Gap, Segment, State
 from tandem.archive.volume import Volume
 from tandem.node.archivist.contents import Contents, read_contents, read_verified
 from tandem.node.archivist.errors import UnsoundError
@@ -65,19 +65,22 @@ class Holdings:
         Raises:
             DiskError: an index cannot be read.
         """
-        times = [picture.time_us for picture in wanted.pictures]
-        located = [
-            one
-            for one in self._archive.segments(
-                wanted.camera_id,
-                min(times) - LONGEST_OFFSET_US,
-                max(times) + LONGEST_OFFSET_US,
-            )
-            if one.segment.stream == wanted.stream and one.segment.state is State.CLOSED
-        ]
+        located = self._located(wanted, State.CLOSED)
         likely = match(wanted.pictures, self._read(located, read_contents)).carrying
         carriers = [one for one in located if one.segment.segment_id in likely]
         return match(wanted.pictures, self._read(carriers, read_verified))
+
+    def lacking(self, wanted: Wanted) -> tuple[int, ...]:
+        """Places of the pictures that this node neither has nor is writing just now.
+
+        Raises:
+            DiskError: an index cannot be read.
+        """
+        missing = self.find(wanted).missing
+        left = [wanted.pictures[place] for place in missing]
+        being_written = self._located(wanted, State.OPEN) if left else []
+        found = match(left, self._read(being_written, read_contents))
+        return tuple(missing[place] for place in found.missing)
 
     def segment(self, segment_id: UUID) -> tuple[Volume, Segment] | None:
         """One segment that may be read, and its volume; None if there is none.
@@ -92,9 +95,48 @@ class Holdings:
         return None
 
     def segments(self, camera_id: str, stream: str, from_us: int, to_us: int) -> list[Segment]:
-        """What there is of a stream over [from_us, to_us), by time."""
+        """What there is of a stream over [from_us, to_us), by time.
+
+        Raises:
+            DiskFailedError: no volume can be read.
+        """
+        self._check_any()
         found = self._archive.segments(camera_id, from_us, to_us)
         return [one.segment for one in found if one.segment.stream == stream]
+
+    def gaps(self, camera_id: str, stream: str, from_us: int, to_us: int) -> list[Gap]:
+        """Why there is nothing of a stream at some times of [from_us, to_us), by start.
+
+        Raises:
+            DiskError: an index cannot be read.
+        """
+        found = [
+            gap
+            for mounted in self._archive.healthy()
+            for gap in mounted.reader.gaps(camera_id, from_us, to_us)
+            if gap.stream == stream
+        ]
+        return sorted(found, key=lambda gap: (gap.from_us, gap.to_us))
+
+    def extents(self) -> list[Extent]:
+        """The streams that this node knows, each once, and from when to when.
+
+        Raises:
+            DiskError: an index cannot be read.
+        """
+        joined: dict[tuple[str, str], Extent] = {}
+        for mounted in self._archive.healthy():
+            for one in mounted.reader.extents():
+                known = joined.get((one.camera_id, one.stream), one)
+                joined[one.camera_id, one.stream] = one._replace(
+                    from_us=min(known.from_us, one.from_us), to_us=max(known.to_us, one.to_us)
+                )
+        return sorted(joined.values())
+
+    def unreadable(self) -> list[str]:
+        """Why volumes of this node cannot be read now; a sentence for each."""
+        self._archive.healthy()
+        return list(self._archive.bypassed.values())
 
     def oldest(self, limit: int) -> list[Segment]:
         """Of each volume some of what might go, the oldest of every copy among them, by time.
@@ -173,6 +215,26 @@ class Holdings:
         """
         healthy = self._archive.healthy()
         return max(healthy, key=lambda mounted: mounted.space().room_bytes, default=None)
+
+    def _located(self, wanted: Wanted, state: State) -> list[Located]:
+        """The segments in some state that may have pictures, by their times."""
+        self._check_any()
+        times = [picture.time_us for picture in wanted.pictures]
+        found = self._archive.segments(
+            wanted.camera_id, min(times) - LONGEST_OFFSET_US, max(times) + LONGEST_OFFSET_US
+        )
+        return [
+            one
+            for one in found
+            if one.segment.stream == wanted.stream and one.segment.state is state
+        ]
+
+    def _check_any(self) -> None:
+        """Where no volume can be read, it is not known what there is: then nothing is answered."""
+        if not self._archive.healthy() and self._archive.bypassed:
+            raise DiskFailedError(
+                "No volume of this node is in use: " + " ".join(self._archive.bypassed.values())
+            )
 
     def _read(self, located: Sequence[Located], reading: _Reading) -> list[Held]:
         """Read segments; what is not sound is told, and counts for nothing."""

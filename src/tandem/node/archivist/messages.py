@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 from typing import Any, Final, TypeVar
 from uuid import UUID
 
-from tandem.archive.rows import Role, Segment, State
+from tandem.archive.rows import Extent, Gap, GapCause, Role, Segment, State
 from tandem.cluster.promise import Answer, Question
 from tandem.media.units import IDENTITY_BYTES
 from tandem.node.archivist.errors import MessageError
@@ -30,6 +30,19 @@ class Inquiry:
 
     question: Question
     times_us: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Inventory:
+    """What a node has, in short.
+
+    Attributes:
+        extents: the streams of which it knows anything.
+        unreadable: why some of its volumes cannot be read now; a sentence for each.
+    """
+
+    extents: tuple[Extent, ...]
+    unreadable: tuple[str, ...]
 
 
 def encode_inquiry(inquiry: Inquiry) -> Json:
@@ -91,6 +104,44 @@ def decode_rows(data: bytes) -> list[Segment]:
         MessageError: they are none.
     """
     return _read("a list of segments", data, lambda text: [_row(row) for row in text["segments"]])
+
+
+def encode_gaps(gaps: list[Gap]) -> Json:
+    """Gaps of the index as JSON."""
+    return {"version": VERSION, "gaps": [gap._asdict() for gap in gaps]}
+
+
+def decode_gaps(data: bytes) -> list[Gap]:
+    """Read gaps of another node's index.
+
+    Raises:
+        MessageError: they are none.
+    """
+    return _read("a list of gaps", data, lambda text: [_gap(gap) for gap in text["gaps"]])
+
+
+def encode_inventory(inventory: Inventory) -> Json:
+    """An inventory as JSON."""
+    streams: dict[str, list[Json]] = {}
+    for one in inventory.extents:
+        extent = {"stream": one.stream, "from_us": one.from_us, "to_us": one.to_us}
+        streams.setdefault(one.camera_id, []).append(extent)
+    return {
+        "version": VERSION,
+        "cameras": [
+            {"camera_id": camera_id, "streams": extents} for camera_id, extents in streams.items()
+        ],
+        "unreadable": list(inventory.unreadable),
+    }
+
+
+def decode_inventory(data: bytes) -> Inventory:
+    """Read what another node has.
+
+    Raises:
+        MessageError: it does not say so.
+    """
+    return _read("a list of cameras", data, _inventory)
 
 
 def _read(what: str, data: bytes, reading: Callable[[Json], Read]) -> Read:
@@ -171,6 +222,34 @@ def _row(text: Json) -> Segment:
         state=State(text["state"]),
         hash=bytes.fromhex(text["hash"]) if text["hash"] is not None else None,
     )
+
+
+def _gap(text: Json) -> Gap:
+    return Gap(
+        _text(text, "camera_id"),
+        _text(text, "stream"),
+        _whole(text, "from_us"),
+        _whole(text, "to_us"),
+        GapCause(text["cause"]),
+        _text(text, "detail"),
+    )
+
+
+def _inventory(text: Json) -> Inventory:
+    extents = tuple(
+        Extent(
+            _text(camera, "camera_id"),
+            _text(stream, "stream"),
+            _whole(stream, "from_us"),
+            _whole(stream, "to_us"),
+        )
+        for camera in text["cameras"]
+        for stream in camera["streams"]
+    )
+    unreadable = tuple(text["unreadable"])
+    if not all(isinstance(sentence, str) for sentence in unreadable):
+        raise TypeError("unreadable has what is no text")
+    return Inventory(extents, unreadable)
 
 
 def _whole(text: Mapping[str, Any], key: str) -> int:

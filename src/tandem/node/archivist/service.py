@@ -24,7 +24,15 @@ from tandem.cluster.promise import DEADLINE_US
 from tandem.node.archivist.contents import opened
 from tandem.node.archivist.errors import ArchivistError, MessageError, UnsoundError
 from tandem.node.archivist.holdings import Holdings
-from tandem.node.archivist.messages import VERSION, decode_inquiry, encode_answer, encode_rows
+from tandem.node.archivist.messages import (
+    VERSION,
+    Inventory,
+    decode_inquiry,
+    encode_answer,
+    encode_gaps,
+    encode_inventory,
+    encode_rows,
+)
 from tandem.node.archivist.promises import Promiser
 from tandem.node.archivist.view import Address
 from tandem.node.authority import AuthorityError
@@ -62,6 +70,8 @@ class Service:
             client_max_size=LARGEST_QUESTION_BYTES, middlewares=[_speaks_in_sentences]
         )
         application.router.add_post("/v1/promises", self._promise)
+        application.router.add_get("/v1/cameras", self._take_inventory)
+        application.router.add_get("/v1/gaps", self._list_gaps)
         application.router.add_get("/v1/segments", self._list)
         application.router.add_get("/v1/segments/{segment_id}", self._read)
         return application
@@ -75,22 +85,23 @@ class Service:
             return web.json_response(encode_answer(await self._promiser.answer(inquiry)))
 
     async def _list(self, request: web.Request) -> web.StreamResponse:
-        try:
-            camera_id, stream = request.query["camera_id"], request.query["stream"]
-            from_us, to_us = int(request.query["from_us"]), int(request.query["to_us"])
-        except (KeyError, ValueError) as problem:
-            raise MessageError(
-                f"Ask with camera_id, stream, from_us and to_us: {problem!r}."
-            ) from None
         async with asyncio.timeout(DEADLINE_S):
-            rows = await asyncio.to_thread(
-                self._holdings.segments, camera_id, stream, from_us, to_us
-            )
-            if len(rows) > LARGEST_LIST:
-                raise MessageError(
-                    f"There are {len(rows)} segments, more than {LARGEST_LIST}: ask for less time."
-                )
+            rows = await asyncio.to_thread(self._holdings.segments, *_stretch(request))
+            _check_length("segments", rows)
             return web.json_response(encode_rows(rows))
+
+    async def _list_gaps(self, request: web.Request) -> web.StreamResponse:
+        async with asyncio.timeout(DEADLINE_S):
+            gaps = await asyncio.to_thread(self._holdings.gaps, *_stretch(request))
+            _check_length("gaps", gaps)
+            return web.json_response(encode_gaps(gaps))
+
+    async def _take_inventory(self, _: web.Request) -> web.StreamResponse:
+        async with asyncio.timeout(DEADLINE_S):
+            extents = await asyncio.to_thread(self._holdings.extents)
+            unreadable = await asyncio.to_thread(self._holdings.unreadable)
+            inventory = Inventory(tuple(extents), tuple(unreadable))
+            return web.json_response(encode_inventory(inventory))
 
     async def _read(self, request: web.Request) -> web.StreamResponse:
         async with asyncio.timeout(DEADLINE_S):
@@ -146,6 +157,22 @@ async def serve(
         yield taken
     finally:
         await runner.cleanup()
+
+
+def _stretch(request: web.Request) -> tuple[str, str, int, int]:
+    """Which stream is asked for, and from when to when."""
+    try:
+        camera_id, stream = request.query["camera_id"], request.query["stream"]
+        return camera_id, stream, int(request.query["from_us"]), int(request.query["to_us"])
+    except (KeyError, ValueError) as problem:
+        raise MessageError(f"Ask with camera_id, stream, from_us and to_us: {problem!r}.") from None
+
+
+def _check_length(what: str, found: Sequence[object]) -> None:
+    if len(found) > LARGEST_LIST:
+        raise MessageError(
+            f"There are {len(found)} {what}, more than {LARGEST_LIST}: ask for less time."
+        )
 
 
 async def _send(

@@ -2,10 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 from tandem.archive.deletion import Retention
 from tandem.cluster.model import Placement
+
+ARCHIVIST_PORT: Final = 2376
+"""Where archivists listen, on every link."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,229 @@
+"""What `tandem export` and `tandem coverage` share: which camera, which time, whom to ask."""
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+from typing import Any, Final, NoReturn, TypeVar
+
+import click
+
+from tandem.archive.errors import ArchiveError
+from tandem.archive.export.errors import NothingRecordedError
+from tandem.archive.export.result import rfc3339
+from tandem.archive.export.source import Unreachable
+from tandem.archive.rows import Interval
+from tandem.cli.times import TimeError, parse_time
+from tandem.clock import SystemClock
+from tandem.node.authority import AuthorityError
+from tandem.node.control.client import AskingError, ControlClient
+from tandem.node.home import Home
+from tandem.node.retrieval.finding import (
+    FRESH_US,
+    CameraUnknownError,
+    Named,
+    find_camera,
+    settled_end_us,
+)
+from tandem.node.retrieval.recordings import Recordings, RetrievalError, open_recordings
+from tandem.node.settings import PATH, NodeSettings, read_settings
+from tandem.node.toml_table import SettingsError
+
+EXIT_FAILED: Final = 1
+EXIT_MISSING: Final = 3
+EXIT_NOTHING: Final = 4
+
+_RECENT_US: Final = 60_000_000
+"""How far back to look for what is recorded now."""
+
+Command = TypeVar("Command", bound=Callable[..., None])
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What somebody wants to see.
+
+    Attributes:
+        camera: an id, or a name.
+        stream: which of its streams.
+        wanted: the time.
+        settings: of this node.
+        as_json: whether a program reads the answer.
+    """
+
+    camera: str
+    stream: str
+    wanted: Interval
+    settings: Path
+    as_json: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """What the cluster has of what somebody wants to see.
+
+    Attributes:
+        recordings: of all nodes.
+        camera_id: the camera that was meant.
+        wanted: the time, up to what can be on a disk now.
+    """
+
+    recordings: Recordings
+    camera_id: str
+    wanted: Interval
+
+
+def asks_for_recordings(command: Command) -> Command:
+    """Give a command the options that say what is wanted."""
+    options = (
+        click.argument("camera"),
+        click.option("--from", "from_text", required=True, metavar="TIME", help="from when on"),
+        click.option(
+            "--to", "to_text", default="now", show_default=True, metavar="TIME", help="until when"
+        ),
+        click.option("--stream", default="main", show_default=True, help="which of its streams"),
+        click.option("--json", "as_json", is_flag=True, help="print JSON"),
+        click.option(
+            "--settings",
+            "settings_path",
+            default=PATH,
+            show_default=True,
+            type=click.Path(path_type=Path),
+            help="this node's settings",
+        ),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def read_interval(from_text: str, to_text: str, now_us: int) -> Interval:
+    """Read both ends of a time.
+
+    Raises:
+        click.UsageError: one is no time, or they are the wrong way round.
+    """
+    ends = []
+    for option, text in (("--from", from_text), ("--to", to_text)):
+        try:
+            ends.append(parse_time(text, now_us))
+        except TimeError as problem:
+            raise click.UsageError(f"{option}: {problem}") from None
+    wanted = Interval(*ends)
+    if wanted.from_us >= wanted.to_us:
+        raise click.UsageError(
+            f"--from ({rfc3339(wanted.from_us)}) is not before --to ({rfc3339(wanted.to_us)})."
+        )
+    if wanted.from_us >= now_us:
+        raise click.UsageError(f"--from ({rfc3339(wanted.from_us)}) has not come yet.")
+    return wanted
+
+
+@contextmanager
+def opened(question: Question, now_us: int) -> Iterator[Opened]:
+    """Ask the cluster; what goes wrong in here, or while it is read, ends the program.
+
+    Args:
+        question: what is wanted.
+        now_us: the time, UTC.
+    """
+    try:
+        settings = read_settings(question.settings)
+        with open_recordings(settings, SystemClock(), Random()) as found:  # noqa: S311 - jitter
+            camera_id = find_camera(
+                question.camera,
+                _names(settings),
+                found.camera_ids,
+                [source.node_id for source in found.sources],
+            )
+            _check_stream(found, camera_id, question.stream)
+            yield Opened(found, camera_id, _settled(found, camera_id, question, now_us))
+    except NothingRecordedError as problem:
+        fail(str(problem), question, EXIT_NOTHING)
+    except (
+        ArchiveError,
+        AuthorityError,
+        CameraUnknownError,
+        RetrievalError,
+        SettingsError,
+    ) as problem:
+        fail(str(problem), question, EXIT_FAILED)
+
+
+def fail(problem: str, question: Question, status: int) -> NoReturn:
+    """Say what went wrong, and end."""
+    if question.as_json:
+        click.echo(json.dumps({"version": 1, "problem": problem}))
+    else:
+        click.echo(problem, err=True)
+    raise SystemExit(status)
+
+
+def echo_json(document: dict[str, Any]) -> None:
+    """Print a document."""
+    click.echo(json.dumps(document, indent=2, ensure_ascii=False))
+
+
+def moment(time_us: int) -> str:
+    """A time for people: UTC, to the millisecond."""
+    return f"{rfc3339(time_us)[:23]}Z"
+
+
+def length(span_us: int) -> str:
+    """How long something is, for people."""
+    if span_us < 60_000_000:
+        return f"{span_us / 1e6:.1f} s"
+    minutes, seconds = divmod(round(span_us / 1e6), 60)
+    hours, minutes = divmod(minutes, 60)
+    return (
+        f"{hours} h {minutes:02} min {seconds:02} s" if hours else f"{minutes} min {seconds:02} s"
+    )
+
+
+def echo_missing(from_us: int, to_us: int, cause: str, detail: str, nodes: Sequence[str]) -> None:
+    """Print one stretch that is not there."""
+    why = f"{cause}: {detail}" if detail else cause
+    held = f" (may be on {', '.join(nodes)})" if nodes else ""
+    click.echo(f"  {moment(from_us)} - {moment(to_us)}  {length(to_us - from_us):>10}  {why}{held}")
+
+
+def echo_unreachable(unreachable: Sequence[Unreachable]) -> None:
+    """Print what could not be asked."""
+    if unreachable:
+        click.echo("Not reached:")
+    for copy in unreachable:
+        click.echo(f"  {copy.node_id}: {copy.reason}")
+
+
+def _names(settings: NodeSettings) -> list[Named] | None:
+    """The cluster's cameras; None where this node's agent does not tell."""
+    try:
+        cameras = ControlClient(Home(settings.data).socket).cameras()["cameras"]
+        return [Named(str(camera["camera_id"]), str(camera["name"])) for camera in cameras]
+    except (AskingError, KeyError, TypeError):
+        return None
+
+
+def _check_stream(found: Recordings, camera_id: str, stream: str) -> None:
+    streams = found.streams(camera_id)
+    if streams and stream not in streams and not found.unreachable:
+        raise NothingRecordedError(
+            f"Nothing is recorded of stream '{stream}' of camera {camera_id}. It has "
+            f"{', '.join(streams)}."
+        )
+
+
+def _settled(found: Recordings, camera_id: str, question: Question, now_us: int) -> Interval:
+    """The time that is wanted, without the last seconds, which are on the way to a disk."""
+    from_us, to_us = question.wanted
+    newest = []
+    if to_us > now_us - FRESH_US:
+        for source in found.sources:
+            try:
+                since_us = now_us - _RECENT_US
+                newest += source.segments(camera_id, question.stream, since_us, now_us)
+            except ArchiveError:
+                continue  # it is asked again for what is wanted, and told if it fails again
+    return Interval(from_us, max(settled_end_us(to_us, now_us, newest), from_us + 1))

@@ -1,0 +1,169 @@
+"""Archivists of a cluster on loopback, in a thread, for blocking code that asks them."""
+
+import asyncio
+import itertools
+import os
+import threading
+from collections.abc import Coroutine, Iterator
+from concurrent.futures import Future
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, TypeVar
+from uuid import UUID
+
+from tests.archive.export.material import MemorySource
+from tests.archive.material import CLUSTER, NO_FLOOR, create
+from tests.node.archivist.material import FAST, SetClock, SetView, film
+from tests.node.test_tls import Files
+
+from tandem.archive.archive import Archive
+from tandem.archive.layout import segment_path
+from tandem.archive.mount import Mounted, mount
+from tandem.archive.rows import Closing, Gap, GapCause, Progress, Role, Segment
+from tandem.archive.segment_file import SegmentFile
+from tandem.node.archivist.archivist import Settings, open_archivist
+from tandem.node.archivist.view import ARCHIVIST_PORT, Address
+from tandem.node.home import Home
+from tandem.node.settings import NodeSettings, read_settings
+
+Made = TypeVar("Made")
+
+_number = itertools.count(os.getpid() * 64)
+
+
+def _host() -> str:
+    """An address of loopback that no other test of this machine has now."""
+    number = next(_number)
+    return f"127.{64 + (number >> 14 & 127)}.{number >> 6 & 255}.{1 + number % 64}"
+
+
+@dataclass
+class Node:
+    """One node: its volume, its settings, and the links of its archivist."""
+
+    name: str
+    mounted: Mounted
+    hosts: list[str]
+    settings_path: Path
+    running: ExitStack = field(default_factory=ExitStack)
+
+    @property
+    def settings(self) -> NodeSettings:
+        return read_settings(self.settings_path)
+
+    def film(self, role: Role = Role.PRIMARY, **scene: object) -> Segment:
+        return film(self.mounted, role, **scene)  # type: ignore[arg-type]
+
+    def note(self, from_us: int, to_us: int, cause: GapCause, detail: str = "") -> None:
+        self.mounted.index.sync_round(gaps=[Gap("gate", "main", from_us, to_us, cause, detail)])
+
+    def keep(self, recorded: MemorySource) -> None:
+        """Lay what was recorded in memory down on the volume."""
+        for row in recorded.rows:
+            path = segment_path(row.camera_id, row.stream, row.start_us, row.segment_id)
+            begun = replace(row, path=path, durable_bytes=0, hash=None, end_us=row.start_us)
+            self.mounted.index.begin(
+                replace(begun, state="open", writer_id=self.mounted.writer.writer_id)  # type: ignore[arg-type]
+            )
+            file = SegmentFile.create(self.mounted.volume, path)
+            file.append([recorded.contents[row.segment_id]])
+            sealed = file.close([])
+            done = Progress(
+                row.segment_id, row.end_us, sealed.size_bytes, row.frames, row.keyframes
+            )
+            self.mounted.index.sync_round(closings=[Closing(done, sealed.hash)], gaps=())
+
+    def stop(self) -> None:
+        """Its archivist answers no more, on any link."""
+        self.running.close()
+
+
+class _Loop:
+    """An event loop in a thread."""
+
+    def __init__(self) -> None:
+        self._ready: Future[asyncio.AbstractEventLoop] = Future()
+        self._over = asyncio.Event()
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._main()))
+
+    async def _main(self) -> None:
+        self._ready.set_result(asyncio.get_running_loop())
+        await self._over.wait()
+
+    @contextmanager
+    def running(self) -> Iterator[asyncio.AbstractEventLoop]:
+        self._thread.start()
+        loop = self._ready.result()
+        try:
+            yield loop
+        finally:
+            loop.call_soon_threadsafe(self._over.set)
+            self._thread.join()
+
+
+def _call(loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, Made]) -> Made:
+    return asyncio.run_coroutine_threadsafe(work, loop).result(30)
+
+
+@contextmanager
+def cluster(directory: Path, *names: str, links: int = 1) -> Iterator[list[Node]]:
+    """Run the archivists of a cluster; each node's `node.toml` names the others as its peers."""
+    files = Files(directory, "ours")
+    hosts = {name: [_host() for _ in range(links)] for name in names}
+    with ExitStack() as stack, _Loop().running() as loop:
+        nodes: list[Node] = []
+        for name in names:
+            root = directory / name
+            create(root, UUID(int=ord(name[-1])))
+            mounted = mount(root, UUID(int=ord(name[-1])), CLUSTER, NO_FLOOR)
+            stack.callback(mounted.close)
+            path = _write_settings(directory, name, hosts, files)
+            node = Node(name, mounted, hosts[name], path)
+            _start(loop, node, files)
+            nodes.append(node)
+        try:
+            yield nodes
+        finally:
+            for node in nodes:
+                node.stop()
+
+
+def _start(loop: asyncio.AbstractEventLoop, node: Node, files: Files) -> None:
+    ours = [Address(host, ARCHIVIST_PORT) for host in node.hosts]
+    credentials = Home(node.settings.data).credentials
+    settings = Settings(node.name, ours, files.authority, credentials, FAST)
+    opened = open_archivist(settings, Archive([node.mounted]), SetView({}), SetClock())
+    ready, over = Future[None](), asyncio.Event()
+
+    async def serve() -> None:
+        async with opened:
+            ready.set_result(None)
+            await over.wait()
+
+    served = asyncio.run_coroutine_threadsafe(serve(), loop)
+    ready.result(30)
+
+    def stop() -> None:
+        loop.call_soon_threadsafe(over.set)
+        served.result(30)
+
+    node.running.callback(stop)
+
+
+def _write_settings(directory: Path, name: str, hosts: dict[str, list[str]], files: Files) -> Path:
+    data = directory / f"{name}-data"
+    data.mkdir()
+    home = Home(data)
+    home.authority.write_bytes(files.authority.read_bytes())
+    home.credentials.write_bytes(files.node(name).read_bytes())
+    lines = [f'node = "{name}"', f"cluster = {CLUSTER}", f'data = "{data}"']
+    for number, host in enumerate(hosts[name]):
+        lines += ["[[links]]", f'name = "{"ab"[number]}"', f'address = "{host}"']
+    for peer, addresses in hosts.items():
+        if peer != name:
+            links = ", ".join(f'{"ab"[at]} = "{host}"' for at, host in enumerate(addresses))
+            lines += ["[[peers]]", f'node = "{peer}"', f"links = {{ {links} }}"]
+    path = directory / f"{name}.toml"
+    path.write_text("\n".join(lines) + "\n")
+    return path
