@@ -17,11 +17,20 @@ from tandem.clock import SystemClock
 from tandem.cluster.model import Protection
 from tandem.lab.cluster import ClusterPlan, LabCluster, Steps
 from tandem.lab.cluster.interrupts import interruptible, undisturbed
+from tandem.lab.demo import run as run_demo
 from tandem.lab.hosts import Direction, HostStatus, Lab, LabError, LabStatus, VolumeFault
 from tandem.lab.hosts.commands import environment
 
 EXIT_FAILED: Final = 1
 EXIT_INTERRUPTED: Final = 130
+
+_GO_ON: Final = """
+Look at it:    tandem lab exec node1 -- tandem status
+Hurt it:       tandem lab kill node2, and then tandem lab start node2
+What else:     tandem lab --help
+Take it down:  tandem lab down"""
+_BY_HAND: Final = """
+The lab is gone again. To try faults by hand, bring one up that stays: tandem lab up"""
 
 
 class _LabGroup(click.Group):
@@ -87,19 +96,14 @@ def up(
         cluster = LabCluster.up(place, plan, steps)
     steps.say(f"It is up after {steps.elapsed_s:.1f} s, and records.")
     _say_what_is_not_tested(cluster.lab.status())
-    steps.say(
-        "\nLook at it:    tandem lab exec node1 -- tandem status\n"
-        "Hurt it:       tandem lab kill node2\n"
-        "Take it down:  tandem lab down"
-    )
+    steps.say(_GO_ON)
 
 
 @lab.command()
 @_with_directory
 def down(directory: Path | None) -> None:
     """Remove everything of a lab, also after a crash; done already if there is none."""
-    with undisturbed():
-        Lab(_place(directory)).down()
+    _take_down(Lab(_place(directory)))
 
 
 @lab.command()
@@ -208,6 +212,41 @@ def status(as_json: bool, directory: Path | None) -> None:
     _say_what_is_not_tested(found)
 
 
+@lab.command()
+@click.option("--cameras", default=12, show_default=True)
+@click.option("--keep", is_flag=True, help="leave the lab up, to go on by hand")
+@_with_directory
+def demo(cameras: int, keep: bool, directory: Path | None) -> None:
+    """Let two of three nodes lose their power, one after the other, and count every picture.
+
+    Exit status: 0 if every picture was exported exactly once, 1 if not.
+    """
+    place, clock = _place(directory), SystemClock()
+    steps = Steps(_write, clock)
+    steps.say(f"A cluster of 3 nodes that records {cameras} cameras, in {place}")
+    with _interruptible("The lab was taken down."):
+        cluster = LabCluster.up(place, ClusterPlan(cameras=cameras), steps, clock)
+        _say_what_is_not_tested(cluster.lab.status())
+        is_kept = False
+        try:
+            is_exact = run_demo(cluster, steps, clock)
+            is_kept = keep
+        except LabError:
+            is_kept = keep
+            raise
+        finally:
+            if not is_kept:
+                _take_down(cluster.lab)
+    took = f"This took {steps.elapsed_s:.0f} s."
+    if is_exact:
+        steps.say(f"Every picture was exported exactly once. {took}")
+    else:
+        steps.say(f"Pictures were lost or doubled: see the tables. {took}")
+    steps.say(_GO_ON if keep else _BY_HAND)
+    if not is_exact:
+        raise SystemExit(EXIT_FAILED)
+
+
 def default_directory() -> Path:
     """Where a user's lab is, unless he says otherwise."""
     return Path(tempfile.gettempdir()) / f"tandem-lab-{os.geteuid()}"
@@ -222,6 +261,11 @@ def _place(directory: Path | None) -> Path:
 
 def _lab(directory: Path | None) -> Lab:
     return Lab.open(_place(directory))
+
+
+def _take_down(lab: Lab) -> None:
+    with undisturbed():
+        lab.down()
 
 
 def _write(text: str) -> None:
