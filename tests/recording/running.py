@@ -12,11 +12,12 @@ from uuid import uuid4
 
 from tandem.archive.identity import VolumeIdentity
 from tandem.archive.volume import Volume
+from tandem.media.units import VIDEO_CLOCK_HZ
 
 DEADLINE_S = 30.0
 POLL_S = 0.02
 CLUSTER = 1
-
+FILE_TICKS = ("-enc_time_base:v", f"1:{VIDEO_CLOCK_HZ}")
 
 COMMAND = (sys.executable, "-m", "tandem.recording.process")
 
@@ -141,12 +142,17 @@ def make_volume(root: Path) -> str:
 
 
 def complaints(path: Path) -> str:
-    """What libav has to say against a file, read and decoded; nothing if all is well."""
+    """What libav has to say against a file, read and decoded; nothing if all is well.
+
+    ffmpeg's null output rounds the times of pictures to the nominal frame rate. Pictures that come
+    a little faster than that, by a camera's crystal or since capture time is bent back to the truth
+    (at most 500 ppm, `tandem.media.rtp.clock`), then meet on one frame sooner or later, and ffmpeg
+    calls a file wrong that is right. So it gets the ticks of the file to count in.
+    """
     said = ""
     for command in (
         ["ffprobe", "-v", "warning", "-show_packets", str(path)],
-        # Decodes as ffmpeg does, and has no muxer that rounds times to the frame rate.
-        ["ffprobe", "-v", "error", "-show_entries", "frame=pts", str(path)],
+        ["ffmpeg", "-v", "error", "-nostdin", "-i", str(path), *FILE_TICKS, "-f", "null", "-"],
     ):
         said += subprocess.run(command, capture_output=True, text=True, check=False).stderr
     return said
