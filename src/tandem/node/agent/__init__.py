@@ -1,0 +1,21 @@
+"""The agent: supervises what runs on a node, keeps its session, carries out placements.
+
+Deciding, pure:
+shelf       what the store holds under one prefix, read
+presence    which nodes are gone for good, by their sessions
+work        what recorders and archivist of this node are to do
+planning    who plans, and how a plan is written
+
+Acting:
+store_member  the member of the store that runs here
+volumes       which volumes are mounted
+membership    the session: begun, renewed
+registration  this node's own entry in the store
+memory        what the store said last, for a start without it
+catalogue     following the store
+planner       planning, where it is this node's turn
+recording     the recorders, as soon as there is a volume
+others        asking the other agents
+report        how this node is
+agent         all of it put together
+"""

@@ -1,0 +1,57 @@
+"""`python -m tandem.node.agent`: be this node's agent, in the foreground."""
+
+import argparse
+import asyncio
+import logging
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from random import Random
+
+from tandem.clock import SystemClock
+from tandem.node.agent.process import HomeError, run
+from tandem.node.agent.store_member import ProgramMissingError
+from tandem.node.authority import AuthorityError
+from tandem.node.control.service import SocketError
+from tandem.node.seal import SealError
+from tandem.node.settings import PATH, read_settings
+from tandem.node.toml_table import SettingsError
+
+_CANNOT_BEGIN = (
+    SettingsError,
+    HomeError,
+    ProgramMissingError,
+    AuthorityError,
+    SealError,
+    SocketError,
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run until SIGTERM or SIGINT.
+
+    Args:
+        arguments: command line; the process's own unless given.
+
+    Returns:
+        Exit status: 0 after an end in good order, 2 where the node cannot begin.
+    """
+    parser = argparse.ArgumentParser(prog="python -m tandem.node.agent", description=__doc__)
+    parser.add_argument("--settings", type=Path, default=PATH, help=f"default {PATH}")
+    given = parser.parse_args(arguments)
+    logging.basicConfig(
+        level=logging.INFO,
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+        stream=sys.stderr,
+    )
+    try:
+        settings = read_settings(given.settings)
+        asyncio.run(run(settings, SystemClock(), Random()))  # noqa: S311 - jitter, no secret
+    except _CANNOT_BEGIN as problem:
+        logging.getLogger("tandem.agent").critical("%s", problem)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

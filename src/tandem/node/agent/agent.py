@@ -1,0 +1,269 @@
+"""One node's agent: its parts put together, and what connects them.
+
+Everything is level-triggered. Whatever changes (the store, a suspicion, a volume, what recorders
+say) sets one event; then all that is wanted of recorders and archivist is worked out anew, from how
+things are at that moment.
+"""
+
+import asyncio
+import logging
+import os
+import secrets
+import ssl
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from random import Random
+from typing import Final
+
+from tandem.clock import Clock
+from tandem.cluster.suspicion import Effect, SuspicionChanged
+from tandem.node.agent import memory
+from tandem.node.agent.archivist_orders import archivist_orders
+from tandem.node.agent.catalogue import Catalogue
+from tandem.node.agent.handover import Handover
+from tandem.node.agent.heal_orders import HealOrders
+from tandem.node.agent.membership import Membership
+from tandem.node.agent.planner import Planner
+from tandem.node.agent.recording import Recording
+from tandem.node.agent.report import (
+    Json,
+    peers_document,
+    recording_document,
+    session_document,
+    store_document,
+)
+from tandem.node.agent.store_member import StoreMember
+from tandem.node.agent.volumes import Volumes
+from tandem.node.agent.work import Work, retention_of, work_of
+from tandem.node.archivist.child import ArchivistChild
+from tandem.node.archivist.view import Address
+from tandem.node.beats import Beats
+from tandem.node.beats import Membership as Sender
+from tandem.node.control.asking import ask_nodes
+from tandem.node.control.composed import Known
+from tandem.node.control.protocol import VERSION
+from tandem.node.control.service import AGENT_PORT
+from tandem.node.home import Home
+from tandem.node.recorders.wanted import Wanted
+from tandem.node.seal import Sealer
+from tandem.node.settings import NodeSettings
+from tandem.node.store.protocol import Store
+
+log = logging.getLogger(__name__)
+
+ARRANGE_S: Final = 0.02
+"""Several changes that come together are one."""
+
+LOOK_S: Final = 1.0
+"""How often it is looked at what recorders say, though nothing else has changed."""
+
+STORE_STATUS_S: Final = 5.0
+REMEMBER_S: Final = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What makes an agent the one of this node.
+
+    Attributes:
+        settings: of the node.
+        key: of the cluster, secret.
+        started_us: see `started.note_start`.
+    """
+
+    settings: NodeSettings
+    key: bytes = field(repr=False)
+    started_us: int
+
+
+class Agent:
+    """A node's agent.
+
+    Args:
+        identity: of the node.
+        store: of the cluster.
+        sealer: of the cameras' logins.
+        tls: for asking other nodes.
+        member: of the store that runs here; None where somebody else runs it.
+        clock: of this node.
+        random: for jitter.
+    """
+
+    def __init__(
+        self,
+        identity: Identity,
+        store: Store,
+        sealer: Sealer,
+        tls: ssl.SSLContext,
+        member: StoreMember | None,
+        clock: Clock,
+        random: Random,
+    ) -> None:
+        settings = identity.settings
+        self._settings, self._home = settings, Home(settings.data)
+        self._clock, self._store, self._member = clock, store, member
+        self._changed = asyncio.Event()
+        self._sealer, self._tls = sealer, tls
+        self._catalogue = Catalogue(store, random, self._changed.set)
+        sender = Sender(settings.cluster, identity.key, settings.node_id, identity.started_us)
+        self._beats = Beats(sender, settings.routes, clock, self._hear)
+        self._membership = Membership(settings.node_id, store, clock, lambda: secrets.token_hex(8))
+        self._planner = Planner(
+            settings.node_id, store, self._catalogue, lambda: self._beats.state.suspected, clock
+        )
+        self._volumes = Volumes(settings.volumes, self._changed.set)
+        self._recording = Recording(len(os.sched_getaffinity(0)), clock, random)
+        self._archivist = ArchivistChild(clock, random)
+        self._handover = Handover(settings.node_id)
+        self._heal = HealOrders()
+        self._work = Work()
+        self._store_said = store_document((), "")
+
+    async def run(self) -> None:
+        """Do all of it until cancelled."""
+        self._catalogue.recall(await asyncio.to_thread(memory.recall, self._home.memory))
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._catalogue.run(), name="catalogue")
+            tasks.create_task(self._membership.run(), name="membership")
+            tasks.create_task(self._beats.run(), name="heartbeats")
+            tasks.create_task(self._planner.run(), name="planner")
+            tasks.create_task(self._volumes.run(), name="volumes")
+            tasks.create_task(self._recording.run(), name="recorders")
+            tasks.create_task(self._archivist.run(), name="archivist")
+            if self._member:
+                tasks.create_task(self._member.run(), name="member of the store")
+            tasks.create_task(self._arrange_always(), name="arranging")
+            tasks.create_task(self._hand_over_always(), name="handing over")
+            tasks.create_task(self._remember_always(), name="remembering")
+            tasks.create_task(self._ask_members_always(), name="asking the store's members")
+
+    # --- What it does ----------------------------------------------------------------------------
+
+    def _hear(self, effects: Sequence[Effect]) -> None:
+        for effect in effects:
+            if not isinstance(effect, SuspicionChanged):
+                continue
+            if effect.is_suspected:
+                silence_ms = effect.silence_us // 1000
+                log.warning("node %s is silent on all links (%d ms)", effect.node_id, silence_ms)
+            else:
+                log.info("node %s is there again", effect.node_id)
+                self._heal.note_return(effect.node_id)
+        self._changed.set()
+
+    async def _arrange_always(self) -> None:
+        while True:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LOOK_S):
+                    await self._changed.wait()
+            self._changed.clear()
+            self._arrange()
+            await asyncio.sleep(ARRANGE_S)
+
+    def _arrange(self) -> None:
+        cameras = self._catalogue.cameras.values
+        placements = self._catalogue.placements.values
+        self._work = work_of(
+            self._settings.node_id,
+            cameras.values(),
+            placements,
+            self._beats.state.suspected,
+            self._sealer.unseal,
+        )
+        streams = self._handover.streams(
+            self._work.streams, cameras, placements, self._clock.boot_us()
+        )
+        retention = retention_of(cameras.values())
+        volumes = self._volumes.orders
+        if volumes:
+            rates = {camera.camera_id: camera.bit_rate_mbps for camera in cameras.values()}
+            self._recording.want(Wanted(self._settings.cluster, volumes, streams, retention, rates))
+        if report := self._recording.report():
+            self._heal.note_streams(report.streams)
+        if self._catalogue.is_current:  # never by what is merely remembered
+            heal = self._heal.orders(self._settings.node_id, cameras, placements)
+            self._archivist.order(
+                archivist_orders(
+                    self._settings,
+                    volumes,
+                    dict(placements),
+                    retention,
+                    heal,
+                    utc_us=self._clock.utc_us(),
+                )
+            )
+
+    async def _hand_over_always(self) -> None:
+        """Look each second whether others record what this node is giving up."""
+        while True:
+            await asyncio.sleep(LOOK_S)
+            if not self._handover.ending:
+                continue
+            answers = await ask_nodes(self.known.others(), self._tls, self._clock)
+            statuses = {node: it.status for node, it in answers.items() if it.status}
+            if self._handover.release(
+                statuses,
+                self._catalogue.cameras.values,
+                self._catalogue.placements.values,
+                self._beats.state.suspected,
+            ):
+                self._changed.set()
+
+    async def _remember_always(self) -> None:
+        written: object = None
+        while True:
+            await asyncio.sleep(REMEMBER_S)
+            entries = self._catalogue.worth_remembering
+            if not self._catalogue.is_current or entries == written:
+                continue
+            try:
+                await asyncio.to_thread(memory.remember, self._home.memory, entries)
+                written = entries
+            except OSError as problem:
+                log.error("%s cannot be written: %s", self._home.memory, problem)
+
+    async def _ask_members_always(self) -> None:
+        while True:
+            members = await self._store.status()
+            self._store_said = store_document(members, self._membership.problem)
+            if self._member:
+                await asyncio.to_thread(self._member.note_begun)
+            await asyncio.sleep(STORE_STATUS_S)
+
+    # --- What it tells ---------------------------------------------------------------------------
+
+    @property
+    def known(self) -> Known:
+        """What those who ask an agent are told."""
+        return Known(
+            status=self._status,
+            cameras=lambda: list(self._catalogue.cameras.values.values()),
+            placements=lambda: self._catalogue.placements.values,
+            others=lambda: {
+                peer.node_id: [Address(host, AGENT_PORT) for host in peer.addresses.values()]
+                for peer in self._settings.peers
+            },
+        )
+
+    def _status(self) -> Json:
+        problems = [*self._catalogue.problems, *self._volumes.problems, *self._work.problems]
+        if self._member and self._member.problem and not self._member.is_running:
+            problems.append(self._member.problem)
+        return {
+            "version": VERSION,
+            "node_id": self._settings.node_id,
+            "cluster_number": self._settings.cluster,
+            "at_us": self._clock.utc_us(),
+            "release": version("tandem-video"),
+            "session": session_document(self._membership, self._clock),
+            "store": self._store_said,
+            "peers": peers_document(self._beats.state),
+            **recording_document(
+                self._recording.report(), self._work, self._catalogue.placements.values
+            ),
+            "archivist": self._archivist.document(),
+            "concerns": list(self._planner.concerns),
+            "problems": problems,
+        }

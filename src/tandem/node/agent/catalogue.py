@@ -1,0 +1,101 @@
+"""What the store says of cameras, placements, nodes and sessions, followed as it changes."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from random import Random
+from typing import Any, Final
+
+from tandem.cluster import keys
+from tandem.cluster.model import Camera, Node, Placement, Session
+from tandem.node.agent.shelf import Shelf
+from tandem.node.store.errors import StoreRefusedError
+from tandem.node.store.follow import follow
+from tandem.node.store.model import Entry
+from tandem.node.store.protocol import Store
+
+log = logging.getLogger(__name__)
+
+REFUSED_S: Final = 5.0
+"""How often a store is tried that would not have us: somebody has to mend a certificate first."""
+
+
+class Catalogue:
+    """The newest view of the store.
+
+    Args:
+        store: to be followed.
+        random: jitters the retries.
+        changed: called after each change, at once; must not block.
+
+    Attributes:
+        cameras: by id.
+        placements: by camera.
+        nodes: by id.
+        sessions: by node.
+        refusal: why the store would not have us; "" if it would.
+    """
+
+    def __init__(self, store: Store, random: Random, changed: Callable[[], None]) -> None:
+        self.cameras = Shelf(keys.CAMERAS, Camera.decode)
+        self.placements = Shelf(keys.PLACEMENTS, Placement.decode)
+        self.nodes = Shelf(keys.NODES, Node.decode)
+        self.sessions = Shelf(keys.SESSIONS, Session.decode)
+        self.refusal = ""
+        self._store = store
+        self._random = random
+        self._changed = changed
+        self._listed: set[str] = set()
+        self._kept: dict[str, Mapping[str, Entry]] = {}
+
+    @property
+    def is_current(self) -> bool:
+        """Whether all of it has been read from the store in this process's life."""
+        return len(self._listed) == len(self._shelves)
+
+    @property
+    def problems(self) -> list[str]:
+        """What stands in the store and cannot be used, in sentences."""
+        found = [why for shelf in self._shelves for why in shelf.problems.values()]
+        return [self.refusal, *found] if self.refusal else found
+
+    @property
+    def worth_remembering(self) -> dict[str, Entry]:
+        """What a node needs to record without the store: cameras and placements."""
+        return {key: entry for kept in self._kept.values() for key, entry in kept.items()}
+
+    def recall(self, entries: Mapping[str, Entry]) -> None:
+        """Begin with what was remembered; the store's own word replaces it."""
+        for shelf in (self.cameras, self.placements):
+            shelf.take({key: it for key, it in entries.items() if key.startswith(shelf.prefix)})
+        self._changed()
+
+    async def run(self) -> None:
+        """Follow until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            for shelf in self._shelves:
+                tasks.create_task(self._keep_following(shelf), name=f"follow {shelf.prefix}")
+
+    @property
+    def _shelves(self) -> tuple[Shelf[Any], ...]:
+        return (self.cameras, self.placements, self.nodes, self.sessions)
+
+    async def _keep_following(self, shelf: Shelf[Any]) -> None:
+        while True:
+            try:
+                await self._follow(shelf)
+            except* StoreRefusedError as refused:
+                self.refusal = str(refused.exceptions[0])
+                log.error("the store refuses this node: %s", self.refusal)
+            await asyncio.sleep(REFUSED_S)
+
+    async def _follow(self, shelf: Shelf[Any]) -> None:
+        async with follow(self._store, shelf.prefix, self._random) as views:
+            async for snapshot in views:
+                self.refusal = ""
+                is_first = shelf.prefix not in self._listed
+                self._listed.add(shelf.prefix)
+                if shelf.prefix in {keys.CAMERAS, keys.PLACEMENTS}:
+                    self._kept[shelf.prefix] = snapshot.entries
+                if shelf.take(snapshot.entries) or is_first:
+                    self._changed()

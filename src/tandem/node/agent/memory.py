@@ -1,0 +1,52 @@
+"""What the store said last, on this node's own disk.
+
+So a node that starts while the store has no quorum records its cameras all the same (G6), and one
+that merely restarts does not wait for it. Nothing is promised or dropped by it: placements of the
+past are for recording alone.
+"""
+
+import json
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from tandem.node.secret_file import write_secret
+from tandem.node.store.model import Entry
+
+log = logging.getLogger(__name__)
+
+VERSION: Final = 1
+
+
+def remember(path: Path, entries: Mapping[str, Entry]) -> None:
+    """Write down what the store holds. Blocks.
+
+    Args:
+        path: of the file.
+        entries: by key; values are text.
+
+    Raises:
+        OSError: the disk refuses; what was remembered before still is.
+    """
+    kept = {key: entry.value.decode() for key, entry in entries.items()}
+    write_secret(path, json.dumps({"version": VERSION, f"entries_v{VERSION}": kept}).encode())
+
+
+def recall(path: Path) -> dict[str, Entry]:
+    """Read what was remembered; nothing, where nothing was or it cannot be used. Blocks.
+
+    Returns:
+        By key, with a revision that no entry of the store has.
+    """
+    try:
+        document = json.loads(path.read_bytes())
+        return {
+            str(key): Entry(str(key), str(value).encode(), -1, -1, 1)
+            for key, value in document[f"entries_v{VERSION}"].items()
+        }
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as problem:
+        log.warning("%s is of no use (%r); recording waits for the store.", path, problem)
+        return {}

@@ -1,0 +1,106 @@
+"""Planning who records what, where it is this node's turn."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Final
+
+from tandem.clock import Clock
+from tandem.cluster.placement import Plan, View, plan
+from tandem.node.agent.catalogue import Catalogue
+from tandem.node.agent.planning import plans_here, writes
+from tandem.node.agent.presence import Presence
+from tandem.node.store.errors import StoreError
+from tandem.node.store.protocol import Store
+
+log = logging.getLogger(__name__)
+
+LOOK_S: Final = 0.25
+"""How often it is looked whether there is anything to plan; a camera that was entered waits so
+long for its nodes."""
+
+
+class Planner:
+    """Plans when anything has changed that a plan depends on.
+
+    Args:
+        node_id: this node.
+        store: where plans are written.
+        catalogue: what there is.
+        suspected: the nodes that this node suspects now.
+        clock: of this node.
+
+    Attributes:
+        concerns: what the administrator should know, in sentences; none where another node plans.
+    """
+
+    def __init__(
+        self,
+        node_id: str,
+        store: Store,
+        catalogue: Catalogue,
+        suspected: Callable[[], frozenset[str]],
+        clock: Clock,
+    ) -> None:
+        self.concerns: tuple[str, ...] = ()
+        self._node_id = node_id
+        self._store = store
+        self._catalogue = catalogue
+        self._suspected = suspected
+        self._clock = clock
+        self._presence = Presence()
+        self._planned: object = None
+
+    async def run(self) -> None:
+        """Plan until cancelled."""
+        while True:
+            if self._catalogue.is_current:
+                await self.look()
+            await asyncio.sleep(LOOK_S)
+
+    async def look(self) -> None:
+        """Plan now, if anything has changed that a plan depends on."""
+        catalogue, now_us = self._catalogue, self._clock.boot_us()
+        nodes = catalogue.nodes.values
+        self._presence.look(nodes, catalogue.sessions.values, now_us)
+        if not plans_here(self._node_id, nodes, self._suspected()):
+            self.concerns, self._planned = (), None
+            return
+        down = self._presence.down(self._suspected(), now_us)
+        revisions = dict(catalogue.placements.revisions)
+        basis = (
+            dict(catalogue.cameras.revisions),
+            revisions,
+            dict(catalogue.nodes.revisions),
+            down,
+        )
+        if basis == self._planned:
+            return
+        made = await self._plan(down)
+        if await self._write(made, revisions):
+            self._planned = basis
+
+    async def _plan(self, down: frozenset[str]) -> Plan:
+        """In a thread: ten thousand cameras take most of a second."""
+        catalogue = self._catalogue
+        recording = tuple(node for node in catalogue.nodes.values.values() if node.streams)
+        view = View(recording, dict(catalogue.placements.values), down)
+        wanted = [camera for camera in catalogue.cameras.values.values() if not camera.removed]
+        made = await asyncio.to_thread(plan, view, wanted)
+        self.concerns = tuple(str(concern) for concern in made.concerns)
+        return made
+
+    async def _write(self, made: Plan, revisions: dict[str, int]) -> bool:
+        """Write what has changed; returns whether the store answered."""
+        try:
+            for transaction in writes(made, revisions):
+                outcome = await self._store.transact(transaction)
+                if not outcome.succeeded:
+                    log.info("another node has planned meanwhile; its plan is looked at first")
+        except StoreError as problem:
+            log.warning("a plan could not be written, and is made again: %s", problem)
+            return False
+        for placement in made.changed:
+            choices = "; ".join(map(str, made.why[placement.camera_id]))
+            log.info("camera %s: %s", placement.camera_id, choices)
+        return True

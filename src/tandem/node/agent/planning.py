@@ -1,0 +1,55 @@
+"""Who plans, and how a plan is written to the store. Pure."""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Final
+
+from tandem.cluster import keys
+from tandem.cluster.placement import Plan
+from tandem.node.store.model import Delete, Operation, Put, Transaction, unchanged
+
+BATCH: Final = 64
+"""Placements of one transaction: half of what etcd takes, and little to write again where somebody
+else was faster with one of them."""
+
+
+def plans_here(node_id: str, nodes: Iterable[str], suspected: Collection[str]) -> bool:
+    """Whether this node is the one that plans: the first by name of those that it believes alive.
+
+    Two may believe it at once. Their writes compare revisions, so that costs a retry.
+
+    Args:
+        node_id: this node.
+        nodes: all that belong to the cluster.
+        suspected: the nodes that this node suspects.
+    """
+    living = [node for node in nodes if node == node_id or node not in suspected]
+    return node_id == min(living, default=None)
+
+
+def writes(plan: Plan, revisions: Mapping[str, int]) -> Iterator[Transaction]:
+    """The transactions that write a plan; each does all of its part or nothing.
+
+    Args:
+        plan: what is wanted.
+        revisions: of the placements that it was made from, by camera.
+    """
+    wanted: list[Operation] = [
+        Put(keys.key(keys.PLACEMENTS, placement.camera_id), placement.encode())
+        for placement in plan.changed
+    ]
+    wanted += [Delete(keys.key(keys.PLACEMENTS, camera_id)) for camera_id in plan.removed]
+    for batch in _batches(wanted):
+        yield Transaction(
+            compares=tuple(
+                unchanged(each.key, revisions.get(each.key.removeprefix(keys.PLACEMENTS), 0))
+                for each in batch
+            ),
+            success=tuple(batch),
+        )
+
+
+def _batches(wanted: Sequence[Operation]) -> Iterator[list[Operation]]:
+    rest = iter(wanted)
+    while batch := list(islice(rest, BATCH)):
+        yield batch

@@ -1,0 +1,103 @@
+"""The agent as a process: from the settings to the end in good order."""
+
+import asyncio
+import logging
+import signal
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from random import Random
+
+from tandem.clock import Clock
+from tandem.node.agent.agent import Agent, Identity
+from tandem.node.agent.registration import entry_of, register
+from tandem.node.agent.store_member import StoreMember, endpoints
+from tandem.node.archivist.view import Address
+from tandem.node.authority import fingerprint
+from tandem.node.control.composed import ComposedControl
+from tandem.node.control.service import AGENT_PORT, serve_links, serve_unix
+from tandem.node.home import Home
+from tandem.node.seal import Sealer
+from tandem.node.settings import NodeSettings
+from tandem.node.started import note_start
+from tandem.node.store.etcd import EtcdStore, open_store
+from tandem.node.tls import client_context, server_context
+
+log = logging.getLogger(__name__)
+
+
+class HomeError(Exception):
+    """This node is not made yet, or what makes it a node is damaged."""
+
+
+async def run(settings: NodeSettings, clock: Clock, random: Random) -> None:
+    """Be this node's agent until the process is asked to end.
+
+    Raises:
+        HomeError: the node's own files are missing.
+        ProgramMissingError: etcd is not on this machine.
+        AuthorityError: a certificate is damaged.
+        SocketError: another agent of this node runs.
+    """
+    working = asyncio.current_task()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, working.cancel if working else loop.stop)
+    identity = await asyncio.to_thread(_identify, settings, clock)
+    member = StoreMember(settings, random) if settings.store_is_embedded else None
+    try:
+        await _serve(identity, member, clock, random)
+    except asyncio.CancelledError:
+        log.info("the agent of node %s ends, as it was asked to", settings.node_id)
+    finally:
+        if member:
+            await member.stop()
+
+
+async def _serve(
+    identity: Identity, member: StoreMember | None, clock: Clock, random: Random
+) -> None:
+    settings, home = identity.settings, Home(identity.settings.data)
+    addresses = [Address(link.address, AGENT_PORT) for link in settings.links]
+    async with _store_of(settings, random) as store:
+        sealer = Sealer(identity.key)
+        asking = client_context(home.authority, home.credentials)
+        agent = Agent(identity, store, sealer, asking, member, clock, random)
+        control = ComposedControl(agent.known, store, sealer, asking, clock)
+        serving = server_context(home.authority, home.credentials)
+        async with (
+            serve_unix(control, home.socket),
+            serve_links(control, addresses, serving),
+            asyncio.TaskGroup() as tasks,
+        ):
+            log.info("node %s of cluster %d begins", settings.node_id, settings.cluster)
+            certificate = home.credentials.read_bytes()
+            own = entry_of(settings, fingerprint(certificate))
+            tasks.create_task(register(store, own, random), name="registration")
+            tasks.create_task(agent.run(), name="agent")
+
+
+@asynccontextmanager
+async def _store_of(settings: NodeSettings, random: Random) -> AsyncGenerator[EtcdStore, None]:
+    home, asked = Home(settings.data), endpoints(settings)
+    is_encrypted = asked[0].url.startswith("https://")
+    tls = client_context(home.authority, home.credentials) if is_encrypted else None
+    async with open_store(asked, random, tls=tls) as store:
+        yield store
+
+
+def _identify(settings: NodeSettings, clock: Clock) -> Identity:
+    """Read what makes this machine a node. Blocks."""
+    home = Home(settings.data)
+    missing = [
+        path for path in (home.authority, home.credentials, home.cluster_key) if not path.exists()
+    ]
+    if missing:
+        raise HomeError(
+            f"{missing[0]} is missing: this node belongs to no cluster yet, or its disk is not"
+            f" mounted at {home.data}. `tandem up` makes a cluster of one node."
+        )
+    try:
+        key = home.cluster_key.read_bytes()
+        return Identity(settings, key, note_start(home.started, clock))
+    except OSError as problem:
+        raise HomeError(f"{home.data} cannot be used: {problem}") from problem

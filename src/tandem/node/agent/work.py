@@ -1,0 +1,125 @@
+"""What the recorders and the archivist of this node are to do. Pure."""
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+
+from tandem.archive.deletion import Retention
+from tandem.archive.rows import Role
+from tandem.cluster.duties import Duty, duties
+from tandem.cluster.model import SECOND_US, Camera, Placement, Protection
+from tandem.node.seal import SealError
+from tandem.recording.camera import (
+    CameraError,
+    Login,
+    StreamName,
+    StreamOrder,
+    TransportPreference,
+    check_url,
+)
+
+Unseal = Callable[[str, str], Login]
+"""Opens a camera's sealed login, given its id; raises `SealError`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What this node records.
+
+    Attributes:
+        duties: its cameras.
+        streams: what its recorders are told of them.
+        problems: of cameras that cannot be recorded, in sentences.
+    """
+
+    duties: tuple[Duty, ...] = ()
+    streams: tuple[StreamOrder, ...] = ()
+    problems: tuple[str, ...] = ()
+    _by_camera: dict[str, Duty] = field(default_factory=dict)
+
+    def duty_of(self, camera_id: str) -> Duty | None:
+        """Why this node records a camera; None if it does not."""
+        return self._by_camera.get(camera_id)
+
+
+def work_of(
+    node_id: str,
+    cameras: Iterable[Camera],
+    placements: Mapping[str, Placement],
+    suspected: Collection[str],
+    unseal: Unseal,
+) -> Work:
+    """Work out what a node records.
+
+    Args:
+        node_id: this node.
+        cameras: all that the cluster has; removed ones are left out.
+        placements: by camera.
+        suspected: the nodes that this node suspects.
+        unseal: opens a camera's login.
+    """
+    found = duties(node_id, (it for it in cameras if not it.removed), placements, suspected)
+    streams: list[StreamOrder] = []
+    problems: list[str] = []
+    for duty in found:
+        try:
+            streams += _streams(duty, unseal)
+        except (CameraError, SealError) as problem:
+            problems.append(str(problem))
+    return Work(
+        tuple(found), tuple(streams), tuple(problems), {it.camera.camera_id: it for it in found}
+    )
+
+
+def retention_of(cameras: Iterable[Camera]) -> dict[str, Retention]:
+    """How long the recordings of each camera are kept, of removed ones as well."""
+    return {
+        camera.camera_id: Retention(
+            max_age_us=None if camera.keep_s is None else camera.keep_s * SECOND_US,
+            max_bytes=camera.keep_bytes,
+            window_us=camera.window_us,
+        )
+        for camera in cameras
+    }
+
+
+def copies_here(
+    node_id: str, cameras: Mapping[str, Camera], placements: Mapping[str, Placement]
+) -> dict[str, tuple[str, ...]]:
+    """The cameras of which this node is to have a copy, each with the other nodes to heal from.
+
+    Who merely stands in has none: a node that restarts would make everybody fetch its windows.
+
+    Args:
+        node_id: this node.
+        cameras: by id.
+        placements: by camera.
+    """
+    return {
+        camera_id: tuple(other for other in placement.nodes if other != node_id)
+        for camera_id, placement in placements.items()
+        if (camera := cameras.get(camera_id)) is not None
+        and camera.protection is not Protection.COLD
+        and node_id in placement.nodes[: camera.protection.copies]
+    }
+
+
+def _streams(duty: Duty, unseal: Unseal) -> Iterable[StreamOrder]:
+    camera = duty.camera
+    login = None if camera.login is None else unseal(camera.camera_id, camera.login)
+    for stream in camera.streams:
+        if not stream.recorded:
+            continue
+        try:
+            name, transport = StreamName(stream.name), TransportPreference(camera.transport)
+        except ValueError as problem:
+            raise CameraError(f"camera {camera.name}: {problem}") from None
+        yield StreamOrder(
+            camera_id=camera.camera_id,
+            camera_name=camera.name,
+            stream=name,
+            url=check_url(stream.url, camera.name),
+            login=login,
+            transport=transport,
+            audio=camera.audio,
+            role=Role(duty.role),
+        )

@@ -1,0 +1,156 @@
+"""Who plans, and what becomes of a plan in the store."""
+
+import asyncio
+from random import Random
+
+from tests.conformance.store.subjects import in_a_loop
+from tests.node.agent.material import FakeClock, camera, enter, node
+
+from tandem.cluster import keys
+from tandem.cluster.model import Placement, Session
+from tandem.node.agent.catalogue import Catalogue
+from tandem.node.agent.planner import Planner
+from tandem.node.agent.planning import BATCH, plans_here
+from tandem.node.agent.presence import DOWN_AFTER_US
+from tandem.node.store.fake import FakeStore, Fault, scripted
+
+
+class Bench:
+    """A node that plans, on a store in memory."""
+
+    def __init__(self, node_id: str = "n1") -> None:
+        self.store = FakeStore()
+        self.clock = FakeClock()
+        self.suspected: frozenset[str] = frozenset()
+        self.catalogue = Catalogue(self.store, Random(0), lambda: None)
+        self.planner = Planner(
+            node_id, self.store, self.catalogue, lambda: self.suspected, self.clock
+        )
+
+    async def plan(self) -> None:
+        """Plan by what stands in the store now."""
+        for shelf in (
+            self.catalogue.cameras,
+            self.catalogue.placements,
+            self.catalogue.nodes,
+            self.catalogue.sessions,
+        ):
+            shelf.take((await self.store.range(shelf.prefix)).entries)
+        await self.planner.look()
+
+    def placed(self, name: str = "gate") -> Placement | None:
+        found = self.store.keys.get(keys.PLACEMENTS + name)
+        return Placement.decode(name, found.value) if found else None
+
+
+def test_the_first_by_name_of_the_living_plans() -> None:
+    assert plans_here("n1", ["n1", "n2"], set())
+    assert not plans_here("n2", ["n1", "n2"], set())
+    assert plans_here("n2", ["n1", "n2"], {"n1"})
+    assert not plans_here("n3", ["n1", "n2"], set()), "a node that is not entered yet"
+
+
+@in_a_loop
+async def test_a_camera_gets_a_primary_a_second_and_a_follower() -> None:
+    bench = Bench()
+    await enter(bench.store, node("n1"), node("n2"), node("n3"), camera())
+    await bench.plan()
+    placed = bench.placed()
+    assert placed is not None
+    assert sorted(placed.nodes) == ["n1", "n2", "n3"]
+    before = bench.store.keys.revision
+    await bench.plan()
+    assert bench.store.keys.revision == before, "nothing is written twice"
+
+
+@in_a_loop
+async def test_who_does_not_plan_writes_nothing() -> None:
+    bench = Bench("n2")
+    await enter(bench.store, node("n1"), node("n2"), camera())
+    await bench.plan()
+    assert bench.placed() is None
+    bench.suspected = frozenset({"n1"})
+    await bench.plan()
+    assert bench.placed() is not None
+
+
+@in_a_loop
+async def test_a_witness_gets_no_camera() -> None:
+    bench = Bench()
+    await enter(bench.store, node("n1"), node("n2", streams=0), node("n3"), camera())
+    await bench.plan()
+    placed = bench.placed()
+    assert placed is not None
+    assert "n2" not in placed.nodes
+
+
+@in_a_loop
+async def test_a_dead_node_keeps_its_cameras_for_a_minute_and_then_loses_them() -> None:
+    bench = Bench()
+    await enter(bench.store, node("n1"), node("n2"), node("n3"), camera())
+    await enter(bench.store, ("n2", Session(1, 1, "x")))
+    await enter(bench.store, Placement("gate", ("n2", "n1", "n3"), 1))
+    bench.suspected = frozenset({"n2"})
+    await bench.plan()
+    bench.clock.now_us += DOWN_AFTER_US - 1
+    await bench.plan()
+    assert bench.placed() == Placement("gate", ("n2", "n1", "n3"), 1)
+    bench.clock.now_us += 1
+    await bench.plan()
+    placed = bench.placed()
+    assert placed is not None
+    assert placed.nodes[:2] == ("n1", "n3"), "who has recorded already becomes primary"
+    assert placed.generation == 2
+
+
+@in_a_loop
+async def test_a_removed_camera_loses_its_placement() -> None:
+    bench = Bench()
+    await enter(bench.store, node("n1"), camera(removed=True), Placement("gate", ("n1",), 1))
+    await bench.plan()
+    assert bench.placed() is None
+
+
+@in_a_loop
+async def test_what_another_planner_wrote_meanwhile_is_not_overwritten() -> None:
+    bench = Bench()
+    await enter(bench.store, node("n1"), node("n2"), camera())
+    theirs = Placement("gate", ("n2", "n1"), 1)
+    for shelf in (bench.catalogue.cameras, bench.catalogue.nodes):
+        shelf.take((await bench.store.range(shelf.prefix)).entries)
+    await enter(bench.store, theirs)
+    await bench.planner.look()
+    assert bench.placed() == theirs
+
+
+@in_a_loop
+async def test_a_plan_that_the_store_did_not_take_is_made_again() -> None:
+    bench = Bench()
+    await enter(bench.store, node("n1"), node("n2"), camera())
+    bench.store.faults = scripted(*[None] * 4, Fault.UNAVAILABLE)
+    await bench.plan()
+    assert bench.placed() is None
+    bench.store.faults = scripted()
+    await bench.plan()
+    assert bench.placed() is not None
+
+
+@in_a_loop
+async def test_more_cameras_than_a_transaction_takes_are_all_placed() -> None:
+    bench = Bench()
+    names = [f"c{number}" for number in range(BATCH + 1)]
+    await enter(bench.store, node("n1"), node("n2"), *map(camera, names))
+    await bench.plan()
+    assert all(bench.placed(name) for name in names)
+
+
+@in_a_loop
+async def test_the_catalogue_is_current_when_all_of_it_was_listed() -> None:
+    bench = Bench()
+    await enter(bench.store, node("n1"), camera())
+    following = asyncio.create_task(bench.catalogue.run())
+    while not bench.catalogue.is_current:  # noqa: ASYNC110
+        await asyncio.sleep(0)
+    assert bench.catalogue.cameras.values == {"gate": camera()}
+    assert set(bench.catalogue.worth_remembering) == {keys.CAMERAS + "gate"}
+    following.cancel()
