@@ -8,6 +8,7 @@ from tandem.cli.camera import camera
 from tandem.cli.coverage import coverage_command
 from tandem.cli.export import export_command
 from tandem.cli.lab import lab
+from tandem.cli.up import up
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -23,3 +24,4 @@ main.add_command(camera)
 main.add_command(lab)
 main.add_command(export_command)
 main.add_command(coverage_command)
+main.add_command(up)

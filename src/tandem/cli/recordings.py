@@ -28,7 +28,7 @@ from tandem.node.retrieval.finding import (
     settled_end_us,
 )
 from tandem.node.retrieval.recordings import Recordings, RetrievalError, open_recordings
-from tandem.node.settings import PATH, NodeSettings, read_settings
+from tandem.node.settings import NodeSettings, default_path, read_settings
 from tandem.node.toml_table import SettingsError
 
 EXIT_FAILED: Final = 1
@@ -88,8 +88,8 @@ def asks_for_recordings(command: Command) -> Command:
         click.option(
             "--settings",
             "settings_path",
-            default=PATH,
-            show_default=True,
+            default=default_path,
+            show_default="/etc/tandem/node.toml, or that of `tandem up`",
             type=click.Path(path_type=Path),
             help="this node's settings",
         ),

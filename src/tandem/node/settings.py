@@ -4,6 +4,7 @@ Only what the node needs before it reaches the store; all else is agreed on ther
 refused as a whole: a node that guesses what was meant is found out when it matters.
 """
 
+import os
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -164,6 +165,20 @@ def option_names() -> Iterator[str]:
             name = f"{table}.{key}" if table else key
             if name not in OPTIONS:
                 yield name
+
+
+def default_directory() -> Path:
+    """Where `tandem up` keeps a node that this user has not put elsewhere."""
+    if os.geteuid() == 0:
+        return DATA
+    share = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
+    return Path(share) / "tandem"
+
+
+def default_path() -> Path:
+    """The settings of this machine's node: an installed one's, else those of `tandem up`."""
+    own = default_directory() / PATH.name
+    return own if os.access(own, os.F_OK) and not os.access(PATH, os.F_OK) else PATH
 
 
 def read_settings(path: Path = PATH) -> NodeSettings:
