@@ -91,11 +91,8 @@ class StoreMember:
         self._member = EtcdMember(program(), told, apart_from, random)
 
     async def run(self) -> None:
-        """Keep it running until cancelled; it then runs on, for the other members' sake."""
-        try:
-            await self._member.keep_running(self._tell)
-        finally:
-            self._member.detach()
+        """Keep it running until cancelled; it then runs on until it is stopped."""
+        await self._member.keep_running(self._tell)
 
     async def stop(self) -> None:
         """End it in order."""
