@@ -28,7 +28,9 @@ from tandem.node.archivist.dropping import Dropper
 from tandem.node.archivist.healing import Healer
 from tandem.node.archivist.holdings import Holdings
 from tandem.node.archivist.messages import Inquiry
+from tandem.node.archivist.orders import HealOrder
 from tandem.node.archivist.promises import Promiser
+from tandem.node.archivist.reconciler import Reconciler
 from tandem.node.archivist.view import Address
 
 CAMERA = "gate"
@@ -100,6 +102,15 @@ class Site:
 
     def path(self, segment: Segment) -> Path:
         return self.mounted.volume.root / segment.path
+
+    async def heal(self, peer: str, healer: Healer | None = None) -> list[Segment]:
+        """One pass over a window, as for an order; what was filed by it."""
+        before = {row.segment_id for row in self.rows()}
+        parts = self.holdings, self.view, self.peers, healer or self.healer
+        reconciler = Reconciler(*parts, self.clock, Random(1))
+        reconciler.order({CAMERA: HealOrder((peer,), ("main",), BASE_US, "once")})
+        await reconciler.turn()
+        return [row for row in self.rows() if row.segment_id not in before]
 
     def film(self, role: Role = Role.PRIMARY, **scene: object) -> Segment:
         return film(self.mounted, role, **scene)  # type: ignore[arg-type]

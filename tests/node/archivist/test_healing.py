@@ -11,7 +11,6 @@ from tests.archive.material import BASE_US, mounted_at
 from tests.archive.material import create as create_volume
 from tests.conformance.store.subjects import in_a_loop
 from tests.node.archivist.material import (
-    NOW_US,
     SECOND_US,
     Known,
     Site,
@@ -25,18 +24,16 @@ from tests.node.test_tls import Files
 
 from tandem.archive.check import check
 from tandem.archive.errors import DiskFailedError, DiskFullError
-from tandem.archive.rows import Interval, Role, State
+from tandem.archive.rows import Role, State
 from tandem.archive.space import Limits
 from tandem.cluster.model import Placement
 from tandem.node.archivist import healing
 from tandem.node.archivist.client import Peers
 from tandem.node.archivist.errors import ArchivistError, PeerLiesError, PeerUnreachableError
 from tandem.node.archivist.filing import NamelessFile
-from tandem.node.archivist.healing import Healer, lacking_rows
+from tandem.node.archivist.healing import Healer
 from tandem.node.archivist.matching import Match
 from tandem.node.archivist.throttle import Throttle
-
-WINDOW = Interval(BASE_US, NOW_US)
 
 
 class Breaking:
@@ -69,7 +66,7 @@ def film_minutes(site: Site, role: Role, *minutes: int) -> None:
 async def test_a_new_second_fetches_the_whole_window(tmp_path: Path) -> None:
     async with sites(tmp_path, "n1", "n3") as (first, third):
         film_minutes(first, Role.PRIMARY, 0, 1, 2)
-        filed = await third.healer.heal_window("n1", "gate", "main", WINDOW)
+        filed = await third.heal("n1")
         assert len(filed) == 3
         assert identities(third) == identities(first)
         assert {row.role for row in third.rows()} == {Role.SECOND}
@@ -92,10 +89,10 @@ async def test_healing_that_was_interrupted_goes_on_where_it_was(tmp_path: Path)
             Breaking(third.peers, 2),
             Throttle(1 << 40, third.clock),
         )
-        assert len(await broken.heal_window("n1", "gate", "main", WINDOW)) == 2
+        assert len(await third.heal("n1", healer=broken)) == 2
         assert (broken.progress.failed, broken.progress.last_problem) == (1, "The links are down.")
-        assert len(await third.healer.heal_window("n1", "gate", "main", WINDOW)) == 1
-        assert await third.healer.heal_window("n1", "gate", "main", WINDOW) == []
+        assert len(await third.heal("n1")) == 1
+        assert await third.heal("n1") == []
         assert identities(third) == identities(first)
         assert faults(third) == []
 
@@ -133,7 +130,7 @@ async def test_of_a_peer_that_lies_nothing_is_kept(tmp_path: Path, where: str) -
         with pytest.raises(PeerLiesError, match="nothing of it is kept"):
             await third.healer.heal_segment("n1", segment)
         assert third.rows() == []
-        assert await third.healer.heal_window("n1", "gate", "main", WINDOW) == []
+        assert await third.heal("n1") == []
         assert third.healer.progress.failed == 1
         assert faults(third) == []
 
@@ -177,7 +174,7 @@ async def test_fetched_copies_have_the_role_of_the_committed_placement(tmp_path:
     async with sites(tmp_path, "n1", "n3") as (first, third):
         film_minutes(first, Role.SECOND, 0)
         third.view.placement = Placement("gate", ("n3", "n1"), 2)
-        await third.healer.heal_window("n1", "gate", "main", WINDOW)
+        await third.heal("n1")
         assert {row.role for row in third.rows()} == {Role.PRIMARY}
 
 
@@ -314,13 +311,3 @@ async def test_every_piece_is_taken_from_the_throttle(
         await healer.heal_segment("n1", segment)
         assert sum(taken) == segment.durable_bytes
         assert max(taken) == 4_096
-
-
-@in_a_loop
-async def test_only_rows_with_times_that_no_row_here_covers_are_fetched(tmp_path: Path) -> None:
-    async with sites(tmp_path, "n1", "n3") as (first, third):
-        film_minutes(first, Role.PRIMARY, 0, 1, 2)
-        film_minutes(third, Role.SECOND, 1)
-        still_open = replace(first.rows()[0], state=State.OPEN, start_us=0, end_us=SECOND_US)
-        lacking = lacking_rows([still_open, *first.rows()], third.rows())
-        assert [(row.start_us - BASE_US) // (60 * SECOND_US) for row in lacking] == [0, 2]

@@ -11,8 +11,9 @@ from tests.conformance.store.subjects import in_a_loop
 from tests.node.archivist.material import inquiry, sites
 
 from tandem.archive.layout import INDEX_FILE
-from tandem.archive.rows import Role, Segment
+from tandem.archive.rows import Role
 from tandem.node.archivist import healing
+from tandem.node.archivist.filing import Filed, Looked
 
 pytestmark = pytest.mark.lab("loop")
 
@@ -70,9 +71,9 @@ async def test_a_power_cut_in_the_middle_of_fetching_leaves_nothing(
         async with sites(tmp_path, "n1", "n2") as (first, second):
             copy = second.film(Role.SECOND)
 
-            def cut(*_asked: object) -> list[Segment]:
+            def cut(*_asked: object) -> Filed:
                 disk.cut_power()
-                return []
+                return Filed([], Looked(0, 0, 0))
 
             monkeypatch.setattr(healing, "file_lacking", cut)
             await first.healer.heal_segment("n2", copy)

@@ -12,8 +12,9 @@ from tandem.node.archivist.client import HttpsPeers
 from tandem.node.archivist.dropping import Dropper
 from tandem.node.archivist.healing import Healer
 from tandem.node.archivist.holdings import Holdings
+from tandem.node.archivist.listening import Listening, listen
 from tandem.node.archivist.promises import Promiser
-from tandem.node.archivist.service import Service, serve
+from tandem.node.archivist.service import Service
 from tandem.node.archivist.throttle import Throttle
 from tandem.node.archivist.view import Address, View
 from tandem.node.tls import client_context, server_context
@@ -43,7 +44,7 @@ class Archivist:
     """The parts of an archivist that answers already.
 
     Attributes:
-        addresses: where it listens.
+        listening: the links.
         holdings: what this node has.
         peers: the other nodes.
         promiser: the primary's side.
@@ -51,16 +52,22 @@ class Archivist:
         healer: fetches what lacks.
     """
 
-    addresses: Sequence[Address]
+    listening: Listening
     holdings: Holdings
     peers: HttpsPeers
     promiser: Promiser
     dropper: Dropper
     healer: Healer
 
+    @property
+    def addresses(self) -> Sequence[Address]:
+        """Where it listens now."""
+        return self.listening.addresses
+
     async def run(self) -> None:
-        """Drop what is promised, and heal what is wanted, until cancelled."""
+        """Listen, drop what is promised, and heal what is wanted, until cancelled."""
         async with asyncio.TaskGroup() as group:
+            group.create_task(self.listening.keep_trying())
             group.create_task(self.dropper.run())
             group.create_task(self.healer.run())
 
@@ -79,7 +86,6 @@ async def open_archivist(
 
     Raises:
         AuthorityError: a certificate is missing or damaged.
-        OSError: an address is not this node's, or is taken.
     """
     serving = server_context(settings.authority, settings.credentials)
     asking = client_context(settings.authority, settings.credentials)
@@ -90,5 +96,5 @@ async def open_archivist(
         promiser = Promiser(node_id, holdings, view, clock, healer.want)
         dropper = Dropper(node_id, holdings, view, peers, clock)
         application = Service(holdings, promiser).application()
-        async with serve(application, settings.links, serving) as addresses:
-            yield Archivist(addresses, holdings, peers, promiser, dropper, healer)
+        async with listen(application, settings.links, serving) as listening:
+            yield Archivist(listening, holdings, peers, promiser, dropper, healer)

@@ -20,7 +20,7 @@ from tandem.archive.export.errors import SourceError
 from tandem.archive.export.local import FileBytes
 from tandem.archive.export.source import SegmentBytes
 from tandem.archive.export.tables import Placed, read_fragments, read_init
-from tandem.archive.rows import Segment
+from tandem.archive.rows import Segment, State
 from tandem.archive.volume import Volume
 from tandem.media.codecs.errors import CodecError
 from tandem.media.mp4.boxes import Mp4Error
@@ -86,13 +86,18 @@ def opened(volume: Volume, segment: Segment) -> Iterator[int]:
 
 
 def read_contents(volume: Volume, segment: Segment) -> Contents:
-    """Read the tables of a closed segment, from wherever the kernel has them.
+    """Read the tables of a segment, from wherever the kernel has them.
+
+    Of an open one, those of what is sure.
 
     Raises:
         UnsoundError: they are not all there.
     """
     with opened(volume, segment) as fd:
-        return contents_of(FileBytes(fd, str(volume.root / segment.path)))
+        file = FileBytes(fd, str(volume.root / segment.path))
+        if segment.state is State.OPEN:
+            file.size_bytes = min(file.size_bytes, segment.durable_bytes)
+        return contents_of(file)
 
 
 def read_verified(volume: Volume, segment: Segment) -> Contents:
@@ -115,8 +120,12 @@ def read_verified(volume: Volume, segment: Segment) -> Contents:
         return found
 
 
-def contents_of(file: SegmentBytes) -> Contents:
+def contents_of(file: SegmentBytes, from_bytes: int = 0) -> Contents:
     """Read the tables of a file, every one of them.
+
+    Args:
+        file: which.
+        from_bytes: where to begin behind the init segment: at a fragment; 0 for the first.
 
     Raises:
         UnsoundError: they are not all there.
@@ -124,7 +133,8 @@ def contents_of(file: SegmentBytes) -> Contents:
     problems: list[str] = []
     try:
         init = read_init(file)
-        parts = list(read_fragments(file, init.init_bytes, file.size_bytes, problems.append))
+        begin = max(init.init_bytes, from_bytes)
+        parts = list(read_fragments(file, begin, file.size_bytes, problems.append))
     except (Mp4Error, CodecError, SourceError) as problem:
         raise UnsoundError(f"A segment is not whole: {problem}.") from problem
     if problems:

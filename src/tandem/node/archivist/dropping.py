@@ -51,11 +51,15 @@ class Dropper:
         view: the cluster.
         peers: the other nodes.
         clock: for deadlines.
+
+    Attributes:
+        dropped: how many segments it has dropped, since it began.
     """
 
     def __init__(
         self, node_id: str, holdings: Holdings, view: View, peers: Peers, clock: Clock
     ) -> None:
+        self.dropped = 0
         self._state = second_copy.Second(node_id)
         self._holdings = holdings
         self._view = view
@@ -92,6 +96,7 @@ class Dropper:
                 policy = Policy(self._view.retention())
                 dropped = await asyncio.to_thread(self._holdings.drop, confirmed, utc_us, policy)
                 log.info("dropped %d second copies, promised by their primary", len(dropped))
+                self.dropped += len(dropped)
                 gone += dropped
         return gone
 

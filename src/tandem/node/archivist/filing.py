@@ -1,7 +1,9 @@
 """Filing what was fetched from another node: as segments of this one, in a recorder's order.
 
 The whole file of the peer is fetched and verified first: its hash tells what a fragment by itself
-cannot, such as times that were changed. What is kept of it are the fragments with pictures that
+cannot, such as times that were changed. A file that is still being written has no hash; of it the
+identities of all frames are verified alone, and what was looked through before is not fetched
+again. What is kept of it are the fragments with pictures that
 this node lacks, each stretch a segment with an id of its own. Until then it lies in a file without
 a name, which a crash leaves nothing of. Blocking.
 """
@@ -13,6 +15,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import PurePosixPath
+from typing import Final, NamedTuple
 from uuid import uuid4
 
 from tandem.archive.errors import DiskError, DiskFailedError, disk_error
@@ -21,14 +24,19 @@ from tandem.archive.export.tables import Placed
 from tandem.archive.inspection import content, inspect
 from tandem.archive.layout import segment_path
 from tandem.archive.mount import Mounted
-from tandem.archive.rows import Closing, Progress, Role, Segment
+from tandem.archive.rows import Closing, Progress, Role, Segment, State
 from tandem.archive.segment_file import SegmentFile
+from tandem.media.mp4.fragment import StoredSample
 from tandem.media.mp4.init import InitSegment, init_segment
 from tandem.media.mp4.mfra import mfra
 from tandem.media.units import VIDEO_CLOCK_HZ
 from tandem.node.archivist.contents import Contents, contents_of, opened, part_bytes, verify
 from tandem.node.archivist.errors import ArchivistError, PeerLiesError, UnsoundError
 from tandem.node.archivist.holdings import Holdings, Wanted
+
+MARGIN_US: Final = 1_000_000
+"""Beyond the moment from which this node has the pictures itself: clocks are some milliseconds
+apart, and a picture that both have costs nothing but its bytes."""
 
 
 class NamelessFile:
@@ -86,24 +94,52 @@ class NamelessFile:
                 self._fd = -1
 
 
+class Looked(NamedTuple):
+    """How far a segment of another node was looked through.
+
+    Attributes:
+        until_us: nothing lacks here that is before.
+        init_bytes: size of its init segment.
+        resume_bytes: the fragment to go on from: one that can be decoded by itself.
+    """
+
+    until_us: int
+    init_bytes: int
+    resume_bytes: int
+
+
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """A segment of another node.
+    """A segment of another node, or what was written to it since it was looked through.
 
     Attributes:
         node_id: whose it is.
         row: what that node says of it.
-        file: all of its bytes, on the volume where its parts will be filed.
+        file: its bytes, at their places, on the volume where its parts will be filed.
+        until_us: pictures that are much later are not wanted: this node records them itself.
+        looked: how far it was looked through before; the fragments up to there are not in `file`.
     """
 
     node_id: str
     row: Segment
     file: NamelessFile
+    until_us: int | None = None
+    looked: Looked | None = None
 
 
-def file_lacking(
-    fetched: Fetched, holdings: Holdings, mounted: Mounted, role: Role
-) -> list[Segment]:
+class Filed(NamedTuple):
+    """What became of a segment of another node.
+
+    Attributes:
+        segments: of this node, closed; none where nothing lacked.
+        looked: how far it is looked through now.
+    """
+
+    segments: list[Segment]
+    looked: Looked
+
+
+def file_lacking(fetched: Fetched, holdings: Holdings, mounted: Mounted, role: Role) -> Filed:
     """File what this node lacks of a segment.
 
     Args:
@@ -112,37 +148,65 @@ def file_lacking(
         mounted: where to file it.
         role: of the copies of this node, by the placement.
 
-    Returns:
-        The new segments, closed; none where nothing lacks.
-
     Raises:
         PeerLiesError: it is not what the peer says it is; nothing is kept.
         DiskError: it cannot be filed.
     """
     with fetched.file.use() as fd:
         name = f"Segment {fetched.row.segment_id} of node {fetched.node_id}"
-        return _file_lacking(FileBytes(fd, name), name, fetched.row, holdings, mounted, role)
+        file = FileBytes(fd, name)
+        contents = _verified(file, fetched, name)
+        _check_header(contents.init, fetched.row, mounted, name)
+        missing = _missing(contents, fetched, holdings)
+        filing = _Filing(mounted, holdings, fetched.row, role)
+        segments = [
+            filing.file(file, contents.init, stretch) for stretch in stretches(contents, missing)
+        ]
+        return Filed(segments, _looked(contents, fetched))
 
 
-def _file_lacking(
-    file: FileBytes, name: str, row: Segment, holdings: Holdings, mounted: Mounted, role: Role
-) -> list[Segment]:
+def _verified(file: FileBytes, fetched: Fetched, name: str) -> Contents:
+    looked, row = fetched.looked, fetched.row
+    hash_ = row.hash if row.state is State.CLOSED and looked is None else None
     try:
-        contents = contents_of(file)
-        verify(file, contents, row.hash, name)
+        contents = contents_of(file, looked.resume_bytes if looked else 0)
+        verify(file, contents, hash_, name)
     except UnsoundError as problem:
         raise PeerLiesError(
             f"{name} came otherwise than it was recorded, and nothing of it is kept. {problem}"
         ) from problem
-    _check_header(contents.init, row, mounted, name)
-    wanted = Wanted(row.camera_id, row.stream, contents.pictures)
-    if not contents.pictures:
-        return []
-    missing = holdings.find(wanted).missing
-    return [
-        _Filing(mounted, holdings, row, role).file(file, contents.init, stretch)
-        for stretch in stretches(contents, missing)
+    return contents
+
+
+def _missing(contents: Contents, fetched: Fetched, holdings: Holdings) -> list[int]:
+    """Places of the pictures to file, in the order of the file."""
+    until_us = fetched.until_us
+    places = [
+        place
+        for place, picture in enumerate(contents.pictures)
+        if until_us is None or picture.time_us < until_us + MARGIN_US
     ]
+    if not places:
+        return []
+    pictures = [contents.pictures[place] for place in places]
+    wanted = Wanted(fetched.row.camera_id, fetched.row.stream, pictures)
+    return [places[at] for at in holdings.lacking(wanted)]
+
+
+def _looked(contents: Contents, fetched: Fetched) -> Looked:
+    until_us = fetched.row.end_us
+    if fetched.until_us is not None:
+        until_us = min(until_us, fetched.until_us)
+    resume_bytes = fetched.looked.resume_bytes if fetched.looked else contents.init.init_bytes
+    for part in contents.parts:
+        video = part.table.video
+        if video and video[0].is_keyframe and _time_us(video[0]) < until_us:
+            resume_bytes = part.offset
+    return Looked(until_us, contents.init.init_bytes, resume_bytes)
+
+
+def _time_us(picture: StoredSample) -> int:
+    return picture.dts * 1_000_000 // VIDEO_CLOCK_HZ
 
 
 def stretches(contents: Contents, missing: Sequence[int]) -> list[list[Placed]]:
@@ -198,7 +262,7 @@ class _Filing:
     def _row(self, first: Placed) -> Segment:
         segment_id = uuid4()
         picture = first.table.video[0] if first.table.video else None
-        start_us = picture.dts * 1_000_000 // VIDEO_CLOCK_HZ if picture else self._theirs.start_us
+        start_us = _time_us(picture) if picture else self._theirs.start_us
         path = segment_path(self._theirs.camera_id, self._theirs.stream, start_us, segment_id)
         return Segment(
             segment_id=segment_id,

@@ -1,26 +1,25 @@
 """Fetching from another node what this one lacks (D6, and the window of a new second).
 
-One segment at a time, throttled. What was healed lacks no more, so an interrupted healing that is
-begun again goes on where it was, whatever interrupted it. Nothing is tried again by itself: the
-second asks again and so says again what lacks, and whoever heals a window begins it anew.
+Throttled; what promises wait for (D6) and what a window lacks take turns, a piece each. What was
+healed lacks no more, so an interrupted healing that is begun again goes on where it was, whatever
+interrupted it. Nothing is tried again by itself: the second asks again and so says again what
+lacks, and `reconciler` compares again.
 """
 
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
-from tandem.archive.coverage import coverage, subtract
 from tandem.archive.errors import ArchiveError, DiskFailedError, DiskFullError
 from tandem.archive.mount import Mounted
-from tandem.archive.rows import Interval, Role, Segment, State
+from tandem.archive.rows import Role, Segment, State
 from tandem.cluster.promise import Question
 from tandem.node.archivist.client import Peers
 from tandem.node.archivist.errors import ArchivistError, PeerRefusedError
-from tandem.node.archivist.filing import Fetched, NamelessFile, file_lacking
+from tandem.node.archivist.filing import Fetched, Filed, Looked, NamelessFile, file_lacking
 from tandem.node.archivist.holdings import Holdings
 from tandem.node.archivist.throttle import Throttle
 from tandem.node.archivist.view import View
@@ -35,16 +34,13 @@ MOST_FETCHES: Final = 3
 """Of one segment for its asker. What then still is not found when it is asked for will not be found
 by fetching it again, and each time costs its size."""
 
-TOLERANCE_US: Final = 200_000
-"""A hole this short between rows is none: the last picture lasts as long as its camera says."""
-
 
 @dataclass(slots=True)
 class Progress:
     """How far healing is.
 
     Attributes:
-        waiting: segments that are yet to be looked at.
+        waiting: segments that promises wait for, and that are yet to be looked at.
         fetched_bytes: what came from other nodes, since the start.
         filed: segments that were made of it.
         failed: segments of which nothing was kept.
@@ -92,7 +88,7 @@ class Healer:
         """
         segment_id = UUID(question.segment_id)
         if self._fetches[segment_id] >= MOST_FETCHES:
-            self._note(
+            self.note(
                 ArchivistError(
                     f"Segment {segment_id} of node {question.asker} was fetched {MOST_FETCHES} "
                     f"times, and some of its pictures are still not found here. Check this node's "
@@ -118,43 +114,9 @@ class Healer:
             try:
                 await self._heal_asked(segment_id, question)
             except (ArchiveError, ArchivistError) as problem:
-                self._note(problem)
+                self.note(problem)
             del self._wanted[segment_id]
         self.progress.waiting = 0
-
-    async def heal_window(
-        self, peer: str, camera_id: str, stream: str, window: Interval
-    ) -> list[Segment]:
-        """Fetch what this node lacks of a time that another one has: as a newly named second does.
-
-        Only times without any row here are looked at; holes inside of rows are found when the
-        primary is asked about its own (D6).
-
-        Args:
-            peer: the survivor.
-            camera_id: the camera.
-            stream: which of its streams.
-            window: UTC.
-
-        Returns:
-            The segments that were filed. Some may be missing: see `progress`.
-
-        Raises:
-            PeerError: the peer does not answer.
-            DiskError: an index cannot be read.
-        """
-        theirs = await self._peers.segments(peer, camera_id, stream, *window)
-        ours = await asyncio.to_thread(self._holdings.segments, camera_id, stream, *window)
-        filed: list[Segment] = []
-        wanted = lacking_rows(theirs, ours)
-        for done, row in enumerate(wanted):
-            self.progress.waiting = len(wanted) - done
-            try:
-                filed += await self.heal_segment(peer, row)
-            except (ArchiveError, ArchivistError) as problem:
-                self._note(problem)
-        self.progress.waiting = 0
-        return filed
 
     async def heal_segment(self, peer: str, row: Segment) -> list[Segment]:
         """Fetch one segment of a peer, and file what this node lacks of it.
@@ -163,17 +125,44 @@ class Healer:
             PeerError: it did not come, or is not what the peer says it is; nothing is kept.
             DiskError: it cannot be filed.
         """
+        return (await self.heal_part(peer, row, None, None)).segments
+
+    async def heal_part(
+        self, peer: str, row: Segment, until_us: int | None, looked: Looked | None
+    ) -> Filed:
+        """Fetch what a peer has written of a segment, and file what this node lacks of it.
+
+        Args:
+            peer: the node.
+            row: the segment; may be open still: then what is durable of it is fetched.
+            until_us: pictures that are later are not wanted; None where all are.
+            looked: how far it was looked through before: only what follows is fetched.
+
+        Raises:
+            PeerError: it did not come, or is not what the peer says it is; nothing is kept.
+            DiskError: it cannot be filed.
+        """
         mounted, file = await asyncio.to_thread(self._make_room, row)
         try:
-            await self._fetch(peer, row, file)
-            fetched = Fetched(peer, row, file)
+            if looked is None:
+                await self._fetch(peer, row, file, 0, row.durable_bytes)
+            else:
+                await self._fetch(peer, row, file, 0, looked.init_bytes)
+                await self._fetch(peer, row, file, looked.resume_bytes, row.durable_bytes)
+            fetched = Fetched(peer, row, file, until_us, looked)
             filed = await asyncio.to_thread(
                 file_lacking, fetched, self._holdings, mounted, self._role(row.camera_id)
             )
         finally:
             await asyncio.to_thread(file.close)
-        self.progress.filed += len(filed)
+        self.progress.filed += len(filed.segments)
         return filed
+
+    def note(self, problem: Exception) -> None:
+        """Tell that a segment could not be healed."""
+        log.error("a segment could not be healed: %s", problem)
+        self.progress.failed += 1
+        self.progress.last_problem = str(problem)
 
     async def _heal_asked(self, segment_id: UUID, question: Question) -> None:
         rows = await self._peers.segments(
@@ -199,9 +188,11 @@ class Healer:
             )
         return mounted, NamelessFile(mounted)
 
-    async def _fetch(self, peer: str, row: Segment, file: NamelessFile) -> None:
-        for offset in range(0, row.durable_bytes, PIECE_BYTES):
-            length = min(PIECE_BYTES, row.durable_bytes - offset)
+    async def _fetch(
+        self, peer: str, row: Segment, file: NamelessFile, start: int, end: int
+    ) -> None:
+        for offset in range(start, end, PIECE_BYTES):
+            length = min(PIECE_BYTES, end - offset)
             await self._throttle.take(length)
             data = await self._peers.read(peer, row.segment_id, offset, length)
             await asyncio.to_thread(file.write, data, offset)
@@ -211,22 +202,3 @@ class Healer:
         """The role of what is filed here; where nobody knows, the one that is kept longest."""
         placement = self._view.placements().get(camera_id)
         return Role(placement.role_of(self._node_id)) if placement else Role.PRIMARY
-
-    def _note(self, problem: Exception) -> None:
-        log.error("a segment could not be healed: %s", problem)
-        self.progress.failed += 1
-        self.progress.last_problem = str(problem)
-
-
-def lacking_rows(theirs: Sequence[Segment], ours: Sequence[Segment]) -> list[Segment]:
-    """Which closed segments of a peer have times that no row of ours covers, oldest first. Pure."""
-    covered = coverage(((row.start_us, row.end_us) for row in ours), TOLERANCE_US)
-    return [
-        row
-        for row in sorted(theirs, key=lambda row: row.start_us)
-        if row.state is State.CLOSED
-        and any(
-            end - start > TOLERANCE_US
-            for start, end in subtract([Interval(row.start_us, row.end_us)], covered)
-        )
-    ]

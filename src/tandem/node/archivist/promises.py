@@ -37,11 +37,15 @@ class Promiser:
         view: the cluster.
         clock: for deadlines, and the time in `promised_us`.
         on_missing: begins the healing of what lacks.
+
+    Attributes:
+        promised: how many segments it has promised to keep, since it began.
     """
 
     def __init__(
         self, node_id: str, holdings: Holdings, view: View, clock: Clock, on_missing: OnMissing
     ) -> None:
+        self.promised = 0
         self._state = promise.Primary(node_id)
         self._holdings = holdings
         self._view = view
@@ -81,6 +85,8 @@ class Promiser:
                         event = await asyncio.to_thread(self._read_back, inquiry)
                     case promise.Commit():
                         event = await asyncio.to_thread(self._commit, effect, inquiry)
+                        if isinstance(event, promise.Committed):
+                            self.promised += len(effect.segments)
                     case promise.Fetch(question=question):
                         self._on_missing(question)
                     case promise.Reply(answer=answer):
