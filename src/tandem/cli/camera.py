@@ -1,25 +1,31 @@
 """`tandem camera`: cameras, one by one."""
 
-import asyncio
-import json
-from dataclasses import asdict
-from functools import partial
 from pathlib import Path
-from random import Random
 
 import click
 
-from tandem.clock import SystemClock
-from tandem.recording.camera import CameraError, StreamOrder, parse_stream_order
-from tandem.recording.process import make_source
+from tandem.cli.camera_enter import add, edit, order_for
+from tandem.cli.camera_fields import Discreet, find_camera, login_given, login_options
+from tandem.cli.camera_import import import_cameras
+from tandem.cli.camera_trial import trial_document, trial_text, try_stream
+from tandem.cli.common import (
+    EXIT_FAILED,
+    asking,
+    clean,
+    echo_json,
+    json_option,
+    settings_at,
+    settings_option,
+    shortened,
+    table,
+)
+from tandem.cli.quantities import duration, size
+from tandem.node.control.client import AskingError, ControlClient
+from tandem.node.control.protocol import VERSION, Json, KeptLogin, NewLogin
+from tandem.node.home import Home
+from tandem.node.seal import Sealer, SealError
+from tandem.recording.camera import CameraError, Login, StreamOrder, parse_stream_order
 from tandem.recording.source import SourceError
-from tandem.recording.trial import Trial, try_source
-
-EXIT_FAILED = 1
-EXIT_USAGE = 2
-
-CLOCK_WARNING_US = 1_000_000
-"""From here on the camera's time is not believed; see `tandem.media.rtp.clock`."""
 
 
 @click.group()
@@ -27,103 +33,198 @@ def camera() -> None:
     """Cameras, one by one."""
 
 
-@camera.command("test")
-@click.argument("url")
-@click.option("--user", help="user name; its password is asked for, or read from a file")
-@click.option(
-    "--password-file",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="file whose first line is the password",
-)
-@click.option("--udp", is_flag=True, help="receive RTP over UDP instead of TCP")
+camera.add_command(add)
+camera.add_command(edit)
+camera.add_command(import_cameras)
+
+
+@camera.command("list", epilog="Example: tandem camera list")
+@json_option
+@settings_option
+def list_cameras(as_json: bool, settings_path: Path) -> None:
+    """List all cameras, and which nodes are to record them."""
+    with asking(settings_path, as_json=as_json) as client:
+        document = client.cameras()
+    if as_json:
+        echo_json(document)
+        return
+    rows = [("ID", "NAME", "PROTECTION", "PRIMARY", "SECOND", "MBIT/S", "KEPT")]
+    for it in document["cameras"]:
+        nodes = (it["placement"] or {}).get("nodes", [])
+        wanted = 1 if it["protection"] in {"cold", "failover"} else 2
+        primary, second = ([*nodes[:wanted], "-", "-"])[:2]
+        rows.append(
+            (
+                shortened(it["camera_id"], 24),
+                shortened(it["name"], 26),
+                it["protection"],
+                primary,
+                second,
+                f"{it['bit_rate_mbps']:.1f}",
+                _kept(it),
+            )
+        )
+    for line in table(rows, right=(5,)) if document["cameras"] else ["There are no cameras yet."]:
+        click.echo(line)
+    for problem in document["problems"]:
+        click.echo(clean(problem), err=True)
+
+
+@camera.command("show", epilog="Example: tandem camera show gate")
+@click.argument("camera_text", metavar="CAMERA")
+@json_option
+@settings_option
+def show(camera_text: str, as_json: bool, settings_path: Path) -> None:
+    """Show how CAMERA, an id or a name, is to be recorded. Its login is never shown."""
+    with asking(settings_path, as_json=as_json) as client:
+        document = find_camera(client, camera_text)
+    if as_json:
+        echo_json(document)
+        return
+    nodes = (document["placement"] or {}).get("nodes", [])
+    lines = [("id", document["camera_id"]), ("name", document["name"])]
+    for stream in document["streams"]:
+        note = "" if stream["recorded"] else " (live only)"
+        lines.append((f"{stream['name']} stream", f"{stream['url']}{note}"))
+    lines += [
+        ("login", "yes" if document["has_login"] else "none"),
+        ("transport", document["transport"]),
+        ("sound", "recorded" if document["audio"] else "not recorded"),
+        ("protection", document["protection"]),
+        ("window", duration(document["window_s"])),
+        ("kept", _kept(document)),
+        ("bit rate", f"{document['bit_rate_mbps']:g} Mbit/s"),
+        ("nodes", ", ".join(nodes) or "none yet"),
+        ("revision", str(document["revision"])),
+    ]
+    for line in table(lines):
+        click.echo(line)
+
+
+@camera.command("remove", epilog="Example: tandem camera remove gate")
+@click.argument("camera_text", metavar="CAMERA")
+@click.option("--yes", is_flag=True, help="do not ask whether it is meant")
+@json_option
+@settings_option
+def remove(camera_text: str, yes: bool, as_json: bool, settings_path: Path) -> None:
+    """Record CAMERA, an id or a name, no more. Its recordings stay for as long as was said.
+
+    Its id is never used again. Exit status: 0 removed, 1 not removed, 2 wrong usage.
+    """
+    with asking(settings_path, as_json=as_json) as client:
+        document = find_camera(client, camera_text)
+        camera_id = document["camera_id"]
+        if not yes:
+            click.confirm(
+                clean(f"Record camera '{camera_id}' ({document['name']}) no more?"),
+                abort=True,
+                err=True,
+            )
+        client.remove_camera(camera_id, document["revision"])
+    if as_json:
+        echo_json({"version": VERSION, "camera_id": camera_id})
+        return
+    click.echo(f"Camera '{camera_id}' is removed. Its recordings stay: kept {_kept(document)}.")
+
+
+@camera.command("test", cls=Discreet, epilog="Example: tandem camera test gate --seconds 10")
+@click.argument("camera_or_url")
+@login_options
+@click.option("--stream", type=click.Choice(["main", "sub"]), default="main", help="of CAMERA")
+@click.option("--udp", is_flag=True, help="receive RTP over UDP, whatever CAMERA says")
 @click.option("--audio", is_flag=True, help="receive sound as well")
 @click.option("--seconds", default=5.0, show_default=True, help="how long to watch")
-@click.option("--json", "as_json", is_flag=True, help="print JSON")
-def test(
-    url: str,
+@json_option
+@settings_option
+def test(  # noqa: PLR0913 - the options of a command
+    camera_or_url: str,
     user: str | None,
     password_file: Path | None,
+    *,
+    stream: str,
     udp: bool,
     audio: bool,
     seconds: float,
     as_json: bool,
+    settings_path: Path,
 ) -> None:
     """Receive from a camera for some seconds and tell what comes. Nothing is recorded.
 
-    URL is that of the stream, without user name and password: rtsp://192.0.2.10/stream1. Ask the
-    camera's manual for its path. Exit status: 0 pictures came, 1 they did not, 2 wrong usage.
+    CAMERA_OR_URL is the id or name of a camera that was entered, whose own login is used; or the
+    URL of a stream, without user name and password: rtsp://192.0.2.10/stream1. Ask the camera's
+    manual for its path. Exit status: 0 pictures came, 1 they did not, 2 wrong usage.
     """
-    order = _order(url, user, password_file, udp=udp, audio=audio)
-    clock, random = SystemClock(), Random()  # noqa: S311 - nonces of a dialogue, no secrets
-    source = partial(make_source, clock, random)(order)
+    if ":/" in camera_or_url or "@" in camera_or_url:  # what may have a password is never an id
+        order = _order(camera_or_url, login_given(user, password_file), udp=udp, audio=audio)
+    else:
+        given = login_given(user, password_file)
+        with asking(settings_path, as_json=as_json) as client:
+            document = find_camera(client, camera_or_url)
+            login = (
+                _own_login(client, document, settings_path) if given is KeptLogin.KEPT else given
+            )
+        if udp:
+            document["transport"] = "udp"
+        document["audio"] = document["audio"] or audio
+        try:
+            order = order_for(document, stream, login)
+        except CameraError as problem:
+            raise click.UsageError(str(problem)) from None
     try:
-        trial = asyncio.run(try_source(source, clock, seconds))
+        trial = try_stream(order, seconds)
     except SourceError as failure:
         if as_json:
-            click.echo(json.dumps({"version": 1, "cause": failure.cause, "error": str(failure)}))
+            echo_json({"version": VERSION, "cause": failure.cause, "error": str(failure)})
         else:
-            click.echo(f"No pictures: {failure}", err=True)
+            click.echo(f"No pictures: {clean(str(failure))}", err=True)
         raise SystemExit(EXIT_FAILED) from None
-    click.echo(_as_json(trial) if as_json else _as_text(trial))
+    if as_json:
+        echo_json({"version": VERSION, **trial_document(trial)})
+    else:
+        click.echo(clean(trial_text(trial)))
 
 
-def _order(
-    url: str, user: str | None, password_file: Path | None, *, udp: bool, audio: bool
-) -> StreamOrder:
+def _order(url: str, login: NewLogin, *, udp: bool, audio: bool) -> StreamOrder:
     text: dict[str, object] = {"camera_id": "test", "camera_name": "under test", "url": url}
     if udp:
         text["transport"] = "udp"
     if audio:
         text["audio"] = True
-    if user:
-        text["username"] = user
-        text["password"] = _password(password_file)
+    if isinstance(login, Login):
+        text |= {"username": login.username, "password": login.password}
     try:
         return parse_stream_order(text)
     except CameraError as problem:
         raise click.UsageError(str(problem).removeprefix("camera under test: ")) from None
 
 
-def _password(password_file: Path | None) -> str:
-    if password_file is None:
-        return str(click.prompt("Password", hide_input=True, err=True))
-    return password_file.read_text().split("\n", 1)[0]
+def _own_login(client: ControlClient, document: Json, settings_path: Path) -> Login | None:
+    """The login that was entered with a camera.
+
+    Raises:
+        AskingError: it cannot be unsealed here.
+    """
+    if not document["has_login"]:
+        return None
+    sealed = client.sealed_login(document["camera_id"])
+    path = Home(settings_at(settings_path).data).cluster_key
+    try:
+        sealer = Sealer(path.read_bytes())
+        return sealer.unseal(document["camera_id"], sealed) if sealed else None
+    except OSError as error:
+        raise AskingError(
+            f"The camera's login is sealed, and {path} cannot be read: {error.strerror}. Run this"
+            " with sudo, or give a login with --user."
+        ) from None
+    except SealError as problem:
+        raise AskingError(str(problem)) from None
 
 
-def _as_json(trial: Trial) -> str:
-    described = asdict(trial)
-    for kind in ("video", "audio"):
-        config = described[kind]
-        if config is not None:
-            described[kind] = {
-                name: value
-                for name, value in config.items()
-                if name not in {"parameter_sets", "specific"}
-            }
-    return json.dumps({"version": 1, **described})
-
-
-def _as_text(trial: Trial) -> str:
-    lines = []
-    if trial.video is not None:
-        size = f"{trial.video.width_px}x{trial.video.height_px}"
-        lines.append(f"video      {trial.video.codec} {size}")
-    lines.append(f"pictures   {trial.pictures_per_s:.1f} a second, {trial.bit_rate_kbps} kbit/s")
-    if trial.keyframe_interval_s is not None:
-        lines.append(f"keyframes  every {trial.keyframe_interval_s:.1f} s")
-    if trial.audio is not None:
-        sound = trial.audio
-        lines.append(f"sound      {sound.codec} {sound.sample_rate_hz} Hz")
-    if trial.lost_packets:
-        lines.append(f"lost       {trial.lost_packets} packets: check the network")
-    lines.append(f"clock      {_clock(trial.camera_offset_us)}")
-    return "\n".join(lines)
-
-
-def _clock(offset_us: int | None) -> str:
-    if offset_us is None:
-        return "not told; pictures are timed by their arrival"
-    words = f"{abs(offset_us) / 1e6:.3f} s {'ahead of' if offset_us > 0 else 'behind'} this machine"
-    if abs(offset_us) > CLOCK_WARNING_US:
-        return f"{words}: not believed. Set the camera's time server"
-    return words
+def _kept(document: Json) -> str:
+    """How long, and how much at most."""
+    limits = []
+    if document["keep_s"] is not None:
+        limits.append(f"for {duration(document['keep_s'])}")
+    if document["keep_bytes"] is not None:
+        limits.append(f"up to {size(document['keep_bytes'])}")
+    return ", ".join(limits) or "while there is room"

@@ -9,8 +9,7 @@ from types import TracebackType
 from typing import Any, Final, Self
 from urllib.parse import quote
 
-from tandem.node.control.protocol import VERSION, Json
-from tandem.recording.camera import Login
+from tandem.node.control.protocol import VERSION, Json, KeptLogin, NewLogin
 
 DEADLINE_S: Final = 15.0
 """Longer than an agent takes to say that it cannot answer."""
@@ -77,19 +76,26 @@ class ControlClient:
         """One camera."""
         return self._ask("GET", _path_of(camera_id))
 
-    def put_camera(self, camera: Json, revision: int, *, login: Login | None = None) -> int:
+    def sealed_login(self, camera_id: str) -> str | None:
+        """A camera's login, as it is stored; None: it has none."""
+        sealed = self._ask("GET", f"{_path_of(camera_id)}/login")["sealed"]
+        return None if sealed is None else str(sealed)
+
+    def put_camera(self, camera: Json, revision: int, login: NewLogin = KeptLogin.KEPT) -> int:
         """Enter or change a camera.
 
         Args:
             camera: as the agent shows it; what it adds itself may be there.
             revision: 0 to enter it, else the one that was read.
-            login: None leaves the one that it has.
+            login: what its login is to be.
 
         Returns:
             The revision of the camera now.
         """
         body: Json = {**camera, "version": VERSION, "revision": revision}
-        if login is not None:
+        if login is None:
+            body["login"] = None
+        elif login is not KeptLogin.KEPT:
             body["login"] = {"username": login.username, "password": login.password}
         return int(self._ask("PUT", _path_of(camera["camera_id"]), body)["revision"])
 

@@ -120,6 +120,7 @@ def _camera(camera: Camera, placement: Placement | None, nodes: Mapping[str, Ans
         "camera_id": camera.camera_id,
         "name": camera.name,
         "protection": camera.protection,
+        "bit_rate_mbps": camera.bit_rate_mbps,
         "placement": placement_document(placement),
         "copies": copies,
         "recorded": all(_is_recorded(copies, stream) for stream in streams),

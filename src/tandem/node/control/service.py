@@ -69,6 +69,7 @@ class _Service:
         application.router.add_get("/v1/status", self._cluster)
         application.router.add_get("/v1/cameras", self._cameras)
         application.router.add_get("/v1/cameras/{camera_id}", self._camera)
+        application.router.add_get("/v1/cameras/{camera_id}/login", self._sealed_login)
         application.router.add_put("/v1/cameras/{camera_id}", self._put)
         application.router.add_delete("/v1/cameras/{camera_id}", self._remove)
         return application
@@ -92,6 +93,13 @@ class _Service:
     async def _camera(self, request: web.Request) -> web.StreamResponse:
         entry = await self._control.camera(request.match_info["camera_id"])
         return web.json_response(camera_document(entry))
+
+    async def _sealed_login(self, request: web.Request) -> web.StreamResponse:
+        """Of use to whoever may read this node's cluster.key as well, so `camera test` asks."""
+        camera = (await self._control.camera(request.match_info["camera_id"])).camera
+        return web.json_response(
+            {"version": VERSION, "camera_id": camera.camera_id, "sealed": camera.login}
+        )
 
     async def _put(self, request: web.Request) -> web.StreamResponse:
         camera_id = request.match_info["camera_id"]

@@ -40,10 +40,11 @@ def camera_troubles(
     if placement is None:
         return [f"{label}: no node was told to record it yet. See the problems of the nodes."]
     said: dict[str, list[str]] = {}
-    for node_id, why in _causes(camera, placement, copies, statuses):
+    for node_id, why in _causes(camera, copies, statuses):
         if node_id not in said.setdefault(why, []):
             said[why].append(node_id)
-    sentences = [f"{label} on {_together(where)}: {_ended(why)}" for why, where in said.items()]
+    sentences = [f"{label}: {why}." for why in _absences(camera, placement, copies, statuses)]
+    sentences += [f"{label} on {_together(where)}: {_ended(why)}" for why, where in said.items()]
     if len(placement.nodes) < camera.protection.copies:
         sentences.append(
             f"{label}: there is no second node to record it, so a failure loses pictures."
@@ -55,20 +56,26 @@ def camera_troubles(
     return sentences
 
 
-def _causes(
+def _absences(
     camera: Camera,
     placement: Placement,
     copies: Sequence[Json],
     statuses: Mapping[str, Json | None],
-) -> Iterator[tuple[str, str]]:
-    """Which node does not record it as it should, and why."""
-    streams = {stream.name for stream in camera.streams if stream.recorded}
+) -> Iterator[str]:
+    """Which nodes are to record it and say nothing of it."""
     found = {copy["node_id"] for copy in copies}
     for node_id, seat in zip(placement.nodes[: camera.protection.copies], _SEATS, strict=False):
         if statuses.get(node_id) is None:
-            yield node_id, f"its {seat} does not answer"
+            yield f"its {seat}, {node_id}, does not answer"
         elif node_id not in found:
-            yield node_id, f"its {seat} does not record it yet"
+            yield f"its {seat}, {node_id}, does not record it yet"
+
+
+def _causes(
+    camera: Camera, copies: Sequence[Json], statuses: Mapping[str, Json | None]
+) -> Iterator[tuple[str, str]]:
+    """Which nodes try to record it and cannot, and why."""
+    streams = {stream.name for stream in camera.streams if stream.recorded}
     for copy in copies:
         if copy.get("stream") in streams and not copy["recording"]:
             yield copy["node_id"], _why(copy, statuses[copy["node_id"]] or {})
@@ -125,9 +132,32 @@ def node_troubles(
                 f" {'ahead of' if offset_us > 0 else 'behind'} that of {asked}. Set both by NTP:"
                 " `chronyc tracking`, or `timedatectl`."
             )
-    members = (nodes[asked][0] or {}).get("store", {}).get("members") or ()
+    sentences += _links({node_id: status for node_id, (status, _, _) in nodes.items()})
+    members = ((nodes[asked][0] or {}).get("store") or {}).get("members") or ()
     sentences += [f"The store's member {why}" for member in members for why in _of_member(member)]
     return list(dict.fromkeys(sentences))
+
+
+def _links(statuses: Mapping[str, Json | None]) -> list[str]:
+    """Which links are cut, each once though both ends say so; those of a node that is down are."""
+    deaf: set[tuple[str, str, str]] = set()  # the link, who does not hear, and whom
+    for node_id, status in statuses.items():
+        for peer in (status or {}).get("peers") or ():
+            other = str(peer.get("node_id"))
+            if statuses.get(other) is None:
+                continue
+            for link in peer.get("links") or ():
+                if not link.get("inbound"):
+                    deaf.add((str(link.get("link")), node_id, other))
+                if not link.get("outbound"):
+                    deaf.add((str(link.get("link")), other, node_id))
+    sentences = []
+    for name, node_id, other in sorted(deaf):
+        if (name, other, node_id) not in deaf:
+            sentences.append(f"{node_id} hears nothing of {other} on link {name}. Check that link.")
+        elif node_id < other:
+            sentences.append(f"Link {name} between {node_id} and {other} is down. Check that link.")
+    return sentences
 
 
 def _of_node(status: Json) -> Iterator[str]:
@@ -136,10 +166,6 @@ def _of_node(status: Json) -> Iterator[str]:
         yield f"it has no session in the store ({phase}), so it is not counted as living"
     if problem := (status.get("store") or {}).get("problem"):
         yield str(problem)
-    for peer in status.get("peers") or ():
-        for link in peer.get("links") or ():
-            if not (link.get("inbound") and link.get("outbound")):
-                yield f"link {link.get('link')} to {peer.get('node_id')} is down{_way(link)}"
     for volume in status.get("volumes") or ():
         if problem := volume.get("problem"):
             yield f"volume {volume.get('path')}: {problem}"
@@ -149,12 +175,6 @@ def _of_node(status: Json) -> Iterator[str]:
         if problem := child.get("problem"):
             yield f"{name} ({child.get('condition')}): {problem}"
     yield from map(str, status.get("problems") or ())
-
-
-def _way(link: Json) -> str:
-    if link.get("inbound"):
-        return " in the way there"
-    return " in the way back" if link.get("outbound") else ""
 
 
 def _children(status: Json) -> Iterator[tuple[str, Json]]:

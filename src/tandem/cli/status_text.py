@@ -1,0 +1,278 @@
+"""The cluster's status for a person on call: the verdict, what is wrong, then all the rest. Pure.
+
+Whatever may be missing in a document is: another node may have been asked in the middle of its
+start. Lines are 100 characters at most, save for names that cannot be broken.
+"""
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from tandem.cli.common import clean, counted, shortened, table, wrapped
+from tandem.cli.quantities import duration, offset, size
+
+Json = dict[str, Any]
+
+_NAME: Final = 34
+_PATH: Final = 40
+_NEVER_S: Final = 10 * 365 * 86_400
+"""Longer than a disk lives: no time until it is full is told."""
+
+
+def verdict_line(document: Json) -> str:
+    """The one sentence that matters, and how much is wrong."""
+    cameras = document["cameras"]
+    if not cameras:
+        said = "There are no cameras yet: `tandem camera add` enters one."
+        return f"{said} {_more(document)}".rstrip()
+    lost = sum(not it["recorded"] for it in cameras)
+    thin = sum(it["recorded"] and not it["whole"] for it in cameras)
+    total = {1: "The only camera", 2: "Both cameras"}.get(
+        len(cameras), f"All {len(cameras)} cameras"
+    )
+    are = "is" if len(cameras) == 1 else "are"
+    if lost == len(cameras):
+        said = (
+            f"{total} {are} not recorded." if lost == 1 else f"None of {lost} cameras is recorded."
+        )
+    elif lost:
+        said = f"{lost} of {len(cameras)} cameras {'is' if lost == 1 else 'are'} not recorded"
+        said += f", and {thin} more {'lacks' if thin == 1 else 'lack'} a copy." if thin else "."
+    elif thin:
+        lack = f"{thin} of them lacks" if thin == 1 else f"{thin} of them lack"
+        said = f"{total} {are} recorded, but {lack if len(cameras) > 1 else 'lacks'} a copy."
+    else:
+        said = f"{total} {are} recorded, in two copies where wanted."
+    return f"{said} {_more(document)}".rstrip()
+
+
+def status_lines(document: Json) -> Iterator[str]:
+    """All of it, line by line."""
+    yield verdict_line(document)
+    yield from _troubles(document)
+    yield ""
+    at = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=document["at_us"])
+    yield (
+        f"Nodes of cluster {document['cluster_number']}, as {document['asked_node']} sees them at"
+        f" {at:%Y-%m-%d %H:%M:%S} UTC"
+    )
+    yield from node_lines(document)
+    yield from _section("Links", _link_rows(document), right=(2, 3))
+    yield from _section("Disks", _disk_rows(document), right=(2, 3))
+    if document["cameras"]:
+        yield from _section("Cameras", _camera_rows(document["cameras"]), right=(4, 5, 6))
+
+
+def node_lines(document: Json) -> list[str]:
+    """The nodes, as a table."""
+    rows = [("NODE", "STATE", "SESSION", "STORE", "CAMERAS", "CLOCK", "RELEASE")]
+    for node_id, node in document["nodes"].items():
+        status = node["status"]
+        if status is None:
+            rows.append((node_id, "does not answer", "-", "-", "-", "-", "-"))
+            continue
+        session = status.get("session") or {}
+        epoch = session.get("epoch")
+        rows.append(
+            (
+                node_id,
+                _state(node_id, document),
+                str(session.get("phase", "-")) + ("" if epoch is None else f", epoch {epoch}"),
+                _member(node_id, status),
+                str(_recorded_by(node_id, document)),
+                "-" if node_id == document["asked_node"] else _offset(node["clock_offset_us"]),
+                str(status.get("release", "-")),
+            )
+        )
+    return [f"  {line}" for line in table(rows, right=(4, 5))]
+
+
+def _more(document: Json) -> str:
+    silent = sum(it["status"] is None for it in document["nodes"].values())
+    if silent:
+        return f"{counted(silent, 'node')} {'does' if silent == 1 else 'do'} not answer."
+    others = len(document["problems"])
+    return f"There {'is' if others == 1 else 'are'} {counted(others, 'problem')}." if others else ""
+
+
+def _troubles(document: Json) -> Iterator[str]:
+    """What is wrong, worst first."""
+    cameras = document["cameras"]
+    for title, sentences in (
+        ("Not recorded", [why for it in cameras if not it["recorded"] for why in _whys(it)]),
+        (
+            "Recorded, with a copy missing",
+            [why for it in cameras if it["recorded"] and not it["whole"] for why in _whys(it)],
+        ),
+        ("Nodes, links and disks", document["problems"]),
+        ("Cameras' settings", [why for it in cameras if it["whole"] for why in it["problems"]]),
+        ("To be considered", document.get("concerns") or []),
+    ):
+        if sentences:
+            yield ""
+            yield title
+            for sentence in sentences:
+                yield from wrapped(clean(sentence), "  - ", "    ").split("\n")
+
+
+def _whys(camera: Json) -> Sequence[str]:
+    return camera["problems"] or [
+        f"{_label(camera)}: nothing says why. See `journalctl -u tandem`."
+    ]
+
+
+def _label(camera: Json) -> str:
+    name, camera_id = camera["name"], camera["camera_id"]
+    return str(name) if name == camera_id else f"{name} ({camera_id})"
+
+
+def _section(title: str, rows: Sequence[Sequence[str]], right: Sequence[int]) -> Iterator[str]:
+    if len(rows) > 1:
+        yield ""
+        yield title
+        yield from (f"  {line}" for line in table(rows, right=right))
+
+
+def _state(node_id: str, document: Json) -> str:
+    mine = [it for it in document["problems"] if it.startswith(f"{node_id}: ")]
+    return "well" if not mine else counted(len(mine), "problem")
+
+
+def _member(node_id: str, status: Json) -> str:
+    members = (status.get("store") or {}).get("members") or ()
+    for member in members:
+        if member.get("name") == node_id:
+            if member.get("problem"):
+                return "failed"
+            return "leader" if member.get("leader") else "member"
+    return "asks it" if members else "-"
+
+
+def _recorded_by(node_id: str, document: Json) -> int:
+    return sum(
+        any(copy["node_id"] == node_id and copy["recording"] for copy in camera["copies"])
+        for camera in document["cameras"]
+    )
+
+
+def _offset(offset_us: int | None) -> str:
+    return "-" if offset_us is None else offset(offset_us)
+
+
+def _link_rows(document: Json) -> list[tuple[str, ...]]:
+    rows: list[tuple[str, ...]] = [("BETWEEN", "LINK", "LATENCY", "LOSS", "STATE")]
+    for node_id, node in document["nodes"].items():
+        for peer in (node["status"] or {}).get("peers") or ():
+            for link in peer.get("links") or ():
+                latency_us, loss = link.get("latency_us"), link.get("loss")
+                heard, hears = link.get("inbound"), link.get("outbound")
+                state = "up" if heard and hears else "down"
+                if heard != hears:
+                    state = f"{peer['node_id'] if heard else node_id} hears nothing"
+                rows.append(
+                    (
+                        f"{node_id} - {peer['node_id']}",
+                        str(link["link"]),
+                        "-" if latency_us is None else f"{latency_us / 1000:.1f} ms",
+                        "-" if loss is None else f"{loss:.1%}",
+                        state,
+                    )
+                )
+    return _each_pair_once(rows)
+
+
+def _each_pair_once(rows: list[tuple[str, ...]]) -> list[tuple[str, ...]]:
+    """Both ends tell of a link; the end that comes first speaks."""
+    seen: set[tuple[frozenset[str], str]] = set()
+    kept = rows[:1]
+    for row in rows[1:]:
+        pair = (frozenset(row[0].split(" - ")), row[1])
+        if pair not in seen:
+            seen.add(pair)
+            kept.append(row)
+    return kept
+
+
+def _disk_rows(document: Json) -> list[tuple[str, ...]]:
+    rows: list[tuple[str, ...]] = [("NODE", "VOLUME", "RECORDED", "ROOM", "STATE")]
+    for node_id, node in document["nodes"].items():
+        volumes = (node["status"] or {}).get("volumes") or ()
+        full_in = _until_full(node_id, document, volumes)
+        for volume in volumes:
+            recorded, room = volume.get("recorded_bytes"), volume.get("room_bytes")
+            if volume.get("dead"):
+                state = "dead"
+            elif volume.get("problem"):
+                state = "has a problem"
+            elif room is not None and room <= 0:
+                state = "full: the oldest is deleted"
+            else:
+                state = full_in
+            rows.append(
+                (
+                    node_id,
+                    shortened(str(volume.get("path", "-")), _PATH),
+                    "-" if recorded is None else size(recorded),
+                    "-" if room is None else size(max(room, 0)),
+                    state,
+                )
+            )
+    return rows
+
+
+def _until_full(node_id: str, document: Json, volumes: Sequence[Json]) -> str:
+    """For the node's volumes together: streams go to whichever has most room."""
+    usable = [it for it in volumes if not it.get("dead") and it.get("room_bytes") is not None]
+    room_bytes = sum(max(0, it["room_bytes"]) for it in usable)
+    rate_mbps = sum(
+        camera["bit_rate_mbps"]
+        for camera in document["cameras"]
+        if any(copy["node_id"] == node_id for copy in camera["copies"])
+    )
+    if not rate_mbps or not usable:
+        return "well"
+    left_s = room_bytes * 8 / (rate_mbps * 1e6)
+    return f"full in {duration(left_s)}" if left_s < _NEVER_S else "well"
+
+
+def _camera_rows(cameras: Sequence[Json]) -> list[tuple[str, ...]]:
+    rows: list[tuple[str, ...]] = [
+        ("CAMERA", "PROTECTION", "PRIMARY", "SECOND", "MBIT/S", "CLOCK", "ON DISK")
+    ]
+    order = sorted(cameras, key=lambda it: (it["recorded"], it["whole"], str(it["camera_id"])))
+    for camera in order:
+        copies = camera["copies"]
+        ages = [it["durable_age_us"] for it in copies if it["durable_age_us"] is not None]
+        offsets = [
+            it["camera_offset_us"] for it in copies if it.get("camera_offset_us") is not None
+        ]
+        rows.append(
+            (
+                shortened(_label(camera), _NAME),
+                str(camera["protection"]),
+                _seat(camera, 0),
+                _seat(camera, 1),
+                f"{camera['bit_rate_mbps']:.1f}",
+                offset(max(offsets, key=abs)) if offsets else "-",
+                f"{duration(round(min(ages) / 1e6))} ago" if ages else "never",
+            )
+        )
+    return rows
+
+
+def _seat(camera: Json, place: int) -> str:
+    """Who records in a seat; in brackets who should and does not, and who stands in for him."""
+    nodes = (camera["placement"] or {}).get("nodes") or []
+    recording = [it["node_id"] for it in camera["copies"] if it["recording"]]
+    wanted = 1 if camera["protection"] in {"cold", "failover"} else 2
+    standing_in = [it for it in dict.fromkeys(recording) if it not in nodes[:wanted]]
+    missing = [it for it in nodes[:wanted] if it not in recording]
+    if place >= wanted:
+        return "-"
+    if place >= len(nodes):
+        return "none"
+    if nodes[place] in recording:
+        return str(nodes[place])
+    turn = missing.index(nodes[place])
+    stand_in = f" {standing_in[turn]}" if turn < len(standing_in) else ""
+    return f"({nodes[place]}){stand_in}"
