@@ -15,7 +15,17 @@ from tandem.archive import index_reader, schema
 from tandem.archive.errors import DiskFullError, IndexBusyError, IndexDamagedError
 from tandem.archive.index import Index
 from tandem.archive.index_reader import IndexReader
-from tandem.archive.rows import Closing, Copy, Gap, GapCause, Progress, Role, Segment, State
+from tandem.archive.rows import (
+    Closing,
+    Copy,
+    Extent,
+    Gap,
+    GapCause,
+    Progress,
+    Role,
+    Segment,
+    State,
+)
 
 MINUTE_US = 60_000_000
 HASH = bytes(range(32))
@@ -86,6 +96,15 @@ def test_evidence_and_open_segments_do_not_become_garbage(index: Index) -> None:
     index.set_locked([segment_uuid(2)], locked=True)
     index.mark_garbage(dict.fromkeys(segment_uuid(n) for n in (1, 2, 3)))
     assert [segment.segment_id for segment in index.unfinished(State.GARBAGE)] == [segment_uuid(3)]
+
+
+def test_a_second_copy_that_was_promised_meanwhile_does_not_become_garbage(index: Index) -> None:
+    ids = [segment_uuid(number) for number in (1, 2, 3)]
+    for number in (1, 2, 3):
+        index.begin(closed(number))
+    index.promise(ids[:2], 100)
+    index.mark_garbage(dict.fromkeys(ids), unless_promised=[ids[0], ids[2]])
+    assert [row.segment_id for row in index.unfinished(State.GARBAGE)] == ids[1:]
 
 
 def test_garbage_is_not_shown(index: Index) -> None:
@@ -171,6 +190,24 @@ def test_copies_and_streams_are_kept_apart(index: Index) -> None:
         Copy("sub", Role.PRIMARY): [(start + 2 * MINUTE_US, start + 3 * MINUTE_US)],
     }
     assert index.copies("nobody") == []
+
+
+def test_extents_tell_what_is_known_and_from_when_to_when(index: Index) -> None:
+    assert index.extents() == []
+    for number in (1, 2, 5):
+        index.begin(closed(number))
+    index.begin(replace(closed(3), role=Role.SECOND))
+    gone = closed(9)
+    index.begin(gone)
+    index.mark_garbage({gone.segment_id: None})
+    index.sync_round(gaps=[Gap("yard", "sub", 10, 20, GapCause.DISABLED)])
+    index.sync_round(gaps=[Gap("yard", "sub", 30, 40, GapCause.DISABLED)])
+    first, third, end = (BASE_US + number * MINUTE_US for number in (1, 3, 6))
+    assert sorted(index.extents()) == [
+        Extent("gate", "main", first, end),
+        Extent("gate", "main", third, third + MINUTE_US),
+        Extent("yard", "sub", 10, 40),
+    ]
 
 
 def test_candidates_are_the_oldest_of_all_of_each_copy_and_of_the_seconds(index: Index) -> None:

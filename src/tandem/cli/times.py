@@ -40,8 +40,15 @@ def parse_time(text: str, now_us: int, zone: tzinfo | None = None) -> int:
         UTC microseconds.
 
     Raises:
-        TimeError: it is none; or the clocks of the zone showed it twice, or never.
+        TimeError: it is none, or before 1970; or the clocks of the zone showed it twice, or never.
     """
+    time_us = _read(text, now_us, zone)
+    if time_us < 0:
+        raise TimeError(f"'{text}' is before 1970. {_HOW}")
+    return time_us
+
+
+def _read(text: str, now_us: int, zone: tzinfo | None) -> int:
     if text == "now":
         return now_us
     if relative := _RELATIVE.fullmatch(text):

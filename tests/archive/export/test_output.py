@@ -4,6 +4,7 @@ import errno
 import resource
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -94,6 +95,23 @@ def test_a_file_that_is_there_is_never_overwritten(tmp_path: Path) -> None:
     with pytest.raises(TargetError, match=r"gate-2.mp4 exists already"):
         export([], request(tmp_path / "gate-2.mp4"))
     assert (tmp_path / "gate-2.mp4").read_bytes() == b"evidence"
+
+
+def test_a_file_that_may_be_replaced_gives_way_only_to_a_whole_one(tmp_path: Path) -> None:
+    target = tmp_path / "gate.mp4"
+    target.write_bytes(b"earlier")
+    wanted = replace(request(target), replaces=True)
+
+    def cancel(progress: Progress) -> None:
+        if progress.phase is Phase.COPYING and progress.done > progress.total // 3:
+            raise ExportCancelledError("Not wanted any more.")
+
+    with pytest.raises(ExportCancelledError):
+        export([record("a", film(3))], wanted, cancel)
+    assert target.read_bytes() == b"earlier"
+    export([record("a", film(3))], wanted)
+    assert len(packets(target)) == 75
+    assert [path.name for path in tmp_path.iterdir()] == ["gate.mp4"]
 
 
 def test_a_directory_that_is_not_there_is_named(tmp_path: Path) -> None:

@@ -7,16 +7,21 @@ from uuid import UUID
 
 import pytest
 
-from tandem.archive.rows import Role, Segment, State
+from tandem.archive.rows import Extent, Gap, GapCause, Role, Segment, State
 from tandem.cluster.promise import Answer, Question
 from tandem.node.archivist.errors import MessageError
 from tandem.node.archivist.messages import (
     Inquiry,
+    Inventory,
     decode_answer,
+    decode_gaps,
     decode_inquiry,
+    decode_inventory,
     decode_rows,
     encode_answer,
+    encode_gaps,
     encode_inquiry,
+    encode_inventory,
     encode_rows,
 )
 
@@ -26,6 +31,12 @@ INQUIRY = Inquiry(
 )
 ROW = Segment(
     ID, "gate", "main", PurePosixPath("a/b"), Role.SECOND, 1, 2, 3, 4, 5, State.CLOSED, b"h" * 32
+)
+
+GAP = Gap("gate", "main", 5, 9, GapCause.CAMERA_STALLED, "Nothing came for 5 s.")
+INVENTORY = Inventory(
+    (Extent("gate", "main", 1, 9), Extent("gate", "sub", 2, 3), Extent("yard", "main", 4, 5)),
+    ("/srv/video2 failed.",),
 )
 
 
@@ -38,6 +49,8 @@ def test_what_is_written_is_read() -> None:
     refused = Answer("n", promised=False, missing=(1, 2), reason="Some lack.")
     assert decode_answer(data(encode_answer(refused))) == refused
     assert decode_rows(data(encode_rows([ROW]))) == [ROW]
+    assert decode_gaps(data(encode_gaps([GAP]))) == [GAP]
+    assert decode_inventory(data(encode_inventory(INVENTORY))) == INVENTORY
 
 
 @pytest.mark.parametrize(
@@ -81,3 +94,21 @@ def test_what_is_no_message_is_refused(text: bytes) -> None:
     for decode in (decode_answer, decode_inquiry, decode_rows):
         with pytest.raises(MessageError):
             decode(text)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"version": 2}, {"gaps": None}, {"gaps": [{}]}, {"gaps": [GAP._asdict() | {"cause": "mice"}]}],
+)
+def test_gaps_that_are_not_as_they_should_be_are_refused(changed: dict[str, object]) -> None:
+    with pytest.raises(MessageError):
+        decode_gaps(data(encode_gaps([GAP]), **changed))
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"cameras": 5}, {"cameras": [{"camera_id": "gate"}]}, {"unreadable": [7]}, {"unreadable": 7}],
+)
+def test_an_inventory_that_is_not_as_it_should_be_is_refused(changed: dict[str, object]) -> None:
+    with pytest.raises(MessageError):
+        decode_inventory(data(encode_inventory(INVENTORY), **changed))

@@ -4,12 +4,12 @@ import asyncio
 import itertools
 import os
 import threading
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
 from uuid import UUID
 
 from tests.archive.export.material import MemorySource
@@ -20,14 +20,12 @@ from tests.node.test_tls import Files
 from tandem.archive.archive import Archive
 from tandem.archive.layout import segment_path
 from tandem.archive.mount import Mounted, mount
-from tandem.archive.rows import Closing, Gap, GapCause, Progress, Role, Segment
+from tandem.archive.rows import Closing, Gap, GapCause, Progress, Role, Segment, State
 from tandem.archive.segment_file import SegmentFile
 from tandem.node.archivist.archivist import Settings, open_archivist
 from tandem.node.archivist.view import ARCHIVIST_PORT, Address
 from tandem.node.home import Home
 from tandem.node.settings import NodeSettings, read_settings
-
-Made = TypeVar("Made")
 
 _number = itertools.count(os.getpid() * 64)
 
@@ -47,6 +45,7 @@ class Node:
     hosts: list[str]
     settings_path: Path
     running: ExitStack = field(default_factory=ExitStack)
+    start: Callable[[], None] = field(default=lambda: None, repr=False)
 
     @property
     def settings(self) -> NodeSettings:
@@ -62,9 +61,16 @@ class Node:
         """Lay what was recorded in memory down on the volume."""
         for row in recorded.rows:
             path = segment_path(row.camera_id, row.stream, row.start_us, row.segment_id)
-            begun = replace(row, path=path, durable_bytes=0, hash=None, end_us=row.start_us)
             self.mounted.index.begin(
-                replace(begun, state="open", writer_id=self.mounted.writer.writer_id)  # type: ignore[arg-type]
+                replace(
+                    row,
+                    path=path,
+                    durable_bytes=0,
+                    hash=None,
+                    end_us=row.start_us,
+                    state=State.OPEN,
+                    writer_id=self.mounted.writer.writer_id,
+                )
             )
             file = SegmentFile.create(self.mounted.volume, path)
             file.append([recorded.contents[row.segment_id]])
@@ -72,7 +78,7 @@ class Node:
             done = Progress(
                 row.segment_id, row.end_us, sealed.size_bytes, row.frames, row.keyframes
             )
-            self.mounted.index.sync_round(closings=[Closing(done, sealed.hash)], gaps=())
+            self.mounted.index.sync_round(closings=[Closing(done, sealed.hash)])
 
     def stop(self) -> None:
         """Its archivist answers no more, on any link."""
@@ -102,10 +108,6 @@ class _Loop:
             self._thread.join()
 
 
-def _call(loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, Made]) -> Made:
-    return asyncio.run_coroutine_threadsafe(work, loop).result(30)
-
-
 @contextmanager
 def cluster(directory: Path, *names: str, links: int = 1) -> Iterator[list[Node]]:
     """Run the archivists of a cluster; each node's `node.toml` names the others as its peers."""
@@ -120,7 +122,8 @@ def cluster(directory: Path, *names: str, links: int = 1) -> Iterator[list[Node]
             stack.callback(mounted.close)
             path = _write_settings(directory, name, hosts, files)
             node = Node(name, mounted, hosts[name], path)
-            _start(loop, node, files)
+            node.start = partial(_start, loop, node, files)
+            node.start()
             nodes.append(node)
         try:
             yield nodes

@@ -31,11 +31,13 @@ class Recordings:
     """What the nodes that answer have.
 
     Attributes:
+        asking: how they are asked.
         sources: one for each of them.
         extents: of each stream that it knows, by node.
         unreachable: nodes that do not answer, and volumes that cannot be read.
     """
 
+    asking: Asking
     sources: Sequence[RemoteSource]
     extents: Mapping[str, Sequence[Extent]]
     unreachable: Sequence[Unreachable]
@@ -88,7 +90,7 @@ def open_recordings(settings: NodeSettings, clock: Clock, random: Random) -> Ite
             RemoteSource(node_id, known, asking, clock, random)
             for node_id, known in extents.items()
         ]
-        yield Recordings(sources, extents, unreachable)
+        yield Recordings(asking, sources, extents, unreachable)
 
 
 async def _take_inventories(peers: HttpsPeers, nodes: Sequence[str]) -> dict[str, Inventory | str]:
