@@ -45,6 +45,16 @@ def forever(segment: Segment) -> Deletion:
     return Deletion(segment, Reason.SPACE, is_loss=True)
 
 
+def test_a_promise_that_came_after_the_plan_keeps_a_second_copy(root: Path) -> None:
+    with mounted_at(root) as mounted:
+        planned = record(mounted, 1)
+        mounted.index.promise([planned.segment_id], 100)
+        second = Deletion(planned, Reason.SECOND_COPY, is_loss=False)
+        assert delete(mounted.volume, mounted.index, [second]) == []
+        aged = Deletion(planned, Reason.AGE, is_loss=False)
+        assert len(delete(mounted.volume, mounted.index, [aged])) == 1
+
+
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     create(tmp_path / "disk")

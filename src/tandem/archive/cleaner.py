@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from tandem.archive import ballast
-from tandem.archive.deletion import Deletion
+from tandem.archive.deletion import Deletion, Reason
 from tandem.archive.errors import DiskFullError, disk_error
 from tandem.archive.index import Index
 from tandem.archive.rows import Gap, GapCause, Segment, State
@@ -19,7 +19,8 @@ def delete(volume: Volume, index: Index, deletions: Sequence[Deletion]) -> list[
         deletions: of this volume, as planned.
 
     Returns:
-        What is gone now; an open or locked one never is, whatever was planned.
+        What is gone now; an open or locked one never is, whatever was planned, nor is a second copy
+        that this node has promised since.
 
     Raises:
         DiskError: the rest is done by `finish`, or at the next opening.
@@ -28,11 +29,16 @@ def delete(volume: Volume, index: Index, deletions: Sequence[Deletion]) -> list[
         deletion.segment.segment_id: _loss(deletion.segment) if deletion.is_loss else None
         for deletion in deletions
     }
+    seconds = {
+        deletion.segment.segment_id
+        for deletion in deletions
+        if deletion.reason is Reason.SECOND_COPY
+    }
     try:
-        index.mark_garbage(losses)
+        index.mark_garbage(losses, seconds)
     except DiskFullError:
         ballast.drop(volume)  # deleting is what a full disk needs most
-        index.mark_garbage(losses)
+        index.mark_garbage(losses, seconds)
     gone = finish(volume, index)
     ballast.lay(volume)
     return gone

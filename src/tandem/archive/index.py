@@ -1,7 +1,7 @@
 """The writer's side of a volume's index. One thread; every call that returns is durable."""
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from uuid import UUID
@@ -132,12 +132,16 @@ class Index(IndexReader):
                 [(int(locked), segment_id.bytes) for segment_id in segment_ids],
             )
 
-    def mark_garbage(self, losses: Mapping[UUID, Gap | None]) -> None:
+    def mark_garbage(
+        self, losses: Mapping[UUID, Gap | None], unless_promised: Collection[UUID] = ()
+    ) -> None:
         """The first step of deleting (invariant A6): from here on the segments are not shown.
 
         Args:
             losses: what to delete, each with the gap that it leaves if it is a loss; an open or
                 locked one is left alone (A7), and leaves none.
+            unless_promised: those of them that go as second copies: what this node has promised
+                by now is left alone (A8).
 
         Raises:
             DiskError: nothing is marked.
@@ -146,8 +150,8 @@ class Index(IndexReader):
             for segment_id, gap in losses.items():
                 marked = connection.execute(
                     "UPDATE segment SET state = 'garbage' WHERE segment_id = ? AND locked = 0 "
-                    "AND state IN ('closed', 'suspect')",
-                    (segment_id.bytes,),
+                    "AND state IN ('closed', 'suspect') AND (promised_us IS NULL OR NOT ?)",
+                    (segment_id.bytes, segment_id in unless_promised),
                 )
                 if marked.rowcount and gap is not None:
                     _add_gaps(connection, [gap])

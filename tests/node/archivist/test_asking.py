@@ -24,7 +24,7 @@ from tandem.node.archivist.errors import (
     PeerRefusedError,
     PeerUnreachableError,
 )
-from tandem.node.archivist.service import serve
+from tandem.node.archivist.listening import listen
 from tandem.node.archivist.view import Address
 from tandem.node.tls import client_context, server_context
 
@@ -103,8 +103,8 @@ async def test_an_answer_to_another_question_is_none(tmp_path: Path) -> None:
     application.router.add_post("/v1/promises", earlier)
     async with sites(tmp_path, "n2") as (second,):
         tls = server_context(second.files.authority, second.files.node("n1"))
-        async with serve(application, [Address("127.0.0.1", 0)], tls) as taken:
-            second.view.known["n1"] = taken
+        async with listen(application, [Address("127.0.0.1", 0)], tls) as listening:
+            second.view.known["n1"] = listening.addresses
             asked = inquiry(second, second.film(Role.SECOND))
             with pytest.raises(PeerLiesError, match="another question"):
                 await second.peers.ask("n1", asked)
@@ -119,8 +119,8 @@ async def test_a_piece_that_is_too_short_is_not_believed(tmp_path: Path) -> None
     application.router.add_get("/v1/segments/{id}", short)
     async with sites(tmp_path, "n2") as (second,):
         tls = server_context(second.files.authority, second.files.node("n1"))
-        async with serve(application, [Address("127.0.0.1", 0)], tls) as taken:
-            second.view.known["n1"] = taken
+        async with listen(application, [Address("127.0.0.1", 0)], tls) as listening:
+            second.view.known["n1"] = listening.addresses
             with pytest.raises(PeerLiesError, match="9 bytes"):
                 await second.peers.read("n1", uuid4(), 0, 10)
 

@@ -8,9 +8,7 @@ import asyncio
 import json
 import logging
 import os
-import ssl
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Sequence
 from http import HTTPStatus
 from typing import Final
 from uuid import UUID
@@ -34,7 +32,6 @@ from tandem.node.archivist.messages import (
     encode_rows,
 )
 from tandem.node.archivist.promises import Promiser
-from tandem.node.archivist.view import Address
 from tandem.node.authority import AuthorityError
 from tandem.node.tls import peer_node
 
@@ -47,7 +44,6 @@ LARGEST_LIST: Final = 20_000
 LARGEST_PIECE_BYTES: Final = 4 << 20
 DEADLINE_S: Final = 10.0
 PROMISE_DEADLINE_S: Final = DEADLINE_US / 1e6
-_CLOSING_S: Final = 1.0
 
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -127,36 +123,6 @@ class Service:
             response.headers["Content-Range"] = f"bytes {start}-{end - 1}/{size_bytes}"
         await _send(request, response, found, start, end)
         return response
-
-
-@asynccontextmanager
-async def serve(
-    application: web.Application, addresses: Sequence[Address], tls: ssl.SSLContext
-) -> AsyncGenerator[list[Address], None]:
-    """Listen on every link for as long as the context lasts.
-
-    Args:
-        application: the requests.
-        addresses: of this node; port 0 takes any.
-        tls: as `node.tls.server_context` makes it.
-
-    Yields:
-        The addresses, with the ports that were taken.
-
-    Raises:
-        OSError: an address is not this node's, or is taken.
-    """
-    runner = web.AppRunner(application, access_log=None, shutdown_timeout=_CLOSING_S)
-    await runner.setup()
-    try:
-        taken: list[Address] = []
-        for address in addresses:
-            site = web.TCPSite(runner, address.host, address.port, ssl_context=tls)
-            await site.start()
-            taken.append(Address(address.host, runner.addresses[-1][1]))
-        yield taken
-    finally:
-        await runner.cleanup()
 
 
 def _stretch(request: web.Request) -> tuple[str, str, int, int]:
