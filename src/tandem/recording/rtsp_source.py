@@ -273,7 +273,7 @@ class _Session(asyncio.BufferedProtocol):
             self._tracks.append(receiver)
             match track.delivery:
                 case InterleavedDelivery(rtp_channel, rtcp_channel):
-                    self._reader.register(rtp_channel, receiver.stream)
+                    self._reader.register_stream(rtp_channel, receiver.stream)
                     self._reader.register(rtcp_channel, receiver.reports)
                     self._channels.append(rtcp_channel)
                 case UdpDelivery(_, server_ports, source):

@@ -31,6 +31,9 @@ class Recorder:
         self.times.append(rtp_time)
         self.markers.append(marker)
 
+    def continuation(self) -> None:
+        return None
+
     def lose(self) -> None:
         self.calls.append("<lose>")
 

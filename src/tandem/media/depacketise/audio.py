@@ -2,6 +2,7 @@
 
 from blake3 import blake3
 
+from tandem.media.depacketise.base import Continuation
 from tandem.media.units import IDENTITY_BYTES, AccessUnit, AudioConfig, TimelineBreak
 
 
@@ -25,6 +26,10 @@ class AudioDepacketiser:
         """Hand over the finished frames and forget them."""
         units, self.units = self.units, []
         return units
+
+    def continuation(self) -> Continuation | None:
+        """Nothing is ever unfinished."""
+        return None
 
     def lose(self) -> None:
         """Packets are missing before the next one; whole frames do not mind."""

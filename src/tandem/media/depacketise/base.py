@@ -1,8 +1,20 @@
 """What every depacketiser promises. The hot path: called per packet, makes no object per packet."""
 
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from tandem.media.units import AccessUnit, TimelineBreak
+
+
+class Continuation(NamedTuple):
+    """A payload that would change nothing but the length of what is unfinished.
+
+    Attributes:
+        header: its first bytes.
+        data: takes the rest of it, at the end.
+    """
+
+    header: bytes
+    data: bytearray
 
 
 class Depacketiser(Protocol):
@@ -29,6 +41,14 @@ class Depacketiser(Protocol):
             end: one past its last byte.
             rtp_time: the packet's timestamp, unwrapped, in ticks.
             marker: the packet's marker bit.
+        """
+        ...
+
+    def continuation(self) -> Continuation | None:
+        """What may be appended without a call of `receive`, until its next call or any other.
+
+        Only payloads with the timestamp of the last one, and no marker. Of these, at most
+        `interleaved.BUFFER_BYTES` before `receive` sees one again, which looks at the limits.
         """
         ...
 

@@ -7,6 +7,7 @@ a fragmented NAL unit is put together again, is in `h264` and `h265`.
 
 from typing import Final
 
+from tandem.media.depacketise.base import Continuation
 from tandem.media.depacketise.nal import MAX_UNIT_BYTES, NalAssembler
 
 SINGLE: Final = 0
@@ -25,10 +26,19 @@ _END: Final = 0x40
 class NalDepacketiser(NalAssembler):
     """Takes payloads apart. Subclasses say what the first bytes of a payload mean."""
 
-    __slots__ = ()
+    __slots__ = ("_middle",)
 
     _SHAPES: bytes
     """What a payload is, by its first byte."""
+
+    _middle: bytes
+    """How payloads in the middle of the NAL unit begin that is not whole yet."""
+
+    def continuation(self) -> Continuation | None:
+        """What only goes on with an unfinished NAL unit; see `Depacketiser.continuation`."""
+        if self._nal < 0:
+            return None
+        return Continuation(self._middle, self._unit)
 
     def receive(
         self, buffer: memoryview, start: int, end: int, rtp_time: int, marker: bool
@@ -77,6 +87,7 @@ class NalDepacketiser(NalAssembler):
             if self._skipping:
                 return
             self._unit += self._whole_header(buffer, start)
+            self._middle = bytes((*buffer[start : content - 1], header & ~(_START | _END)))
         elif self._nal < 0:
             self._discard()  # its beginning is missing
             return

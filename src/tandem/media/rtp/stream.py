@@ -1,13 +1,14 @@
 """The packets of one RTP source (RFC 3550) to its depacketiser: in order, each once.
 
-The hot path: one call a packet, 18,000 a second for 50 cameras. A packet that is plain (no padding,
-extension or CSRC), of the known source and next in sequence makes no object but the numbers of its
-header. Everything else goes the slow way, sequence wraps included: `_next` counts up to 65,536,
-which no packet carries.
+The hot path: 18,000 packets a second for 50 cameras. A packet that is plain (no padding, extension
+or CSRC), of the known source and next in sequence makes no object but the numbers of its header; of
+those that only go on with a NAL unit, `run` says how to take many at a time. Everything else goes
+the slow way, sequence wraps included: `_next` counts up to 65,536, which no packet carries.
 """
 
 import struct
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from tandem.media.depacketise.base import Depacketiser
 from tandem.media.rtp.wrap import unwrap32
@@ -23,6 +24,7 @@ MAX_MISORDER = 100
 """A packet this far behind, at most, is late or a duplicate (RFC 3550 A.1)."""
 
 _unpack_header = struct.Struct("!HHII").unpack_from
+_pack_origin = struct.Struct("!II").pack
 _unpack_extension_words = struct.Struct("!2xH").unpack_from
 
 _VERSION_2 = 0x8000
@@ -71,6 +73,22 @@ class Reception:
     extended_highest_sequence: int
     expected: int
     lost: int
+
+
+class Run(NamedTuple):
+    """What the next packets have in common if they only go on with an unfinished NAL unit.
+
+    Attributes:
+        head: their first two bytes, as a number: neither padding, extension, CSRC nor marker.
+        sequence: of the first of them; the others follow, up to 65,535.
+        origin: what follows the sequence number: timestamp, SSRC, and the payload's own header.
+        data: takes what follows that, of each packet at the end.
+    """
+
+    head: int
+    sequence: int
+    origin: bytes
+    data: bytearray
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +178,22 @@ class RtpStream:
                 )
                 return
         self._receive_unusual(view, start, end)
+
+    def run(self) -> Run | None:
+        """What packets may be taken without `receive`; then say how many were, to `took`.
+
+        Holds until any other call. See `Depacketiser.continuation` for how many at most.
+        """
+        unfinished = self._depacketiser.continuation()
+        if unfinished is None:
+            return None
+        origin = _pack_origin(self._timestamp, self._ssrc) + unfinished.header
+        return Run(self._plain, self._next, origin, unfinished.data)
+
+    def took(self, packets: int) -> None:
+        """Note that so many packets of the run were appended to its data."""
+        self._next += packets
+        self.counters.packets += packets
 
     def reception(self) -> Reception | None:
         """What to report about the present source; None before its first packet."""

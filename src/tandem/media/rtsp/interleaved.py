@@ -1,8 +1,10 @@
 """The hot path: RTP packets and RTSP messages out of one TCP stream (RFC 2326 section 10.12).
 
-About 360 packets a second arrive from each camera, so per packet there is one unpack, one call and
-no object. The network writes into one buffer for the life of the connection; packets are handed on
-where they lie.
+About 360 packets a second arrive from each camera. The network writes into one buffer for the life
+of the connection; packets are handed on where they lie, each by a call and without an object. Nine
+of ten are taken without even that: they are the middle of a picture, as long as their neighbours,
+and nothing in their headers differs but the sequence number. In front of the first such packet
+stands one that was handed on, so what is done here is only more of the same.
 """
 
 import re
@@ -10,6 +12,7 @@ import struct
 from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
+from tandem.media.rtp.stream import RtpStream
 from tandem.media.rtsp.errors import Cause, RtspError
 from tandem.media.rtsp.message import Message, MessageReader
 
@@ -20,6 +23,15 @@ MAX_GARBAGE_BYTES: Final = 256 * 1024
 _DOLLAR: Final = 0x24
 _FRAME_HEADER: Final = struct.Struct(">BBH")  # "$", channel, length of the packet
 _read_frame_header: Final = _FRAME_HEADER.unpack_from
+
+_ORIGIN_AT: Final = 8
+"""Where in a frame its RTP packet goes on behind the sequence number."""
+_LONGEST_ORIGIN: Final = 16
+_ORIGINS: Final = tuple(
+    struct.Struct(f">Q{length}s").unpack_from for length in range(_LONGEST_ORIGIN)
+)
+"""What stands before that as one number, and what packets of a run have in common from there on, by
+its length."""
 
 _STARTS: Final = (
     b"RTSP/",
@@ -80,6 +92,7 @@ class InterleavedReader:
         self._view = memoryview(self._buffer)
         self._filled = 0
         self._receivers: list[Callable[[memoryview, int, int], None]] = [self._unclaimed] * 256
+        self._streams: list[RtpStream | None] = [None] * 256
         self._message_reader = MessageReader()
         self._messages: list[Message] = []
         self._in_message = False
@@ -89,6 +102,12 @@ class InterleavedReader:
     def register(self, channel: int, receiver: PacketReceiver) -> None:
         """Send the packets of `channel` (0 to 255) to `receiver` from now on."""
         self._receivers[channel] = receiver.receive
+        self._streams[channel] = None
+
+    def register_stream(self, channel: int, stream: RtpStream) -> None:
+        """Send the packets of `channel` (0 to 255) to an RTP stream, many at a time."""
+        self._receivers[channel] = stream.receive
+        self._streams[channel] = stream
 
     def get_buffer(self) -> memoryview:
         """Where the next bytes go; never empty."""
@@ -103,7 +122,8 @@ class InterleavedReader:
         Raises:
             RtspError: what comes is not RTSP (`PROTOCOL`); the connection is of no more use.
         """
-        buffer, view, receivers = self._buffer, self._view, self._receivers
+        buffer, view = self._buffer, self._view
+        receivers, streams = self._receivers, self._streams
         position = 0
         stop = end = self._filled + n_bytes
         if self._in_message or self._in_garbage:
@@ -123,6 +143,9 @@ class InterleavedReader:
                 break
             receivers[channel](view, packet, after)
             position = after
+            stream = streams[channel]
+            if stream is not None:
+                position = self._take_run(stream, channel, position, end)
         self._filled = rest = end - position
         if rest and position:
             view[:rest] = view[position:end]
@@ -130,6 +153,37 @@ class InterleavedReader:
             return ()
         messages, self._messages = self._messages, []
         return messages
+
+    def _take_run(self, stream: RtpStream, channel: int, position: int, end: int) -> int:
+        """Take frames of one length that only go on with what the last packet began.
+
+        Returns:
+            Where the first other frame begins, or one that is not whole.
+        """
+        run = stream.run()
+        if run is None or end - position < 4:
+            return position
+        view = self._view
+        length = view[position + 2] << 8 | view[position + 3]
+        # All up to the sequence number is one number, so the next packet's is greater by one.
+        frame_header = (_DOLLAR << 8 | channel) << 16 | length
+        expected = first = frame_header << 32 | run.head << 16 | run.sequence
+        origin, data = run.origin, run.data
+        unpack = _ORIGINS[len(origin)]
+        content = _ORIGIN_AT + len(origin)
+        frame_bytes = 4 + length
+        if frame_bytes <= content:
+            return position
+        last = end - frame_bytes
+        while position <= last:
+            opening, from_here = unpack(view, position)
+            if opening != expected or from_here != origin:
+                break
+            data += view[position + content : position + frame_bytes]
+            expected += 1
+            position += frame_bytes
+        stream.took(expected - first)
+        return position
 
     def _unclaimed(self, _buffer: memoryview, _start: int, _end: int) -> None:
         self.unclaimed_packets += 1
