@@ -1,33 +1,45 @@
 """`tandem`: the root of the command line."""
 
+from importlib import import_module
 from importlib.metadata import version
+from typing import Final
 
 import click
 
-from tandem.cli.camera import camera
-from tandem.cli.coverage import coverage_command
-from tandem.cli.export import export_command
-from tandem.cli.lab import lab
-from tandem.cli.node import node
-from tandem.cli.status import status
-from tandem.cli.up import up
-from tandem.cli.volume import volume
+_COMMANDS: Final = {
+    "camera": ("tandem.cli.camera", "camera"),
+    "coverage": ("tandem.cli.coverage", "coverage_command"),
+    "export": ("tandem.cli.export", "export_command"),
+    "lab": ("tandem.cli.lab", "lab"),
+    "node": ("tandem.cli.node", "node"),
+    "status": ("tandem.cli.status", "status"),
+    "up": ("tandem.cli.up", "up"),
+    "volume": ("tandem.cli.volume", "volume"),
+}
+"""Where each command is. Only the one that is used is imported: all together take longer to load
+than most of them to run."""
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class _Commands(click.Group):
+    """The commands, imported when they are asked for."""
+
+    def list_commands(self, _context: click.Context) -> list[str]:
+        """See `click.Group.list_commands`."""
+        return sorted(_COMMANDS)
+
+    def get_command(self, _context: click.Context, name: str) -> click.Command | None:
+        """See `click.Group.get_command`."""
+        if name not in _COMMANDS:
+            return None
+        module, attribute = _COMMANDS[name]
+        found = getattr(import_module(module), attribute)
+        return found if isinstance(found, click.Command) else None
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(version("tandem-video"), message="Tandem %(version)s")
 def main() -> None:
     """Record cameras on a few servers as if they were one that never stops.
 
-    This is early: a node records, and clusters are being built. What works is listed below.
+    This is early: what works is listed below.
     """
-
-
-main.add_command(camera)
-main.add_command(lab)
-main.add_command(export_command)
-main.add_command(coverage_command)
-main.add_command(up)
-main.add_command(status)
-main.add_command(node)
-main.add_command(volume)

@@ -145,15 +145,15 @@ class LabCluster:
             for name in names:
                 remembered.services[name] = [services.agent(self.lab.host(name))]
             record.save(remembered, self.lab.directory)
-        with steps.step(f"{plan.cameras} cameras: pictures are encoded, RTSP answers"):
-            self._wait_for_cameras(cameras)
         with steps.step("the nodes answer, and their store has a leader"):
             for name in names:
                 services.start(self.lab.host(name), remembered)
             self.wait_until_nodes_answer()
+        with steps.step(f"{plan.cameras} cameras have encoded their pictures, and answer"):
+            self._wait_for_cameras(cameras)
         with steps.step(f"{plan.cameras} cameras are entered"):
             self._enter_cameras(plan)
-        with steps.step(f"every camera is recorded by {plan.copies} node(s)"):
+        with steps.step(f"every camera is on the disks of {plan.copies} node(s)"):
             self.wait_until_recorded(plan.copies)
         remembered.recording_since_us = self.clock.utc_us()
         record.save(remembered, self.lab.directory)

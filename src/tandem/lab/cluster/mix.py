@@ -26,18 +26,20 @@ class Kind:
         name: for people.
         profile: what its encoder is set to, beside the size of the picture.
         has_login: whether it asks for a password.
+        start: what a client receives first (`tandem.lab.camera.config.Start`).
     """
 
     name: str
     profile: dict[str, Any]
     has_login: bool = False
+    start: str = "next-keyframe"
 
 
 KINDS = (
     Kind("H.264, GOP 2 s", {}),
     Kind("H.265, GOP 2 s", {"codec": "h265"}),
     Kind("H.264, B-frames", {"b_frames": 2}, has_login=True),
-    Kind("H.264, GOP 10 s", {"gop_s": 10.0}),
+    Kind("H.264, GOP 10 s, cached", {"gop_s": 10.0}, start="cached-gop"),
     Kind("H.264, variable GOP", {"gop": "variable", "gop_s": 4.0}),
     Kind("H.265, 15 fps, GOP 4 s", {"codec": "h265", "fps": 15, "gop_s": 4.0}, has_login=True),
 )
@@ -83,6 +85,7 @@ def _configured(number: int) -> dict[str, Any]:
         "port": RTSP_PORT,
         "profile": _SMALL | kind.profile,
         "unique_pictures": True,
+        "start": kind.start,
         "send_buffer_bytes": _SEND_BUFFER_BYTES,
         **(login if kind.has_login else {}),
     }

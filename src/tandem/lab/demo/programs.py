@@ -11,7 +11,9 @@ from tandem.archive.export.result import rfc3339
 from tandem.lab.hosts import Host
 from tandem.lab.hosts.commands import run
 
-AT_ONCE: Final = 2
+AT_ONCE: Final = 6
+"""Most of their time they wait for a node that is off."""
+
 _TANDEM: Final = str(Path(sys.executable).with_name("tandem"))
 _Given = TypeVar("_Given")
 _Made = TypeVar("_Made")
