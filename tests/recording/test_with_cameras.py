@@ -209,6 +209,12 @@ def test_a_stalled_camera_is_noticed_and_recorded_again_when_it_wakes(begin: Beg
     assert [gap.cause for gap in bench.gaps()] == [GapCause.CAMERA_STALLED]
 
 
+def test_a_camera_that_begins_with_its_next_keyframe_is_waited_for(begin: Begin) -> None:
+    bench = begin(profile={"gop_s": 10.0, "length_s": 20, "width_px": 160, "height_px": 96})
+    bench.recorder.wait_for_pictures("c1", 30)
+    assert bench.recorder.stream("c1")["failures"] == 0
+
+
 def test_after_kill_9_everything_up_to_the_last_fragment_is_there_and_clean(begin: Begin) -> None:
     bench = begin()
     bench.recorder.wait_for_pictures("c1", 300)

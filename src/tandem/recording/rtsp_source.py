@@ -37,6 +37,10 @@ STALL_US = 5_000_000
 """A camera that sends no picture for so long is taken for dead. Above the longest pause of healthy
 ones (an encoder restarts within two seconds), far below what a second copy's window covers."""
 
+FIRST_PICTURE_US = 20_000_000
+"""To send the first one: many cameras begin with their next keyframe, and those that save bits make
+one every ten seconds or more. Taken for dead sooner, they would never be recorded at all."""
+
 TICK_S = 0.5
 """How often timers are looked at; no deadline here is finer than a second."""
 
@@ -309,11 +313,12 @@ class _Session(asyncio.BufferedProtocol):
             if now_us >= self._next_report_us:
                 self._next_report_us = now_us + REPORT_US
                 self._send_reports()
-            if now_us - self._last_picture_us > STALL_US:
+            patience_us = STALL_US if pictures else FIRST_PICTURE_US
+            if now_us - self._last_picture_us > patience_us:
                 self._end(
                     SourceError(
                         Cause.STALLED,
-                        f"the camera has sent no picture for {STALL_US // 1_000_000} s, "
+                        f"the camera has sent no picture for {patience_us // 1_000_000} s, "
                         "though it holds the connection",
                     )
                 )
