@@ -32,10 +32,10 @@ def test_each_copy_is_told_and_what_all_of_them_lack(nodes: list[Node], at: At) 
     lacking = f"  {start}6.000Z - 2026-11-18T11:06:50.000Z       4.0 s  "
     assert done.stdout.splitlines() == [
         f"Camera gate (main), {start}0.000Z - 2026-11-18T11:06:50.000Z",
-        "n1: 4.0 s in 1 files, 100 frames",
+        "n1: 4.0 s in 1 file, 100 frames",
         f"  {start}0.000Z - {start}4.000Z       4.0 s",
         f"  {start}4.000Z - 2026-11-18T11:06:50.000Z       6.0 s  not here, unknown",
-        "n2: 6.0 s in 1 files, 150 frames",
+        "n2: 6.0 s in 1 file, 150 frames",
         f"  {start}0.000Z - {start}6.000Z       6.0 s",
         f"{lacking}not here, camera_stalled: Nothing came.",
         "n3: nothing",

@@ -12,7 +12,7 @@ import click
 from tandem.node.control.client import AskingError, ControlClient
 from tandem.node.control.protocol import VERSION
 from tandem.node.home import Home
-from tandem.node.settings import PATH, NodeSettings, read_settings
+from tandem.node.settings import NodeSettings, default_path, read_settings
 from tandem.node.toml_table import SettingsError
 
 EXIT_FAILED: Final = 1
@@ -30,8 +30,8 @@ def settings_option(command: Command) -> Command:
         "--settings",
         "settings_path",
         type=click.Path(dir_okay=False, path_type=Path),
-        default=PATH,
-        show_default=True,
+        default=default_path,
+        show_default="/etc/tandem/node.toml, or that of `tandem up`",
         help="of this node; tells where its agent listens",
     )(command)
 

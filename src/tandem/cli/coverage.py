@@ -5,12 +5,12 @@ from pathlib import Path
 import click
 
 from tandem.archive.export.source import Unreachable
+from tandem.cli.common import counted, echo_json
 from tandem.cli.recordings import (
     EXIT_MISSING,
     EXIT_NOTHING,
     Question,
     asks_for_recordings,
-    echo_json,
     echo_missing,
     echo_unreachable,
     length,
@@ -82,7 +82,8 @@ def _echo_copy(copy: CopyCoverage) -> None:
         return
     recorded_us = sum(end - start for start, end in copy.intervals)
     click.echo(
-        f"{copy.node_id}: {length(recorded_us)} in {copy.segments} files, {copy.frames:,} frames"
+        f"{copy.node_id}: {length(recorded_us)} in {counted(copy.segments, 'file')}, "
+        f"{copy.frames:,} frames"
     )
     for start, end in copy.intervals:
         click.echo(f"  {moment(start)} - {moment(end)}  {length(end - start):>10}")

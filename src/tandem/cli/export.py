@@ -11,11 +11,11 @@ import click
 from tandem.archive.export.export import Phase, Progress, export
 from tandem.archive.export.planning import Request
 from tandem.archive.export.result import ExportedFile, ExportResult
+from tandem.cli.common import clean, echo_json
 from tandem.cli.recordings import (
     EXIT_MISSING,
     Question,
     asks_for_recordings,
-    echo_json,
     echo_missing,
     echo_unreachable,
     length,
@@ -141,7 +141,7 @@ def _echo(result: ExportResult) -> None:
     if result.problems:
         click.echo("Could not be used, or not all of it:")
     for problem in result.problems:
-        click.echo(f"  {problem.node_id}: {problem.path}: {problem.sentence}")
+        click.echo(f"  {problem.node_id}: {problem.path}: {clean(problem.sentence)}")
     if result.separate_encodings:
         groups = "; ".join(", ".join(nodes) for nodes in result.separate_encodings)
         click.echo(f"The camera encodes for each client; joined by time at keyframes: {groups}")

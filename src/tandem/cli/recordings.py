@@ -1,12 +1,11 @@
 """What `tandem export` and `tandem coverage` share: which camera, which time, whom to ask."""
 
-import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
-from typing import Any, Final, NoReturn, TypeVar
+from typing import Final, NoReturn, TypeVar
 
 import click
 
@@ -15,6 +14,7 @@ from tandem.archive.export.errors import NothingRecordedError
 from tandem.archive.export.result import rfc3339
 from tandem.archive.export.source import Unreachable
 from tandem.archive.rows import Interval
+from tandem.cli.common import EXIT_FAILED, clean, echo_json, json_option, settings_option, wrapped
 from tandem.cli.times import TimeError, parse_time
 from tandem.clock import SystemClock
 from tandem.node.authority import AuthorityError
@@ -28,10 +28,9 @@ from tandem.node.retrieval.finding import (
     settled_end_us,
 )
 from tandem.node.retrieval.recordings import Recordings, RetrievalError, open_recordings
-from tandem.node.settings import NodeSettings, default_path, read_settings
+from tandem.node.settings import NodeSettings, read_settings
 from tandem.node.toml_table import SettingsError
 
-EXIT_FAILED: Final = 1
 EXIT_MISSING: Final = 3
 EXIT_NOTHING: Final = 4
 
@@ -84,15 +83,8 @@ def asks_for_recordings(command: Command) -> Command:
             "--to", "to_text", default="now", show_default=True, metavar="TIME", help="until when"
         ),
         click.option("--stream", default="main", show_default=True, help="which of its streams"),
-        click.option("--json", "as_json", is_flag=True, help="print JSON"),
-        click.option(
-            "--settings",
-            "settings_path",
-            default=default_path,
-            show_default="/etc/tandem/node.toml, or that of `tandem up`",
-            type=click.Path(path_type=Path),
-            help="this node's settings",
-        ),
+        json_option,
+        settings_option,
     )
     for option in reversed(options):
         command = option(command)
@@ -155,15 +147,10 @@ def opened(question: Question, now_us: int) -> Iterator[Opened]:
 def fail(problem: str, question: Question, status: int) -> NoReturn:
     """Say what went wrong, and end."""
     if question.as_json:
-        click.echo(json.dumps({"version": 1, "problem": problem}))
+        echo_json({"version": 1, "problem": problem})
     else:
-        click.echo(problem, err=True)
+        click.echo(wrapped(clean(problem)), err=True)
     raise SystemExit(status)
-
-
-def echo_json(document: dict[str, Any]) -> None:
-    """Print a document."""
-    click.echo(json.dumps(document, indent=2, ensure_ascii=False))
 
 
 def moment(time_us: int) -> str:
@@ -184,7 +171,7 @@ def length(span_us: int) -> str:
 
 def echo_missing(from_us: int, to_us: int, cause: str, detail: str, nodes: Sequence[str]) -> None:
     """Print one stretch that is not there."""
-    why = f"{cause}: {detail}" if detail else cause
+    why = clean(f"{cause}: {detail}" if detail else cause)
     held = f" (may be on {', '.join(nodes)})" if nodes else ""
     click.echo(f"  {moment(from_us)} - {moment(to_us)}  {length(to_us - from_us):>10}  {why}{held}")
 
@@ -194,7 +181,7 @@ def echo_unreachable(unreachable: Sequence[Unreachable]) -> None:
     if unreachable:
         click.echo("Not reached:")
     for copy in unreachable:
-        click.echo(f"  {copy.node_id}: {copy.reason}")
+        click.echo(f"  {copy.node_id}: {clean(copy.reason)}")
 
 
 def _names(settings: NodeSettings) -> list[Named] | None:
