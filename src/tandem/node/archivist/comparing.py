@@ -66,6 +66,7 @@ def compare(
     sound = [row for row in theirs if row.state in {State.CLOSED, State.OPEN}]
     newest_us = max((row.end_us for row in sound), default=since_us)
     covered = coverage(((row.start_us, row.end_us) for row in ours), TOLERANCE_US)
+    covered_until_us = covered[-1].to_us if covered else since_us
     edge_us = max(now_us, newest_us)
     recording_since_us = _recording_since(ours, covered, edge_us)
     they_record = any(_is_being_recorded(row, edge_us) for row in sound)
@@ -75,7 +76,7 @@ def compare(
         until_us = newest_us - EDGE_US if they_record else newest_us
     until_us = max(until_us, since_us)
     lacking: list[Segment] = []
-    whole_until_us = until_us
+    whole_until_us = until_us if recording_since_us is None else max(until_us, covered_until_us)
     for row in sorted(sound, key=lambda row: row.start_us):
         from_us = max(row.start_us, looked_until_us.get(row.segment_id, row.start_us))
         span = clip([Interval(from_us, row.end_us)], Interval(since_us, until_us))
