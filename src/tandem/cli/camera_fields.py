@@ -83,7 +83,7 @@ class Discreet(click.Command):
         try:
             return super().parse_args(context, args)
         except click.UsageError as error:
-            raise click.UsageError(redacted(error.message), context) from None
+            raise click.UsageError(redacted(error.format_message()), context) from None
 
 
 _OPTIONS: Final = (

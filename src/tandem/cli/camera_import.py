@@ -109,11 +109,9 @@ def _enter_all(
             try:
                 outcome = _enter(client, row, document, before)
             except AskingError as problem:
-                count = sum(map(len, done.values()))
                 raise AskingError(
-                    f"line {row.line}, camera '{row.camera_id}': {problem} The"
-                    f" {counted(count, 'row')} before it are entered; to go on, import the same"
-                    " table again."
+                    f"line {row.line}, camera '{row.camera_id}': {problem} What is above it in the"
+                    " table is entered; to go on, import the same table again."
                 ) from None
             done[outcome].append(row.camera_id)
             if bar is not None:

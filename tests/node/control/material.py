@@ -68,7 +68,7 @@ def node(node_id: str = "node1", streams: Iterable[Json] = (), **changes: Any) -
             ],
         },
         "peers": [],
-        "recorders": [{"condition": "recording", "pid": 7, "restarts": 0, "problem": None}],
+        "recorders": [{"condition": "running", "pid": 7, "restarts": 0, "problem": None}],
         "volumes": [
             {
                 "volume_id": "v",
@@ -84,7 +84,7 @@ def node(node_id: str = "node1", streams: Iterable[Json] = (), **changes: Any) -
         "dropped_bytes": 0,
         "streams": list(streams),
         "archivist": {
-            "condition": "recording",
+            "condition": "running",
             "pid": 8,
             "restarts": 0,
             "problem": None,

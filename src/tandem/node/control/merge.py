@@ -113,9 +113,11 @@ def _camera(camera: Camera, placement: Placement | None, nodes: Mapping[str, Ans
         for node_id in dict.fromkeys(copy["node_id"] for copy in copies)
         if all(_is_recorded(copies, stream, node_id) for stream in streams)
     ]
-    healing = [
-        node_id for node_id in recording if camera.camera_id in _healing(nodes[node_id].status)
-    ]
+    healing = {
+        node_id: copy.get("problem")
+        for node_id in recording
+        if (copy := _archived(nodes[node_id].status, camera.camera_id)) and not copy.get("whole")
+    }
     return {
         "camera_id": camera.camera_id,
         "name": camera.name,
@@ -174,7 +176,7 @@ def _is_recorded(copies: Sequence[Json], stream: str, node_id: str | None = None
     )
 
 
-def _healing(status: Json | None) -> Sequence[str]:
-    """The cameras of which a node is still fetching what it lacks."""
+def _archived(status: Json | None, camera_id: str) -> Json:
+    """What a node's archivist says of its copy of a camera; it fetches what that lacks."""
     state = ((status or {}).get("archivist") or {}).get("state") or {}
-    return list((state.get("healing") or {}).get("cameras") or ())
+    return dict((state.get("cameras") or {}).get(camera_id) or {})

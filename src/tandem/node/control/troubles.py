@@ -15,6 +15,9 @@ NODE_CLOCK_US: Final = 500_000
 BEGINNING_US: Final = 10_000_000
 """What was connected to later than this may have nothing on a disk yet."""
 
+_WELL: Final = "running"
+"""How a child process is that has nothing to complain of."""
+
 _SEATS: Final = ("primary", "second")
 
 
@@ -23,7 +26,7 @@ def camera_troubles(
     placement: Placement | None,
     copies: Sequence[Json],
     statuses: Mapping[str, Json | None],
-    healing: Sequence[str],
+    healing: Mapping[str, str | None],
 ) -> list[str]:
     """Say what is wrong with a camera; each sentence names it.
 
@@ -32,7 +35,7 @@ def camera_troubles(
         placement: who is to record it.
         copies: as `merge` has them.
         statuses: of all nodes; None of those that do not answer.
-        healing: nodes that record it and lack parts.
+        healing: nodes that record it and fetch what they lack, with what keeps them from it.
     """
     label = camera.name
     if camera.name != camera.camera_id:
@@ -50,8 +53,9 @@ def camera_troubles(
             f"{label}: there is no second node to record it, so a failure loses pictures."
             " Add a node, or bring one back."
         )
-    if healing:
-        sentences.append(f"{label}: {_together(healing)} still fetches what it lacks of it.")
+    for node_id, problem in healing.items():
+        reason = f" ({problem.removesuffix('.')})" if problem else ""
+        sentences.append(f"{label}: {node_id} still fetches what its copy lacks{reason}.")
     sentences += [f"{label}: {why}" for why in _clock(copies)]
     return sentences
 
@@ -63,12 +67,18 @@ def _absences(
     statuses: Mapping[str, Json | None],
 ) -> Iterator[str]:
     """Which nodes are to record it and say nothing of it."""
-    found = {copy["node_id"] for copy in copies}
+    streams = [stream.name for stream in camera.streams if stream.recorded]
     for node_id, seat in zip(placement.nodes[: camera.protection.copies], _SEATS, strict=False):
         if statuses.get(node_id) is None:
             yield f"its {seat}, {node_id}, does not answer"
-        elif node_id not in found:
+            continue
+        found = [copy.get("stream") for copy in copies if copy["node_id"] == node_id]
+        if not found:
             yield f"its {seat}, {node_id}, does not record it yet"
+            continue
+        for name in streams:
+            if name not in found:
+                yield f"its {seat}, {node_id}, does not record its {name} stream yet"
 
 
 def _causes(
@@ -174,16 +184,18 @@ def _of_node(status: Json) -> Iterator[str]:
     for name, child in _children(status):
         if problem := child.get("problem"):
             yield f"{name} ({child.get('condition')}): {problem}"
+    state = (status.get("archivist") or {}).get("state") or {}
+    yield from (str(it["problem"]) for it in state.get("listening") or () if it.get("problem"))
     yield from map(str, status.get("problems") or ())
 
 
 def _children(status: Json) -> Iterator[tuple[str, Json]]:
     """The processes that are not as they should be: one that came back is well."""
     for number, recorder in enumerate(status.get("recorders") or (), 1):
-        if recorder.get("condition") != "recording":
+        if recorder.get("condition") != _WELL:
             yield f"recorder {number}", recorder
     archivist = status.get("archivist") or {}
-    if archivist.get("condition") not in {"recording", "running"}:
+    if archivist.get("condition") != _WELL:
         yield "archivist", archivist
 
 
