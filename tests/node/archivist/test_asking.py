@@ -16,7 +16,7 @@ from tests.conformance.store.subjects import in_a_loop
 from tests.node.archivist.material import Known, inquiry, site, sites
 from tests.node.test_tls import Files
 
-from tandem.archive.rows import Role
+from tandem.archive.rows import Extent, Gap, GapCause, Role
 from tandem.node.archivist import client, service
 from tandem.node.archivist.client import HttpsPeers
 from tandem.node.archivist.errors import (
@@ -135,6 +135,43 @@ async def test_a_list_that_would_be_too_long_is_refused(
             first.film(start_us=BASE_US + minute * 60_000_000)
         with pytest.raises(PeerRefusedError, match="ask for less time"):
             await second.peers.segments("n1", "gate", "main", BASE_US, BASE_US + 3_600_000_000)
+
+
+@in_a_loop
+async def test_gaps_are_told_of_one_stream_and_time_and_never_too_many(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gaps = [
+        Gap(
+            "gate", stream, BASE_US + at, BASE_US + at + 5, GapCause.CAMERA_STALLED, "Nothing came."
+        )
+        for stream, at in (("main", 0), ("main", 10), ("sub", 0))
+    ]
+    async with sites(tmp_path, "n1", "n2") as (first, second):
+        first.mounted.index.sync_round(gaps=gaps)
+        assert (
+            await second.archivist.peers.gaps("n1", "gate", "main", BASE_US, BASE_US + 20)
+            == gaps[:2]
+        )
+        assert await second.archivist.peers.gaps(
+            "n1", "gate", "main", BASE_US + 5, BASE_US + 20
+        ) == [gaps[1]]
+        assert await second.archivist.peers.gaps("n1", "yard", "main", BASE_US, BASE_US + 20) == []
+        monkeypatch.setattr(service, "LARGEST_LIST", 1)
+        with pytest.raises(PeerRefusedError, match="2 gaps, more than 1: ask for less time"):
+            await second.archivist.peers.gaps("n1", "gate", "main", BASE_US, BASE_US + 20)
+
+
+@in_a_loop
+async def test_a_node_tells_what_it_has_and_which_volume_cannot_be_read(tmp_path: Path) -> None:
+    async with sites(tmp_path, "n1", "n2") as (first, second):
+        filmed = first.film()
+        inventory = await second.archivist.peers.inventory("n1")
+        assert inventory.extents == (Extent("gate", "main", filmed.start_us, filmed.end_us),)
+        assert inventory.unreadable == ()
+        first.holdings._archive.bypass(first.mounted.volume_id, "/srv/video1 failed.")
+        inventory = await second.archivist.peers.inventory("n1")
+        assert (inventory.extents, inventory.unreadable) == ((), ("/srv/video1 failed.",))
 
 
 @pytest.mark.parametrize("shown", ["foreign", "none"])

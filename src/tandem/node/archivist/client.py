@@ -248,7 +248,7 @@ class HttpsPeers:
             return PeerLiesError(f"Node {node_id} answers with more than was asked for.")
         if response.status != request.expected:
             return PeerRefusedError(
-                f"Node {node_id} refuses ({response.status}): {data[:400].decode(errors='replace')}"
+                f"Node {node_id} refuses ({response.status}): {_sentence(data)}"
             )
         return data
 
@@ -266,6 +266,14 @@ class HttpsPeers:
                 timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECTING_S),
             )
         return self._sessions[node_id]
+
+
+def _sentence(data: bytes) -> str:
+    """What a node says that refuses."""
+    try:
+        return str(json.loads(data)["problem"])
+    except (ValueError, KeyError, TypeError):
+        return data[:400].decode(errors="replace")
 
 
 def _stretch(camera_id: str, stream: str, from_us: int, to_us: int) -> dict[str, str]:
