@@ -6,6 +6,8 @@ from pathlib import PurePosixPath
 from typing import NamedTuple
 from uuid import UUID
 
+from tandem.cluster import model
+
 
 class State(enum.StrEnum):
     """Where a segment is in its life."""
@@ -20,11 +22,8 @@ class State(enum.StrEnum):
     """Being deleted: its file may be gone already."""
 
 
-class Role(enum.StrEnum):
-    """Which of the two copies this is."""
-
-    PRIMARY = "primary"
-    SECOND = "second"
+Role = model.Role
+"""Which of the two copies this is."""
 
 
 class GapCause(enum.StrEnum):

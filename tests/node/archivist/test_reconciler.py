@@ -1,5 +1,6 @@
 """Copies are made whole, from segments that are still being written too, each byte fetched once."""
 
+import asyncio
 from collections import Counter
 from pathlib import Path
 from random import Random
@@ -7,7 +8,7 @@ from typing import Any
 
 import pytest
 from tests.archive.material import BASE_US
-from tests.conformance.store.subjects import in_a_loop
+from tests.conformance.store.subjects import eventually, in_a_loop
 from tests.node.archivist.filming import Filming
 from tests.node.archivist.material import (
     CAMERA,
@@ -15,13 +16,16 @@ from tests.node.archivist.material import (
     SECOND_US,
     Site,
     identities,
+    inquiry,
     sites,
     spoil,
 )
 from tests.node.archivist.test_healing import faults
 
-from tandem.archive.rows import Role, State
+from tandem.archive.rows import Role, Segment, State
+from tandem.cluster.model import Placement
 from tandem.node.archivist import reconciler as module
+from tandem.node.archivist.filing import Filed
 from tandem.node.archivist.orders import HealOrder
 from tandem.node.archivist.reconciler import Reconciler
 from tandem.node.archivist.view import Address
@@ -263,3 +267,39 @@ async def test_the_window_of_a_camera_is_as_its_retention_says(tmp_path: Path) -
         await turn(third, reconciler)
         assert [row.start_us for row in third.rows()] == [recent.start_us]
         assert {row.role for row in third.rows()} == {Role.SECOND}
+
+
+@in_a_loop
+async def test_what_promises_wait_for_is_fetched_while_a_window_is_healed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with sites(tmp_path, "n1", "n3") as (first, third):
+        for minute in range(3):
+            first.film(start_us=BASE_US + minute * MINUTE_US)
+        asked_for = first.film(Role.SECOND, start_us=BASE_US - 10 * MINUTE_US)
+        third.view.placement = Placement(CAMERA, ("n3", "n1"), 1)
+        question = inquiry(first, asked_for)
+        reconciler = reconciler_of(third)
+        reconciler.order(order("n1"))
+        order_of_filing: list[int] = []
+
+        async def others_came() -> bool:
+            return len(order_of_filing) > 1
+
+        healed = third.healer.heal_part
+
+        async def noted(peer: str, row: Segment, *how: Any) -> Filed:
+            found = await healed(peer, row, *how)
+            order_of_filing.append(row.start_us)
+            if len(order_of_filing) == 1:
+                await first.peers.ask("n3", question)
+                await eventually(others_came)
+            return found
+
+        monkeypatch.setattr(third.healer, "heal_part", noted)
+        async with asyncio.TaskGroup() as group:
+            running = group.create_task(third.healer.run())
+            await reconciler.turn()
+            running.cancel()
+        assert order_of_filing[1] == asked_for.start_us
+        assert len(order_of_filing) == 4

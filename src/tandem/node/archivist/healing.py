@@ -201,4 +201,4 @@ class Healer:
     def _role(self, camera_id: str) -> Role:
         """The role of what is filed here; where nobody knows, the one that is kept longest."""
         placement = self._view.placements().get(camera_id)
-        return Role(placement.role_of(self._node_id)) if placement else Role.PRIMARY
+        return placement.role_of(self._node_id) if placement else Role.PRIMARY
