@@ -14,7 +14,7 @@ from tandem.archive.errors import (
     DiskReadOnlyError,
     SuspectSegmentError,
 )
-from tandem.archive.segment_file import SegmentFile
+from tandem.archive.segment_file import HASHED_BYTES, SegmentFile
 from tandem.archive.volume import Volume
 
 PATH = PurePosixPath("gate/main/2026-01-01/a.mp4")
@@ -42,6 +42,24 @@ def test_buffers_arrive_in_order_and_are_hashed_as_one(volume: Volume) -> None:
     assert content == b"abcdefghi"
     assert sealed.size_bytes == 9
     assert sealed.hash == blake3(content).digest()
+
+
+@pytest.mark.parametrize(
+    "sizes",
+    [
+        [HASHED_BYTES - 1, 1, 5],
+        [HASHED_BYTES],
+        [3, HASHED_BYTES, 0, HASHED_BYTES + 1],
+        [HASHED_BYTES // 2 + 1] * 5,
+    ],
+)
+def test_the_hash_is_that_of_the_file_however_it_was_appended(
+    volume: Volume, sizes: list[int]
+) -> None:
+    file = SegmentFile.create(volume, PATH)
+    file.append([bytes([number + 1]) * size for number, size in enumerate(sizes)])
+    file.append([b"end"])
+    assert file.close().hash == blake3((volume.root / PATH).read_bytes()).digest()
 
 
 def test_more_buffers_than_one_writev_takes(volume: Volume) -> None:

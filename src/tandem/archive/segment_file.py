@@ -20,6 +20,10 @@ from tandem.archive.volume import Volume
 
 _IOV_MAX = os.sysconf("SC_IOV_MAX")
 
+HASHED_BYTES = 256 << 10
+"""How much is hashed at a time at least: BLAKE3 is twice as fast on long pieces as on pieces as
+short as a picture, which more than pays for the copy."""
+
 
 @dataclass(frozen=True, slots=True)
 class Sealed:
@@ -90,8 +94,7 @@ class SegmentFile:
             self._write(batch)
         except OSError as error:
             raise self._undo(error) from error
-        for view in batch:
-            self._hasher.update(view)
+        self._hash(batch)
         self.size_bytes += total_bytes
         return self.size_bytes
 
@@ -149,6 +152,18 @@ class SegmentFile:
                 index += 1
             if written:
                 batch = [*batch[:index], batch[index][written:], *batch[index + 1 :]]
+
+    def _hash(self, batch: Sequence[memoryview]) -> None:
+        piece: list[memoryview] = []
+        piece_bytes = 0
+        for view in batch:
+            piece.append(view)
+            piece_bytes += len(view)
+            if piece_bytes >= HASHED_BYTES:
+                self._hasher.update(b"".join(piece))
+                piece.clear()
+                piece_bytes = 0
+        self._hasher.update(b"".join(piece))
 
     def _undo(self, error: OSError) -> DiskError:
         """Cut back to the last whole append after a failed write."""
