@@ -49,6 +49,7 @@ def test_files_that_are_a_fifth_of_a_second_apart_are_one_interval() -> None:
     found = told(held("n1", [file(0, 20), file(20.2, 50), file(50.201, 100)]))
     assert seconds(found.copies[0].intervals) == [(0, 50), (50.201, 100)]
     assert seconds(found.copies[0].gaps) == [(50, 50.201)]
+    assert seconds(found.intervals) == [(0, 50), (50.201, 100)]
 
 
 def test_what_one_copy_lacks_the_other_fills() -> None:
