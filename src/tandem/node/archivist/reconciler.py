@@ -6,6 +6,7 @@ peer that does not answer is asked less and less often, whichever camera it is f
 """
 
 import asyncio
+import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -25,6 +26,8 @@ from tandem.node.archivist.healing import MOST_FETCHES, Healer
 from tandem.node.archivist.holdings import Holdings
 from tandem.node.archivist.orders import HealOrder
 from tandem.node.archivist.view import View
+
+log = logging.getLogger(__name__)
 
 AGAIN_US: Final = 2_000_000
 """Between two passes of a camera that is not whole yet."""
@@ -181,19 +184,29 @@ class Reconciler:
                 except (ArchiveError, ArchivistError) as problem:
                     problems.append(str(problem))
         self.waiting = 0
-        self._conclude(camera, found, problems, fetched)
+        self._conclude(camera_id, camera, found, problems, fetched)
 
     def _conclude(
-        self, camera: _Camera, found: list[Comparison], problems: list[str], fetched: int
+        self,
+        camera_id: str,
+        camera: _Camera,
+        found: list[Comparison],
+        problems: list[str],
+        fetched: int,
     ) -> None:
         """Say how far the camera is, and when it is looked at again."""
         now_us = self._clock.boot_us()
-        camera.problem = " ".join(dict.fromkeys(problems)) or None
+        problem = " ".join(dict.fromkeys(problems)) or None
+        if problem is not None and problem != camera.problem:
+            log.warning("camera %s: this node's copy cannot be made whole: %s", camera_id, problem)
+        camera.problem = problem
         camera.healed_until_us = min((one.whole_until_us for one in found), default=None)
         has_waited = now_us - camera.begun_us >= BEGINNING_US
         camera.is_whole = not problems and all(
             not one.lacking and (one.is_final or has_waited) for one in found
         )
+        if camera.is_whole:
+            log.info("camera %s: this node's copy is whole (%s)", camera_id, camera.order.token)
         camera.failures = camera.failures + 1 if problems and not fetched else 0
         delay_us = self._delay_us(camera.failures)
         camera.next_us = now_us if fetched >= PORTION else now_us + delay_us
