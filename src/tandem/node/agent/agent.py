@@ -11,7 +11,6 @@ import os
 import secrets
 import ssl
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from random import Random
@@ -57,7 +56,7 @@ ARRANGE_S: Final = 0.02
 """Several changes that come together are one."""
 
 LOOK_S: Final = 1.0
-"""How often it is looked at what recorders say, though nothing else has changed."""
+"""How often it is looked at what recorders say."""
 
 STORE_STATUS_S: Final = 5.0
 REMEMBER_S: Final = 1.0
@@ -135,7 +134,7 @@ class Agent:
             if self._member:
                 tasks.create_task(self._member.run(), name="member of the store")
             tasks.create_task(self._arrange_always(), name="arranging")
-            tasks.create_task(self._hand_over_always(), name="handing over")
+            tasks.create_task(self._look_always(), name="looking")
             tasks.create_task(self._remember_always(), name="remembering")
             tasks.create_task(self._ask_members_always(), name="asking the store's members")
 
@@ -155,9 +154,7 @@ class Agent:
 
     async def _arrange_always(self) -> None:
         while True:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(LOOK_S):
-                    await self._changed.wait()
+            await self._changed.wait()
             self._changed.clear()
             self._arrange()
             await asyncio.sleep(ARRANGE_S)
@@ -180,8 +177,6 @@ class Agent:
         if volumes:
             rates = {camera.camera_id: camera.bit_rate_mbps for camera in cameras.values()}
             self._recording.want(Wanted(self._settings.cluster, volumes, streams, retention, rates))
-        if report := self._recording.report():
-            self._heal.note_streams(report.streams)
         if self._catalogue.is_current:  # never by what is merely remembered
             heal = self._heal.orders(self._settings.node_id, cameras, placements)
             self._archivist.order(
@@ -195,21 +190,28 @@ class Agent:
                 )
             )
 
-    async def _hand_over_always(self) -> None:
-        """Look each second whether others record what this node is giving up."""
+    async def _look_always(self) -> None:
+        """Look each second at what changes without a word: our recorders, and those of others."""
         while True:
             await asyncio.sleep(LOOK_S)
-            if not self._handover.ending:
-                continue
-            answers = await ask_nodes(self.known.others(), self._tls, self._clock)
-            statuses = {node: it.status for node, it in answers.items() if it.status}
-            if self._handover.release(
-                statuses,
-                self._catalogue.cameras.values,
-                self._catalogue.placements.values,
-                self._beats.state.suspected,
-            ):
+            report = self._recording.report()
+            if report and self._heal.note_streams(report.streams):
                 self._changed.set()
+            if self._handover.ending:
+                self._changed.set()  # one of them may have lasted long enough
+                await self._look_at_others()
+
+    async def _look_at_others(self) -> None:
+        """Give up what others are seen to record."""
+        answers = await ask_nodes(self.known.others(), self._tls, self._clock)
+        statuses = {node: it.status for node, it in answers.items() if it.status}
+        if self._handover.release(
+            statuses,
+            self._catalogue.cameras.values,
+            self._catalogue.placements.values,
+            self._beats.state.suspected,
+        ):
+            self._changed.set()
 
     async def _remember_always(self) -> None:
         written: object = None

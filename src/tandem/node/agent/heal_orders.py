@@ -31,11 +31,20 @@ class HealOrders:
         """A node that was suspected is there again."""
         self.returns[node_id] = self.returns.get(node_id, 0) + 1
 
-    def note_streams(self, streams: Mapping[StreamKey, Mapping[str, Any]]) -> None:
-        """Take note of what the recorders say; a stream that is not connected tells nothing."""
-        for key, said in streams.items():
-            if said.get("connected") and said.get("since_us"):
-                self.connected[key] = int(said["since_us"])
+    def note_streams(self, streams: Mapping[StreamKey, Mapping[str, Any]]) -> bool:
+        """Take note of what the recorders say; a stream that is not connected tells nothing.
+
+        Returns:
+            Whether any connection is a new one.
+        """
+        found = {
+            key: int(said["since_us"])
+            for key, said in streams.items()
+            if said.get("connected") and said.get("since_us")
+        }
+        is_new = any(self.connected.get(key) != since_us for key, since_us in found.items())
+        self.connected |= found
+        return is_new
 
     def orders(
         self, node_id: str, cameras: Mapping[str, Camera], placements: Mapping[str, Placement]
