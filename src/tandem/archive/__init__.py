@@ -1,6 +1,7 @@
 """What is on disk: volumes, index, coverage, retention, healing, export.
 
-May import `media`, and of `cluster` its `model`: a copy's role is what a placement says. The invariants A1 to A10 that the code names are in `docs/design/archive.md`.
+May import `media`, and of `cluster` its `model`: a copy's role is what a placement says.
+The invariants A1 to A10 that the code names are in `docs/design/archive.md`.
 
     Deciding, pure:
     layout         where things are in a volume
