@@ -1,4 +1,4 @@
-"""Several volumes as one: what there is, what may go, and a dead one bypassed."""
+"""Several volumes as one: what there is, and a dead one bypassed."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,7 +8,6 @@ import pytest
 from tests.archive.material import BASE_US, CLUSTER, create, record
 
 from tandem.archive.archive import Archive
-from tandem.archive.deletion import Policy, Reason, Retention
 from tandem.archive.mount import Mounted, mount
 from tandem.archive.space import Limits
 
@@ -53,33 +52,3 @@ def test_a_volume_whose_index_breaks_does_not_hide_the_others(mounted: list[Moun
     archive = Archive(mounted)
     assert [one.volume_id for one in archive.segments("gate", 0, 1 << 60)] == [IDS[0], IDS[2]]
     assert list(archive.bypassed) == [IDS[1]]
-
-
-def test_a_cameras_share_is_counted_over_the_node_and_freed_once(mounted: list[Mounted]) -> None:
-    sizes = [record(mounted[place], place).durable_bytes for place in range(3)]
-    policy = Policy({"gate": Retention(max_bytes=sum(sizes) - 1)})
-    plans = Archive(mounted).plan_deletion(None, policy)
-    assert [[one.reason for one in plans[volume_id]] for volume_id in IDS] == [
-        [Reason.SIZE],
-        [],
-        [],
-    ]
-
-
-def test_a_full_volume_makes_room_for_itself_alone(mounted: list[Mounted]) -> None:
-    for number in range(3):
-        record(mounted[0], number, fragments=8, frame_bytes=2000)
-    for number in (10, 11):
-        record(mounted[1], number, fragments=8, frame_bytes=2000)
-    plans = Archive(mounted).plan_deletion(None, Policy({}))
-    assert [one.reason for one in plans[IDS[0]]] == [Reason.SPACE]
-    assert plans[IDS[1]] == []
-
-
-def test_room_that_is_wished_for_costs_a_small_volume_little(mounted: list[Mounted]) -> None:
-    for number in range(3):
-        record(mounted[1], number, fragments=8, frame_bytes=2000)
-    wish = Policy({}, wanted_bytes=1 << 40)
-    short = mounted[1].space().room_bytes - mounted[1].space().capacity_bytes // 20
-    plan = Archive(mounted).plan_deletion(None, wish)[IDS[1]]
-    assert len(plan) == (1 if short < 0 else 0)

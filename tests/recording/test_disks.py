@@ -1,5 +1,7 @@
 """Which disk a stream goes to, when disks die, and when none is left."""
 
+from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -8,7 +10,8 @@ from tests.recording.streams import GOP_US, T0_US, gop, order
 from tandem.archive.rows import GapCause
 from tandem.archive.space import NO_CAP, Space
 from tandem.recording.disks import BACKLOG_BYTES, Disks
-from tandem.recording.volume_writer import Dead, Durable, End, Full, Job, Note, Roomy, Write
+from tandem.recording.orders import VolumeOrder
+from tandem.recording.volume_jobs import Dead, Durable, End, Full, Job, Note, Roomy, Write
 
 GATE = order()
 
@@ -24,7 +27,8 @@ class Writer:
         self.jobs.append(job)
 
     def leftovers(self) -> list[Job]:
-        return self.jobs
+        left, self.jobs = self.jobs, []
+        return left
 
     def written(self) -> list[tuple[int, bool]]:
         return [
@@ -40,9 +44,18 @@ class Bench:
     def __init__(self, count: int) -> None:
         self.ids = [UUID(int=number) for number in range(count)]
         self.writers = {volume_id: Writer() for volume_id in self.ids}
-        self.disks = Disks(self.writers)  # type: ignore[arg-type]
-        for volume_id in self.ids:
-            self.room(volume_id, 0.5)
+        self.disks = Disks()
+        self.orders = [VolumeOrder(Path("/srv") / str(one), one, NO_CAP) for one in self.ids]
+        for wanted in self.orders:
+            self.disks.expect(wanted)
+        for wanted in self.orders:
+            self.join(wanted)
+
+    def join(self, wanted: VolumeOrder) -> None:
+        writer: Any = self.writers[wanted.volume_id]
+        questions: Any = None
+        self.disks.join(wanted, writer, questions)
+        self.room(wanted.volume_id, 0.5)
 
     def room(self, volume_id: UUID, share: float) -> None:
         total = 100 << 30

@@ -31,7 +31,7 @@ class HandClock:
 class Bench:
     """A sink, and what it gave away."""
 
-    def __init__(self, recorded_until_us: int | None = None) -> None:
+    def __init__(self) -> None:
         self.clock = HandClock()
         self.fragments: list[Fragment] = []
         self.gaps: list[Gap] = []
@@ -40,7 +40,6 @@ class Bench:
             self.clock,
             lambda _, fragment: self.fragments.append(fragment),
             lambda _, gap: self.gaps.append(gap),
-            recorded_until_us,
         )
 
     def play(self, seconds: int, rtp_time: int = 1 << 33) -> None:
@@ -79,7 +78,9 @@ def test_a_camera_that_is_still_away_when_recording_ends_leaves_its_gap_told() -
 
 
 def test_the_time_in_which_no_recorder_ran_is_a_gap() -> None:
-    bench = Bench(recorded_until_us=T0_US - HOUR_US)
+    bench = Bench()
+    bench.sink.recorded_before(T0_US - 2 * HOUR_US)
+    bench.sink.recorded_before(T0_US - HOUR_US)
     bench.play(3)
     bench.sink.close()
     (gap,) = bench.gaps

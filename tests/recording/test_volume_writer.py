@@ -18,7 +18,7 @@ from tandem.archive.layout import INDEX_FILE
 from tandem.archive.rows import Gap, GapCause, Segment, State
 from tandem.clock import SystemClock
 from tandem.media.mp4.scan import scan
-from tandem.recording.volume_writer import (
+from tandem.recording.volume_jobs import (
     Dead,
     Delete,
     Durable,
@@ -27,9 +27,9 @@ from tandem.recording.volume_writer import (
     Note,
     Report,
     Roomy,
-    VolumeWriter,
     Write,
 )
+from tandem.recording.volume_writer import VolumeWriter
 
 DEADLINE_S = 20.0
 SYNC_US = 50_000

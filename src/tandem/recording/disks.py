@@ -1,15 +1,17 @@
 """Which disk a stream's pictures go to, from the event loop's side.
 
-A stream may change its disk wherever a segment begins: it goes to the volume with the largest
-share of room. When a volume dies, what it had not written is written to another one. Where no
-volume takes it, or memory runs out behind a slow one, pictures are lost to this copy, and the gap
-says why.
+Volumes come into service one by one, die, and come back. A stream may change its disk wherever a
+segment begins: it goes to the volume with the largest share of room. When a volume dies, what it
+had not written is written to another one. Where no volume takes it, or memory runs out behind a
+slow one, pictures are lost to this copy, and the gap says why.
 """
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from uuid import UUID
 
 from tandem.archive.rows import Gap, GapCause
@@ -17,7 +19,9 @@ from tandem.archive.space import Space
 from tandem.media.fragmenter import Fragment
 from tandem.recording.camera import StreamKey, StreamOrder
 from tandem.recording.cut import Cutter
-from tandem.recording.volume_writer import (
+from tandem.recording.gap_book import GapBook
+from tandem.recording.orders import VolumeOrder
+from tandem.recording.volume_jobs import (
     Dead,
     Delete,
     Durable,
@@ -27,9 +31,10 @@ from tandem.recording.volume_writer import (
     Note,
     Report,
     Roomy,
-    VolumeWriter,
     Write,
 )
+from tandem.recording.volume_questions import VolumeQuestions
+from tandem.recording.volume_writer import VolumeWriter
 
 log = logging.getLogger(__name__)
 
@@ -38,70 +43,133 @@ BACKLOG_BYTES = 256 << 20
 pause, and bearable for a machine that records as much."""
 
 
+Joined = Callable[[VolumeOrder, VolumeQuestions], None]
+"""Told of a volume that came into service."""
+
+
 @dataclass(slots=True)
 class VolumeState:
-    """How a volume is doing, for the status. `problem` is None while all is well."""
+    """How a volume is doing.
 
-    writer: VolumeWriter
+    Attributes:
+        path: where it is to be.
+        writer: writes to it; None while it is not in service.
+        questions: asks it; None likewise.
+        space: how full it was last.
+        problem: for the status; None while all is well.
+        has_served: it was in service since it was ordered.
+    """
+
+    path: Path
+    writer: VolumeWriter | None = None
+    questions: VolumeQuestions | None = None
     space: Space | None = None
     problem: str | None = None
-    is_dead: bool = False
+    has_served: bool = False
+
+    @property
+    def is_dead(self) -> bool:
+        """It died or cannot be opened; it is tried again."""
+        return self.writer is None and self.problem is not None
 
 
 class Disks:
-    """Distributes fragments over the volumes of one recorder process.
-
-    Args:
-        writers: started, by volume.
+    """Distributes fragments over the volumes of one recorder process, which come and go.
 
     Attributes:
-        volumes: their state.
+        volumes: state of each that is ordered.
+        ready: set since a volume came into service for the first time.
         full: set whenever a disk turned out to be full.
         durable_until_us: per stream, the capture time up to which it is on a disk.
         dropped_bytes: video that no disk took.
     """
 
-    def __init__(self, writers: Mapping[UUID, VolumeWriter]) -> None:
-        self.volumes = {volume_id: VolumeState(writer) for volume_id, writer in writers.items()}
+    def __init__(self) -> None:
+        self.volumes: dict[UUID, VolumeState] = {}
+        self.ready = asyncio.Event()
         self.full = asyncio.Event()
         self.durable_until_us: dict[StreamKey, int] = {}
         self.dropped_bytes = 0
         self._cutters: dict[StreamKey, Cutter] = {}
         self._places: dict[StreamKey, UUID] = {}
+        self._unplaced = GapBook()
+        self._dropping: set[StreamKey] = set()
+        self._listeners: Sequence[Joined] = ()
+
+    def expect(self, order: VolumeOrder) -> None:
+        """A volume is ordered, and not open yet."""
+        self.volumes[order.volume_id] = VolumeState(order.path)
+
+    def fail(self, volume_id: UUID, problem: str) -> None:
+        """A volume cannot be opened, for now."""
+        state = self.volumes.get(volume_id)
+        if state is not None and state.problem != problem:
+            log.error("%s", problem)
+            state.problem = problem
+
+    @contextmanager
+    def telling(self, *listeners: Joined) -> Iterator[None]:
+        """Tell others, for a while, of each volume that comes into service."""
+        self._listeners = listeners
+        try:
+            yield
+        finally:
+            self._listeners = ()
+
+    def join(self, order: VolumeOrder, writer: VolumeWriter, questions: VolumeQuestions) -> None:
+        """A volume came into service, for the first time or again."""
+        state = self.volumes[order.volume_id]
+        if state.problem is not None:
+            log.info("%s is in service again", state.path)
+        state.writer, state.questions, state.problem = writer, questions, None
+        state.has_served = True
+        for gap in self._unplaced.take():
+            writer.submit(Note(gap))
+        self.ready.set()
+        for tell in self._listeners:
+            tell(order, questions)
+
+    def leave(self, volume_id: UUID) -> None:
+        """A volume is ordered no longer: what comes goes to others."""
+        del self.volumes[volume_id]
+        self._displace(volume_id)
 
     def keep(self, order: StreamOrder, fragment: Fragment) -> None:
         """Give a fragment to the disk that its stream is on, or to a better one."""
         cutter = self._cutters.setdefault(order.key, Cutter(order.camera_id))
         begins = cutter.begins_segment(fragment)
         place = self._places.get(order.key)
-        if begins or place is None or not self._takes(self.volumes[place]):
+        writer = self._taking(place)
+        if begins or writer is None:
             chosen = self._roomiest()
-            if place is not None and chosen != place and not self.volumes[place].is_dead:
-                self.volumes[place].writer.submit(End(order.key))
-            place = chosen
-            begins = True
-        if place is None:
+            if chosen != place:
+                self._end(place, order.key)
+            place, begins = chosen, True
+            writer = self._taking(place)
+        if place is None or writer is None:
             cutter.forget()  # a segment has no hole inside: its row would cover it up
             self._drop(order, fragment)
             return
+        self._dropping.discard(order.key)
         self._places[order.key] = place
-        self.volumes[place].writer.submit(Write(order, fragment, begins))
+        writer.submit(Write(order, fragment, begins))
 
     def note(self, gap: Gap) -> None:
-        """Enter a gap into the index of a disk that is alive; however slow, a gap is small."""
-        alive = [state for state in self.volumes.values() if not state.is_dead]
-        if alive:
-            alive[0].writer.submit(Note(gap))
+        """Enter a gap into the index of the least busy disk; without one, of the first to come."""
+        writers = [state.writer for state in self.volumes.values() if state.writer is not None]
+        if writers:
+            min(writers, key=lambda writer: writer.backlog_bytes).submit(Note(gap))
+        else:
+            self._unplaced.add([gap])
 
     def end(self, key: StreamKey) -> None:
         """The stream is recorded no longer: its segment is complete."""
-        place = self._places.pop(key, None)
         self._cutters.pop(key, None)
-        if place is not None and not self.volumes[place].is_dead:
-            self.volumes[place].writer.submit(End(key))
+        self._dropping.discard(key)
+        self._end(self._places.pop(key, None), key)
 
     def reported(self, volume_id: UUID, report: Report) -> None:
-        """Take in what a writer said."""
+        """Take in what the writer of a volume in service said."""
         state = self.volumes[volume_id]
         match report:
             case Durable(until_us, space):
@@ -114,11 +182,19 @@ class Disks:
             case Roomy():
                 state.problem = None
             case Dead(message):
-                state.problem, state.is_dead = message, True
-                log.error("%s; its cameras go on elsewhere", message)
-                self._rescue(state.writer.leftovers())
+                writer = state.writer
+                state.problem, state.writer, state.questions = message, None, None
+                log.error("%s; its cameras go on elsewhere, and it is tried again", message)
+                self._displace(volume_id)
+                if writer is not None:
+                    self.rescue(writer.leftovers())
 
-    def _rescue(self, jobs: Sequence[Job]) -> None:
+    def problem(self) -> str:
+        """Why no disk takes anything now, as a sentence."""
+        return self._refusal()[1]
+
+    def rescue(self, jobs: Sequence[Job]) -> None:
+        """Give what one disk did not write to others."""
         for job in jobs:
             match job:
                 case Write(order, fragment):
@@ -128,12 +204,24 @@ class Disks:
                 case End() | Delete():
                     pass
 
-    def _takes(self, state: VolumeState) -> bool:
-        return not state.is_dead and state.writer.backlog_bytes < BACKLOG_BYTES
+    def _displace(self, volume_id: UUID) -> None:
+        """Every stream that is on a volume begins a segment elsewhere."""
+        self._places = {key: place for key, place in self._places.items() if place != volume_id}
+
+    def _end(self, place: UUID | None, key: StreamKey) -> None:
+        state = self.volumes.get(place) if place is not None else None
+        if state is not None and state.writer is not None:
+            state.writer.submit(End(key))
+
+    def _taking(self, place: UUID | None) -> VolumeWriter | None:
+        """The writer of a volume, if it takes pictures now."""
+        state = self.volumes.get(place) if place is not None else None
+        writer = state.writer if state is not None else None
+        return writer if writer is not None and writer.backlog_bytes < BACKLOG_BYTES else None
 
     def _roomiest(self) -> UUID | None:
         """The volume with the largest share of room; unknown counts as full, ties go by id."""
-        ready = [volume_id for volume_id, state in self.volumes.items() if self._takes(state)]
+        ready = [volume_id for volume_id in self.volumes if self._taking(volume_id)]
         return max(
             ready,
             key=lambda volume_id: (self._share(self.volumes[volume_id]), volume_id),
@@ -145,27 +233,21 @@ class Disks:
 
     def _drop(self, order: StreamOrder, fragment: Fragment) -> None:
         self.dropped_bytes += fragment.size_bytes
+        cause, detail = self._refusal()
+        if order.key not in self._dropping:  # once, however long it lasts; the gap has the rest
+            self._dropping.add(order.key)
+            log.error("%s is not recorded: %s", order.label, detail)
+        span = fragment.start_us, fragment.end_us
+        self.note(Gap(order.camera_id, order.stream, *span, cause, detail))
+
+    def _refusal(self) -> tuple[GapCause, str]:
+        """Why no disk takes anything now."""
         states = self.volumes.values()
         problems = [state.problem for state in states if state.problem]
-        if all(state.is_dead for state in states):
-            cause = GapCause.DISK_ERROR
-        elif problems:
-            cause = GapCause.DISK_FULL
-        else:
-            cause = GapCause.DISK_TOO_SLOW
-        detail = problems[0] if problems else "the disks did not keep up"
-        log.error("%s: %s; %.1f s lost", order.label, detail, _length_s(fragment))
-        self.note(
-            Gap(
-                order.camera_id,
-                order.stream,
-                fragment.start_us,
-                fragment.end_us,
-                cause,
-                detail,
-            )
-        )
-
-
-def _length_s(fragment: Fragment) -> float:
-    return (fragment.end_us - fragment.start_us) / 1_000_000
+        if any(state.writer for state in states):
+            if problems:
+                return GapCause.DISK_FULL, problems[0]
+            return GapCause.DISK_TOO_SLOW, "the disks did not keep up"
+        if any(state.has_served for state in states):
+            return GapCause.DISK_ERROR, problems[0]
+        return GapCause.VOLUME_MISSING, problems[0] if problems else "no volume is in service"

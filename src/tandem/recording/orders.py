@@ -42,11 +42,12 @@ class Orders:
     """All that one recorder process is to do.
 
     Attributes:
-        cluster_number: whose volumes these are.
-        volumes: at least one; fixed for the life of the process.
+        cluster_number: whose volumes these are; fixed for the life of the process.
+        volumes: where to; they may come and go.
         streams: what is to be recorded.
         retention: how long cameras' recordings are kept; those of others, as long as there is room.
-        sweeps: whether this process deletes what may go; one of a node's recorders does.
+        sweeps: whether this process deletes what may go; one of a node's recorders does,
+            for all of its life.
     """
 
     cluster_number: int

@@ -1,22 +1,31 @@
 """The streams of one recorder process: begun, changed and ended as ordered."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+import logging
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from random import Random
 from typing import Any
 
+from tandem.archive.errors import ArchiveError
 from tandem.archive.rows import Gap as GapRow
 from tandem.clock import Clock
 from tandem.media.fragmenter import Fragment
 from tandem.recording.camera import StreamKey, StreamOrder
 from tandem.recording.disks import Disks
 from tandem.recording.gap_causes import gap_cause
+from tandem.recording.orders import VolumeOrder
 from tandem.recording.source import Source
 from tandem.recording.status import stream_status, volume_status
 from tandem.recording.stream_recording import Gap, StreamSink, record
+from tandem.recording.volume_questions import VolumeQuestions
+
+log = logging.getLogger(__name__)
 
 STATUS_VERSION = 1
+
+UNREADY_S = 2.0
+"""Without a volume for so long, a stream says so; usual ones are open in a tenth of it."""
 
 
 class Recorder:
@@ -27,7 +36,6 @@ class Recorder:
         clock: of the node.
         random: jitter of the attempts to connect.
         make_source: a fresh source for an order.
-        recorded_until_us: end of what is recorded of a stream; asks the disks, so it blocks.
         tasks: its streams run in it, and end with it.
     """
 
@@ -37,15 +45,14 @@ class Recorder:
         clock: Clock,
         random: Random,
         make_source: Callable[[StreamOrder], Source],
-        recorded_until_us: Callable[[StreamKey], int | None],
         tasks: asyncio.TaskGroup,
     ) -> None:
         self._disks = disks
         self._clock = clock
         self._random = random
         self._make_source = make_source
-        self._recorded_until_us = recorded_until_us
         self._tasks = tasks
+        self._learning: set[asyncio.Task[None]] = set()
         self._running: dict[StreamKey, tuple[StreamSink, asyncio.Task[None]]] = {}
 
     async def apply(self, streams: Mapping[StreamKey, StreamOrder]) -> None:
@@ -63,10 +70,20 @@ class Recorder:
             await asyncio.wait([task])
             del self._running[key]
             self._disks.end(key)
-        new = [order for key, order in streams.items() if key not in self._running]
-        ends = await asyncio.to_thread(lambda: [self._recorded_until_us(one.key) for one in new])
-        for order, end_us in zip(new, ends, strict=True):
-            self._begin(order, end_us)
+        begun = [self._begin(order) for key, order in streams.items() if key not in self._running]
+        for state in self._disks.volumes.values():
+            if begun and state.questions is not None:
+                self._learn(state.questions, begun)
+
+    def joined(self, _: VolumeOrder, questions: VolumeQuestions) -> None:
+        """A volume came into service: it may know what was recorded before."""
+        if self._running:
+            self._learn(questions, [sink for sink, _ in self._running.values()])
+
+    @property
+    def learning(self) -> list[asyncio.Task[None]]:
+        """What waits for volumes to tell what was recorded before; may be cancelled."""
+        return list(self._learning)
 
     def status(self) -> dict[str, Any]:
         """The state of every stream and volume, as JSON values."""
@@ -84,12 +101,30 @@ class Recorder:
             "dropped_bytes": self._disks.dropped_bytes,
         }
 
-    def _begin(self, order: StreamOrder, recorded_until_us: int | None) -> None:
-        sink = StreamSink(order, self._clock, self._keep, self._note, recorded_until_us)
-        task = self._tasks.create_task(
-            record(sink, self._make_source, self._random), name=order.label
-        )
+    def _learn(self, questions: VolumeQuestions, sinks: Sequence[StreamSink]) -> None:
+        task = self._tasks.create_task(_learn(questions, sinks), name="what was recorded before")
+        self._learning.add(task)
+        task.add_done_callback(self._learning.discard)
+
+    def _begin(self, order: StreamOrder) -> StreamSink:
+        sink = StreamSink(order, self._clock, self._keep, self._note)
+        task = self._tasks.create_task(self._record(sink), name=order.label)
         self._running[order.key] = (sink, task)
+        return sink
+
+    async def _record(self, sink: StreamSink) -> None:
+        """Record a stream, as soon as there is anywhere to record it to."""
+        try:
+            try:
+                async with asyncio.timeout(UNREADY_S):
+                    await self._disks.ready.wait()
+            except TimeoutError:
+                sink.wait_for_volume(self._disks.problem())
+                await self._disks.ready.wait()
+        except asyncio.CancelledError:
+            sink.close()
+            raise
+        await record(sink, self._make_source, self._random)
 
     def _relabel(self, sink: StreamSink, order: StreamOrder) -> None:
         if sink.order.role is not order.role:
@@ -104,6 +139,19 @@ class Recorder:
         self._disks.note(
             GapRow(order.camera_id, order.stream, gap.from_us, gap.to_us, cause, gap.detail)
         )
+
+
+async def _learn(questions: VolumeQuestions, sinks: Sequence[StreamSink]) -> None:
+    """Ask a volume up to when streams were recorded; what it does not tell is no gap."""
+    keys = [sink.order.key for sink in sinks]
+    try:
+        ends = await questions.ask(lambda _, reader: [reader.last_end_us(*key) for key in keys])
+    except ArchiveError as problem:
+        log.warning("what was recorded before is not known: %s", problem)
+        return
+    for sink, end_us in zip(sinks, ends, strict=True):
+        if end_us is not None:
+            sink.recorded_before(end_us)
 
 
 def _same_connection(one: StreamOrder, other: StreamOrder) -> bool:

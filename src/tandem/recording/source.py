@@ -26,6 +26,8 @@ class Cause(enum.StrEnum):
     STALLED = "stalled"
     CLOSED = "closed"
     SOURCE_CRASHED = "source-crashed"
+    NO_VOLUME = "no-volume"
+    """It was not asked: this node has no volume to record to."""
 
     @property
     def is_refusal(self) -> bool:

@@ -43,10 +43,11 @@ def volume_status(volume_id: UUID, state: VolumeState) -> dict[str, Any]:
     space = state.space
     return {
         "volume_id": str(volume_id),
-        "path": str(state.writer.volume.root),
+        "path": str(state.path),
         "problem": state.problem,
         "dead": state.is_dead,
-        "backlog_bytes": state.writer.backlog_bytes,
+        "in_service": state.writer is not None,
+        "backlog_bytes": state.writer.backlog_bytes if state.writer else 0,
         "free_bytes": space.free_bytes if space else None,
         "recorded_bytes": space.recorded_bytes if space else None,
         "room_bytes": space.room_bytes if space else None,

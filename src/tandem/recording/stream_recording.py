@@ -25,6 +25,10 @@ UNTOLD_US = 100_000
 """Between two connections clocks are anchored anew; what is shorter than this is no gap."""
 
 
+LEFT_OUT = SourceError(Cause.STALLED, "the camera's pictures left out this time")
+"""Why pictures do not follow each other although nothing failed."""
+
+
 @dataclass(frozen=True, slots=True)
 class Gap:
     """A time of which this recorder has no pictures.
@@ -81,7 +85,6 @@ class StreamSink:
         clock: of the node.
         keep: called with every closed fragment, from the event loop.
         note: called with every gap that has ended, from the event loop.
-        recorded_until_us: end of what an earlier process recorded of it, UTC; None if nothing.
     """
 
     def __init__(
@@ -90,10 +93,9 @@ class StreamSink:
         clock: Clock,
         keep: Callable[[StreamOrder, Fragment], None],
         note: Callable[[StreamOrder, Gap], None],
-        recorded_until_us: int | None = None,
     ) -> None:
         self.order = order
-        self.state = StreamState(since_us=clock.utc_us(), last_picture_us=recorded_until_us)
+        self.state = StreamState(since_us=clock.utc_us())
         self._absence = SourceError(Cause.SOURCE_CRASHED, "the recorder did not run")
         self.video_clock = CaptureClock(VIDEO_CLOCK_HZ)
         self._clock = clock
@@ -103,6 +105,28 @@ class StreamSink:
         self._fragmenter = Fragmenter(self.video_clock)
         self._connected_boot_us = 0
         self._lost_before = (0, 0)
+        self._began_us: int | None = None
+        self._recorded_before_us: int | None = None
+
+    def recorded_before(self, until_us: int) -> None:
+        """A volume knows of an earlier recording; each tells when it comes into service.
+
+        Args:
+            until_us: end of what it has of the stream, UTC.
+        """
+        known_us = self._recorded_before_us
+        if known_us is not None and until_us <= known_us:
+            return
+        if self._began_us is None:
+            self._recorded_before_us = self.state.last_picture_us = until_us
+        elif until_us < self._began_us:  # later than it was needed
+            self._recorded_before_us = until_us
+            self._tell_between(self._absence, until_us, self._began_us)
+
+    def wait_for_volume(self, problem: str) -> None:
+        """There is nowhere to record to yet, so that the camera is not asked for pictures."""
+        message = f"no volume is in service yet: {problem}"
+        self.state.failure = self._absence = SourceError(Cause.NO_VOLUME, message)
 
     def begin(self, audio_clock_hz: int | None) -> None:
         """A source agreed to play: a new timeline begins."""
@@ -177,8 +201,11 @@ class StreamSink:
 
     def _tell(self, failure: SourceError, to_us: int) -> None:
         """Account for the time since the last picture, if any is missing."""
-        from_us = self.state.last_picture_us
-        if from_us is not None and to_us - from_us > UNTOLD_US:
+        if self.state.last_picture_us is not None:
+            self._tell_between(failure, self.state.last_picture_us, to_us)
+
+    def _tell_between(self, failure: SourceError, from_us: int, to_us: int) -> None:
+        if to_us - from_us > UNTOLD_US:
             self._note(self.order, Gap(from_us, to_us, failure.cause, failure.message))
 
     def _break_timeline(self) -> None:
@@ -198,8 +225,11 @@ class StreamSink:
     def _close(self, fragment: Fragment) -> None:
         state = self.state
         failure, state.failure = state.failure, None
-        self._tell(failure or self._absence, fragment.start_us)
-        self._absence = SourceError(Cause.STALLED, "the camera's pictures left out this time")
+        if self._began_us is None:
+            self._began_us = fragment.start_us
+            self._tell(failure or self._absence, fragment.start_us)
+        else:
+            self._tell(failure or LEFT_OUT, fragment.start_us)
         state.last_picture_us = fragment.end_us
         counters = state.counters
         counters.pictures += len(fragment.video)

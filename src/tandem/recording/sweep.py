@@ -1,24 +1,28 @@
 """Making room: what is past its time goes, and on a full disk the oldest.
 
-Planned in a thread of its own from what the indexes say, done by the writer of each volume, so that
-an index has one writer in a process. One recorder of a node sweeps; its orders say which.
+Planned from what the indexes say, each asked in a thread of its own, and done by the writer of each
+volume, so that an index has one writer in a process. One recorder of a node sweeps; its orders say
+which.
 """
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from uuid import UUID
 
-from tandem.archive.archive import Archive
 from tandem.archive.deletion import Deletion, Policy, Retention
 from tandem.archive.errors import ArchiveError
-from tandem.archive.index import Index
-from tandem.archive.mount import Mounted
-from tandem.archive.rebuild import adopt
+from tandem.archive.planning import plan_volume
 from tandem.clock import Clock
 from tandem.recording.disks import Disks
-from tandem.recording.volume_writer import Delete
+from tandem.recording.orders import VolumeOrder
+from tandem.recording.own_thread import in_own_thread
+from tandem.recording.volume_jobs import Delete
+from tandem.recording.volume_opening import adopt_files
+from tandem.recording.volume_questions import VolumeQuestions
 
 log = logging.getLogger(__name__)
 
@@ -33,39 +37,46 @@ class Sweeper:
     """Sweeps the volumes of a node.
 
     Args:
-        archive: the volumes.
-        disks: their writers.
+        disks: the volumes.
+        cluster_number: whose they are.
         clock: of the node.
-
+        tasks: what a volume that joins has to be filed is filed in it.
     """
 
-    def __init__(self, archive: Archive, disks: Disks, clock: Clock) -> None:
+    def __init__(
+        self, disks: Disks, cluster_number: int, clock: Clock, tasks: asyncio.TaskGroup
+    ) -> None:
         self._policy = Policy({}, wanted_bytes=RESERVE_BYTES)
-        self._archive = archive
         self._disks = disks
+        self._cluster_number = cluster_number
         self._clock = clock
+        self._tasks = tasks
+        self._told: dict[UUID, str] = {}
+        self._adopting: dict[UUID, asyncio.Task[None]] = {}
 
     def keep(self, retention: Mapping[str, Retention]) -> None:
         """Keep cameras' recordings as ordered, from the next sweep on."""
         self._policy = replace(self._policy, retention=retention)
 
-    async def run(self) -> None:
-        """Sweep until cancelled, every `INTERVAL_S`, and at once where a disk is full.
+    def joined(self, order: VolumeOrder, _: VolumeQuestions) -> None:
+        """A volume came into service.
 
-        What an index that was lost does not know is filed meanwhile, since it cannot be deleted.
+        What an index that was lost does not know is filed now, since it cannot be deleted before.
         """
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(asyncio.to_thread(self._adopt), name="adopting")
-            await self._sweep()
+        if order.volume_id not in self._adopting:
+            self._adopting[order.volume_id] = self._tasks.create_task(
+                self._adopt(order), name=f"adopting {order.path}"
+            )
 
-    async def _sweep(self) -> None:
-        told: Mapping[UUID, str] = {}
+    @property
+    def adopting(self) -> list[asyncio.Task[None]]:
+        """What files recordings now; it may take hours, and may be cancelled."""
+        return list(self._adopting.values())
+
+    async def run(self) -> None:
+        """Sweep until cancelled, every `INTERVAL_S`, and at once where a disk is full."""
         while True:
-            self._carry_out(await asyncio.to_thread(self._plan))
-            for volume_id, problem in self._archive.unplanned.items():
-                if told.get(volume_id) != problem:
-                    log.error("nothing can be deleted from volume %s: %s", volume_id, problem)
-            told = self._archive.unplanned
+            await self.sweep()
             try:
                 async with asyncio.timeout(INTERVAL_S):
                     await self._disks.full.wait()
@@ -73,28 +84,65 @@ class Sweeper:
                 continue
             self._disks.full.clear()
 
-    def _adopt(self) -> None:
-        for mounted in self._archive.healthy():
-            try:
-                self._adopt_files(mounted)
-            except ArchiveError as failure:
-                log.error("%s: its files could not all be filed: %s", mounted.volume.root, failure)
+    async def sweep(self) -> None:
+        """Plan once for every volume that answers, and have it done.
 
-    def _adopt_files(self, mounted: Mounted) -> None:
-        if mounted.reader.is_complete():
-            return
-        index = Index.open(mounted.index.path)
+        A camera's share is that of the whole node. What a volume has of it that does not answer, or
+        still deletes, is not counted: then less is deleted, never more.
+        """
+        problems: dict[UUID, str] = {}
+        serving = {
+            volume_id: state.questions
+            for volume_id, state in sorted(self._disks.volumes.items())
+            if state.questions is not None and state.writer and not state.writer.is_deleting
+        }
+        answers = await asyncio.gather(
+            *(self._held_bytes(questions) for questions in serving.values())
+        )
+        held: Counter[str] = Counter()
+        for volume_id, answer in zip(serving, answers, strict=True):
+            if isinstance(answer, ArchiveError):
+                problems[volume_id] = str(answer)
+            else:
+                held.update(answer)
+        for volume_id, questions in serving.items():
+            if volume_id not in problems:
+                try:
+                    plan = await self._plan(questions, held)
+                except ArchiveError as problem:
+                    problems[volume_id] = str(problem)
+                else:
+                    self._carry_out(volume_id, plan, held)
+        for volume_id, told in problems.items():
+            if self._told.get(volume_id) != told:
+                log.error("nothing can be deleted from volume %s: %s", volume_id, told)
+        self._told = problems
+
+    async def _held_bytes(self, questions: VolumeQuestions) -> dict[str, int] | ArchiveError:
         try:
-            report = adopt(mounted.volume, index)
+            return await questions.ask(lambda _, reader: reader.held_bytes())
+        except ArchiveError as problem:
+            return problem
+
+    async def _plan(self, questions: VolumeQuestions, held: Counter[str]) -> list[Deletion]:
+        now_us, policy = self._clock.utc_us(), replace(self._policy, held_bytes=dict(held))
+        return await questions.ask(
+            lambda volume, reader: plan_volume(volume, reader, now_us, policy)
+        )
+
+    def _carry_out(self, volume_id: UUID, plan: Sequence[Deletion], held: Counter[str]) -> None:
+        for deletion in plan:
+            held[deletion.segment.camera_id] -= deletion.segment.durable_bytes
+        state = self._disks.volumes.get(volume_id)
+        if plan and state is not None and state.writer is not None:
+            state.writer.submit(Delete(plan))
+
+    async def _adopt(self, order: VolumeOrder) -> None:
+        work = partial(adopt_files, order, self._cluster_number)
+        try:
+            for problem in await in_own_thread(f"adopting {order.path}", work, lambda _: None):
+                log.error("%s", problem)
+        except ArchiveError as failure:
+            log.error("%s: its files could not all be filed: %s", order.path, failure)
         finally:
-            index.close()
-        for problem in report.problems:
-            log.error("%s", problem)
-
-    def _plan(self) -> Mapping[UUID, list[Deletion]]:
-        return self._archive.plan_deletion(self._clock.utc_us(), self._policy)
-
-    def _carry_out(self, plans: Mapping[UUID, list[Deletion]]) -> None:
-        for volume_id, deletions in plans.items():
-            if deletions and not self._disks.volumes[volume_id].is_dead:
-                self._disks.volumes[volume_id].writer.submit(Delete(deletions))
+            del self._adopting[order.volume_id]

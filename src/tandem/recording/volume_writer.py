@@ -6,16 +6,15 @@ lost as long as there is memory: while it is full the fragments wait for the del
 recordings, and when it failed they go back, to be written elsewhere.
 """
 
+import enum
 import logging
 import queue
 import struct
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 
 from tandem.archive import cleaner
-from tandem.archive.deletion import Deletion
 from tandem.archive.errors import (
     ArchiveError,
     DiskError,
@@ -25,12 +24,26 @@ from tandem.archive.errors import (
 )
 from tandem.archive.mount import Mounted
 from tandem.archive.rows import Closing, Gap, GapCause, Progress
-from tandem.archive.space import Space
 from tandem.clock import Clock
 from tandem.media.fragmenter import Fragment
 from tandem.media.mp4.boxes import Mp4Error
 from tandem.recording.camera import StreamKey, StreamOrder
+from tandem.recording.gap_book import GapBook
 from tandem.recording.open_segment import OpenSegment
+from tandem.recording.volume_jobs import (
+    Dead,
+    Delete,
+    Durable,
+    End,
+    Ended,
+    Full,
+    Job,
+    Note,
+    Report,
+    Roomy,
+    Write,
+    size_bytes,
+)
 
 log = logging.getLogger(__name__)
 
@@ -48,72 +61,12 @@ UNWRITABLE = (Mp4Error, ValueError, struct.error)
 """What building a file's boxes says of a fragment that does not fit into them."""
 
 
-@dataclass(frozen=True, slots=True)
-class Write:
-    """A fragment to be written; `begins` a new segment or continues the open one."""
+class _Nudge(enum.Enum):
+    """What the writer's queue carries beside jobs."""
 
-    order: StreamOrder
-    fragment: Fragment
-    begins: bool
-
-
-@dataclass(frozen=True, slots=True)
-class End:
-    """The stream's open segment is complete, since it goes on elsewhere or not at all."""
-
-    key: StreamKey
-
-
-@dataclass(frozen=True, slots=True)
-class Note:
-    """A gap for the index."""
-
-    gap: Gap
-
-
-@dataclass(frozen=True, slots=True)
-class Delete:
-    """Segments that are to go, as planned."""
-
-    deletions: Sequence[Deletion]
-
-
-Job = Write | End | Note | Delete
-
-
-@dataclass(frozen=True, slots=True)
-class Durable:
-    """What a round of syncs made sure of.
-
-    Attributes:
-        until_us: per stream, the capture time up to which this volume has it on disk.
-        space: how full the volume is.
-    """
-
-    until_us: dict[StreamKey, int]
-    space: Space
-
-
-@dataclass(frozen=True, slots=True)
-class Full:
-    """The disk has no room; what comes is held in memory until older recordings are deleted."""
-
-    message: str
-
-
-@dataclass(frozen=True, slots=True)
-class Roomy:
-    """What was held has been written: the disk has room again."""
-
-
-@dataclass(frozen=True, slots=True)
-class Dead:
-    """The volume takes no more. `leftovers` has what was not written and belongs elsewhere."""
-
-    message: str
-
-
-Report = Durable | Full | Roomy | Dead
+    DELETE = enum.auto()
+    """There is a plan."""
+    STOP = enum.auto()
 
 
 class VolumeWriter:
@@ -122,7 +75,7 @@ class VolumeWriter:
     Args:
         mounted: the volume; taken out of service by this writer at its end.
         clock: for the rhythm of syncs.
-        report: called from the writer's thread; must return at once. `Dead` is its last call.
+        report: called from the writer's thread; must return at once. `Ended` is its last call.
         sync_us: interval of syncs; shorter in tests.
 
     Attributes:
@@ -141,14 +94,16 @@ class VolumeWriter:
         self._index = mounted.index
         self._clock = clock
         self._report = report
-        self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        self._jobs: queue.SimpleQueue[Write | End | _Nudge] = queue.SimpleQueue()
+        self._plan: Delete | None = None
+        self._is_deleting = False
         self._taken_bytes = 0
         self._done_bytes = 0
-        self._held: deque[Write | End | Note] = deque()
+        self._held: deque[Write | End] = deque()
         self._open: dict[StreamKey, OpenSegment] = {}
         self._ended: list[OpenSegment] = []
         self._closings: list[Closing] = []
-        self._gaps: list[Gap] = []
+        self._gaps = GapBook()
         self._is_full = False
         self._is_stopping = False
         self._is_dead = False
@@ -163,17 +118,38 @@ class VolumeWriter:
         """How much video waits in memory for this disk."""
         return self._taken_bytes - self._done_bytes
 
+    @property
+    def is_deleting(self) -> bool:
+        """Whether a plan of deletion is not carried out yet: another would count on what goes."""
+        return self._is_deleting or self._plan is not None
+
     def start(self) -> None:
         """Begin to write."""
         self._thread.start()
 
     def submit(self, job: Job) -> None:
-        """Queue a job; never waits."""
-        self._taken_bytes += _size(job)
-        self._jobs.put(job)
+        """Take a job; never waits.
+
+        What waits is bounded, however long the disk hangs: video by who looks at `backlog_bytes`,
+        an end follows video, gaps are joined, and a plan of deletion replaces the one before.
+        """
+        match job:
+            case Note(gap):
+                self._gaps.add([gap])
+            case Delete():
+                self._plan, is_first = job, self._plan is None
+                if is_first:
+                    self._jobs.put(_Nudge.DELETE)
+            case _:
+                self._taken_bytes += size_bytes(job)
+                self._jobs.put(job)
+
+    def finish(self) -> None:
+        """Write what is queued, close every segment, and end; `Ended` tells when."""
+        self._jobs.put(_Nudge.STOP)
 
     def stop(self, deadline_s: float) -> bool:
-        """Write what is queued, close every segment, and end. Blocks.
+        """`finish`, and wait for it. Blocks.
 
         Args:
             deadline_s: how long to wait for a slow disk.
@@ -181,20 +157,26 @@ class VolumeWriter:
         Returns:
             Whether everything is on the disk.
         """
-        self._jobs.put(None)
+        self.finish()
         self._thread.join(deadline_s)
         return not self._thread.is_alive() and not self._is_dead
 
     def leftovers(self) -> list[Job]:
-        """What was not written, once `Dead` was reported."""
-        left: list[Job] = list(self._held)
+        """What was not written: once `Dead` was reported, or of a writer that hangs for good."""
+        left: list[Job] = []
+        if self._is_dead:
+            left += self._held
+            self._held.clear()
         while True:
             try:
                 job = self._jobs.get_nowait()
             except queue.Empty:
-                return left
-            if job is not None:
+                break
+            if not isinstance(job, _Nudge):
                 left.append(job)
+        if not self._is_dead:
+            self.finish()  # the order to end was among what was taken out
+        return left + [Note(gap) for gap in self._gaps.take()]
 
     def _run(self) -> None:
         message = f"{self.volume.root}: its writer ended by a defect; the log has it"
@@ -206,12 +188,14 @@ class VolumeWriter:
         except ArchiveError as failure:
             message = str(failure)
         finally:
+            if message:  # told first: to let go of a disk that failed may take long
+                self._tell_unsure(message)
+                self._is_dead = True
+                self._report(Dead(message))
             try:
                 self._let_go()
             finally:
-                if message:
-                    self._is_dead = True
-                    self._report(Dead(message))
+                self._report(Ended())
 
     def _step(self) -> None:
         """Take the next job, do what can be done, sync if that is due."""
@@ -221,12 +205,11 @@ class VolumeWriter:
         except queue.Empty:
             pass
         else:
-            if job is None:
+            if job is _Nudge.STOP:
                 self._is_stopping = True
-            elif isinstance(job, Delete):
-                self._delete(job)  # never behind what waits for the room that it makes
-            else:
+            elif job is not _Nudge.DELETE:
                 self._held.append(job)
+        self._delete()  # never behind what waits for the room that it makes
         self._do_held()
         if self._clock.boot_us() >= self._next_sync_us:
             self._sync()
@@ -244,12 +227,12 @@ class VolumeWriter:
                     self._is_full = True
                     self._report(Full(str(full)))
                 return
-            self._done_bytes += _size(self._held.popleft())
+            self._done_bytes += size_bytes(self._held.popleft())
         if self._is_full:
             self._is_full = False
             self._report(Roomy())
 
-    def _refuse(self, job: Write | End | Note, defect: Exception) -> None:
+    def _refuse(self, job: Write | End, defect: Exception) -> None:
         """A fragment that cannot be put into a file harms its own camera, and no other."""
         log.error("%s: a job cannot be carried out: %s", self.volume.root, defect)
         if isinstance(job, Write):
@@ -257,18 +240,24 @@ class VolumeWriter:
             self._end(order.key)  # the segment has no hole inside
             span = fragment.start_us, fragment.end_us
             cause = GapCause.CAMERA_UNSUPPORTED
-            self._gaps.append(Gap(order.camera_id, order.stream, *span, cause, str(defect)))
+            self._gaps.add([Gap(order.camera_id, order.stream, *span, cause, str(defect))])
 
-    def _delete(self, job: Delete) -> None:
+    def _delete(self) -> None:
+        if self._plan is None:
+            return
+        self._is_deleting = True
+        plan, self._plan = self._plan, None
         try:
-            gone = cleaner.delete(self.volume, self._index, job.deletions)
+            gone = cleaner.delete(self.volume, self._index, plan.deletions)
         except PASSING as full:
             log.warning("%s", full)  # the next sweep plans it again
             return
+        finally:
+            self._is_deleting = False
         for segment in gone:
             log.info("deleted %s", self.volume.root / segment.path)
 
-    def _do(self, job: Write | End | Note) -> None:
+    def _do(self, job: Write | End) -> None:
         match job:
             case Write(order, fragment, begins):
                 if begins:
@@ -276,8 +265,6 @@ class VolumeWriter:
                 self._write(order, fragment)
             case End(key):
                 self._end(key)
-            case Note(gap):
-                self._gaps.append(gap)
 
     def _end(self, key: StreamKey) -> None:
         segment = self._open.pop(key, None)
@@ -304,19 +291,17 @@ class VolumeWriter:
             del self._open[order.key]
         self._closings.append(segment.give_up())
         if segment.end_us < until_us:
-            self._gaps.append(
-                Gap(
-                    order.camera_id,
-                    order.stream,
-                    segment.end_us,
-                    until_us,
-                    GapCause.DISK_ERROR,
-                    str(failure),
-                )
-            )
+            span = segment.end_us, until_us
+            cause = GapCause.DISK_ERROR
+            self._gaps.add([Gap(order.camera_id, order.stream, *span, cause, str(failure))])
 
     def _sync(self) -> None:
-        """Force all to the disk, then tell the index, then whoever asked."""
+        """Force all to the disk, then tell the index, then whoever asked.
+
+        Raises:
+            VolumeMissingError: it was unmounted: what is written now, nobody would find.
+        """
+        self.volume.check_present()
         progress: list[Progress] = []
         until_us: dict[StreamKey, int] = {}
         for segment in [*self._open.values()]:
@@ -329,14 +314,18 @@ class VolumeWriter:
         for segment in self._ended:
             self._close(segment, progress, until_us)
         self._ended = [segment for segment in self._ended if segment.is_open]
+        gaps = self._gaps.take()
         try:
-            self._index.sync_round(progress, self._closings, self._gaps)
-        except PASSING as full:
+            self._index.sync_round(progress, self._closings, gaps)
+        except ArchiveError as failure:
             # Nothing of the round was entered. Progress is overtaken by the next round's; endings
             # and gaps are said once, so they wait for it.
-            log.warning("%s: %s", self.volume.root, full)
+            self._gaps.add(gaps)
+            if not isinstance(failure, PASSING):
+                raise
+            log.warning("%s: %s", self.volume.root, failure)
             return
-        self._closings, self._gaps = [], []
+        self._closings = []
         self._report(Durable(until_us, self.volume.space(self._index.recorded_bytes())))
 
     def _close(
@@ -354,6 +343,14 @@ class VolumeWriter:
         else:
             until_us.setdefault(segment.order.key, segment.durable_end_us)
 
+    def _tell_unsure(self, message: str) -> None:
+        """What the disk took and never confirmed is missing, unless recovery finds it whole."""
+        for segment in [*self._open.values(), *self._ended]:
+            if segment.durable_end_us < segment.end_us:
+                order, span = segment.order, (segment.durable_end_us, segment.end_us)
+                cause = GapCause.DISK_ERROR
+                self._gaps.add([Gap(order.camera_id, order.stream, *span, cause, message)])
+
     def _finish(self) -> None:
         for key in [*self._open]:
             self._end(key)
@@ -363,7 +360,3 @@ class VolumeWriter:
         for segment in [*self._open.values(), *self._ended]:
             segment.leave()
         self._mounted.close()
-
-
-def _size(job: Job) -> int:
-    return job.fragment.size_bytes if isinstance(job, Write) else 0

@@ -1,0 +1,139 @@
+"""Making room over all volumes, though one of them hangs."""
+
+import asyncio
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from tests.recording.serving import Bench, segments
+from tests.recording.streams import order
+
+from tandem.archive.deletion import Retention
+from tandem.archive.errors import DiskError
+from tandem.archive.rows import State
+from tandem.recording import volume_questions
+from tandem.recording.orders import VolumeOrder
+from tandem.recording.sweep import Sweeper
+from tandem.recording.volume_jobs import Delete, End
+
+GATE = order()
+
+
+class Silent:
+    """A volume that never answers."""
+
+    async def ask(self, *_: object) -> object:
+        raise DiskError("it hangs")
+
+    def close(self) -> None:
+        pass
+
+
+async def fill(bench: Bench, *numbers: int) -> None:
+    """Record so many segments of a second."""
+    for number in numbers:
+        bench.keep(GATE, number)
+        bench.disks.end(GATE.key)
+    await bench.until(lambda: False not in [one.backlog_bytes == 0 for one in writers(bench)])
+
+
+def writers(bench: Bench) -> list[Any]:
+    return [state.writer for state in bench.disks.volumes.values() if state.writer]
+
+
+def closed(wanted: VolumeOrder) -> int:
+    return [one.state for one in segments(wanted)].count(State.CLOSED)
+
+
+def test_a_cameras_share_is_counted_over_the_node_and_freed_once(tmp_path: Path) -> None:
+    async def test() -> None:
+        async with Bench(tmp_path) as bench, asyncio.TaskGroup() as tasks:
+            one, two = bench.order("one"), bench.order("two")
+            bench.volumes.apply([one])
+            await bench.until(lambda: bench.is_serving(one))
+            await fill(bench, 0, 1)
+            await bench.until(lambda: closed(one) == 2)
+            bench.volumes.apply([two])
+            await bench.until(lambda: bench.is_serving(two))
+            await fill(bench, 2)
+            await bench.until(lambda: closed(two) == 1)
+            bench.volumes.apply([one, two])
+            await bench.until(lambda: bench.is_serving(one))
+            sizes = [it.durable_bytes for it in segments(one) + segments(two)]
+            sweeper = Sweeper(bench.disks, 1, bench.clock, tasks)
+            sweeper.keep({"gate": Retention(max_bytes=sum(sizes) - 1)})
+            await sweeper.sweep()
+            await bench.until(lambda: closed(one) + closed(two) == 2)
+            await sweeper.sweep()
+            assert closed(one) + closed(two) == 2
+
+    asyncio.run(test())
+
+
+def test_a_volume_that_does_not_answer_keeps_no_other_from_being_swept(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def test() -> None:
+        async with Bench(tmp_path) as bench, asyncio.TaskGroup() as tasks:
+            well, hung = bench.order("well"), bench.order("hung")
+            bench.volumes.apply([well])
+            await bench.until(lambda: bench.is_serving(well))
+            await fill(bench, 0, 1)
+            await bench.until(lambda: closed(well) == 2)
+            bench.volumes.apply([well, hung])
+            await bench.until(lambda: bench.is_serving(hung))
+            state = bench.disks.volumes[hung.volume_id]
+            assert state.questions is not None
+            state.questions.close()
+            state.questions = cast(Any, Silent())
+            sweeper = Sweeper(bench.disks, 1, bench.clock, tasks)
+            sweeper.keep({"gate": Retention(max_bytes=1)})
+            await sweeper.sweep()
+            await bench.until(lambda: closed(well) == 0)
+
+    asyncio.run(test())
+    assert "it hangs" in caplog.text
+
+
+def test_questions_to_a_disk_that_hangs_are_few_and_answered_in_time(tmp_path: Path) -> None:
+    async def test() -> None:
+        async with Bench(tmp_path) as bench:
+            one = bench.order("one")
+            bench.volumes.apply([one])
+            await bench.until(lambda: bench.is_serving(one))
+            questions = bench.disks.volumes[one.volume_id].questions
+            assert questions is not None
+            goes_on = bench.mood(one).goes_on
+            goes_on.clear()
+            count = 3 * volume_questions.MOST_WAITING
+            answers = await asyncio.gather(
+                *(questions.ask(lambda *_: goes_on.wait(20), 0.05) for _ in range(count)),
+                return_exceptions=True,
+            )
+            assert all("may hang" in str(answer) for answer in answers)
+            assert questions._waiting == volume_questions.MOST_WAITING
+            goes_on.set()
+            await bench.until(lambda: questions._waiting == 0)
+            assert await questions.ask(lambda _, reader: reader.held_bytes()) == {}
+
+    asyncio.run(test())
+
+
+def test_of_plans_that_wait_behind_a_disk_that_hangs_the_last_one_counts(tmp_path: Path) -> None:
+    async def test() -> None:
+        async with Bench(tmp_path) as bench:
+            one = bench.order("one")
+            mood = bench.mood(one)
+            bench.volumes.apply([one])
+            await bench.until(lambda: bench.is_serving(one))
+            (writer,) = writers(bench)
+            mood.goes_on.clear()
+            bench.keep(GATE, 0)
+            for _ in range(1000):
+                writer.submit(Delete([]))
+            assert writer._jobs.qsize() <= 2
+            mood.goes_on.set()
+            writer.submit(End(GATE.key))
+            await bench.until(lambda: closed(one) == 1)
+
+    asyncio.run(test())

@@ -1,0 +1,217 @@
+"""Volumes that hang, are missing, die, come back, and are ordered anew."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+from tests.recording.serving import Bench, gaps, pictures, segments
+from tests.recording.streams import GOP_US, T0_US, order
+
+from tandem.archive.rows import GapCause, State
+from tandem.recording import volume_service
+from tandem.recording.orders import VolumeOrder
+
+GATE = order()
+
+
+def run(root: Path, test: Callable[[Bench], Awaitable[None]]) -> None:
+    async def inside() -> None:
+        async with Bench(root) as bench:
+            await test(bench)
+
+    asyncio.run(inside())
+
+
+def test_a_disk_that_hangs_while_it_is_opened_holds_up_neither_recording_nor_the_end(
+    tmp_path: Path,
+) -> None:
+    benches: list[Bench] = []
+    kept: list[VolumeOrder] = []
+
+    async def test(bench: Bench) -> None:
+        well, hung = bench.order("well"), bench.order("hung")
+        bench.mood(hung).goes_on.clear()
+        bench.volumes.apply([hung, well])
+        await bench.until(lambda: bench.is_serving(well))
+        bench.keep(GATE, 0, 1)
+        assert not bench.is_serving(hung)
+        kept.append(well)
+        benches.append(bench)
+
+    run(tmp_path, test)
+    (well,) = kept
+    assert pictures(well) == [0, 1]
+    assert [one.state for one in segments(well)] == [State.CLOSED]
+    benches[0].release()
+
+
+def test_a_disk_that_hung_joins_when_it_goes_on(tmp_path: Path) -> None:
+    async def test(bench: Bench) -> None:
+        well, hung = bench.order("well"), bench.order("hung")
+        bench.mood(hung).goes_on.clear()
+        bench.volumes.apply([hung, well])
+        await bench.until(lambda: bench.is_serving(well))
+        bench.mood(hung).goes_on.set()
+        await bench.until(lambda: bench.is_serving(hung))
+
+    run(tmp_path, test)
+
+
+def test_a_volume_that_nobody_waits_for_any_more_is_let_go_of_when_it_opens(tmp_path: Path) -> None:
+    async def test(bench: Bench) -> None:
+        hung = bench.order("hung")
+        bench.mood(hung).goes_on.clear()
+        bench.volumes.apply([hung])
+        await asyncio.sleep(0)
+        bench.volumes.apply([])
+        bench.mood(hung).goes_on.set()
+        await bench.until(lambda: bool(bench.opened))
+        await bench.until(lambda: bench.opened[0].volume._root_fd < 0)
+
+    run(tmp_path, test)
+
+
+def test_a_disk_that_hangs_at_the_end_is_left_to_itself_after_a_while(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(volume_service, "LAST_SYNC_S", 0.2)
+    benches: list[Bench] = []
+
+    async def test(bench: Bench) -> None:
+        hung = bench.order("hung")
+        mood = bench.mood(hung)
+        bench.volumes.apply([hung])
+        await bench.until(lambda: bench.is_serving(hung))
+        bench.keep(GATE, 0)
+        mood.goes_on.clear()
+        benches.append(bench)
+
+    run(tmp_path, test)
+    assert "not everything reached the disk" in caplog.text
+    benches[0].release()
+
+
+def test_a_volume_that_was_missing_comes_into_service_without_a_restart(tmp_path: Path) -> None:
+    async def test(bench: Bench) -> None:
+        late = bench.order("late", exists=False)
+        bench.volumes.apply([late])
+        await bench.until(lambda: "mount the disk" in bench.problem(late))
+        assert bench.disks.volumes[late.volume_id].is_dead
+        bench.keep(GATE, 0)
+        bench.make(late)
+        await bench.until(lambda: bench.is_serving(late))
+        assert bench.problem(late) == ""
+        bench.keep(GATE, 1)
+        await bench.until(lambda: bench.disks.durable_until_us == {GATE.key: T0_US + 2 * GOP_US})
+        (gap,) = gaps(late)
+        assert (gap.from_us, gap.to_us) == (T0_US, T0_US + GOP_US)
+        assert gap.cause is GapCause.VOLUME_MISSING
+        assert "mount the disk" in gap.detail
+
+    run(tmp_path, test)
+
+
+def test_a_volume_that_died_is_opened_anew_and_what_it_left_open_is_closed(tmp_path: Path) -> None:
+    kept: list[VolumeOrder] = []
+
+    async def test(bench: Bench) -> None:
+        ill, well = bench.order("ill"), bench.order("well")
+        mood = bench.mood(ill)
+        bench.volumes.apply([ill])
+        await bench.until(lambda: bench.is_serving(ill))
+        bench.keep(GATE, 0, 1)
+        await bench.until(lambda: bool(bench.disks.durable_until_us))
+        bench.volumes.apply([ill, well])
+        await bench.until(lambda: bench.is_serving(well))
+        mood.is_failing = True
+        bench.keep(GATE, 2)
+        await bench.until(lambda: bench.disks.volumes[ill.volume_id].is_dead)
+        bench.keep(GATE, 3)
+        assert not bench.is_serving(ill)
+        mood.is_failing = False
+        await bench.until(lambda: bench.is_serving(ill))
+        assert [one.state for one in segments(ill)] == [State.CLOSED]
+        kept.extend([ill, well])
+
+    run(tmp_path, test)
+    ill, well = kept
+    assert pictures(ill) == [0, 1]
+    assert pictures(well) == [2, 3]
+    assert {one.state for one in segments(well)} == {State.CLOSED}
+
+
+def test_a_volume_that_is_unmounted_under_a_recorder_is_left_and_taken_back(tmp_path: Path) -> None:
+    async def test(bench: Bench) -> None:
+        away = bench.order("away")
+        bench.volumes.apply([away])
+        await bench.until(lambda: bench.is_serving(away))
+        elsewhere = away.path.with_name("elsewhere")
+        away.path.rename(elsewhere)
+        await bench.until(lambda: bench.disks.volumes[away.volume_id].is_dead)
+        elsewhere.rename(away.path)
+        await bench.until(lambda: bench.is_serving(away))
+
+    run(tmp_path, test)
+
+
+def test_volumes_are_added_and_removed_while_recording_goes_on(tmp_path: Path) -> None:
+    async def test(bench: Bench) -> None:
+        old, new = bench.order("old"), bench.order("new")
+        bench.volumes.apply([old])
+        await bench.until(lambda: bench.is_serving(old))
+        bench.keep(GATE, 0, 1)
+        bench.volumes.apply([old, new])
+        await bench.until(lambda: bench.is_serving(new))
+        bench.volumes.apply([new])
+        assert old.volume_id not in bench.disks.volumes
+        bench.keep(GATE, 2)
+        await bench.until(lambda: [one.state for one in segments(old)] == [State.CLOSED])
+        await bench.until(
+            lambda: bench.disks.durable_until_us == {GATE.key: T0_US + 3 * GOP_US},
+        )
+        assert pictures(old) == [0, 1]
+        assert pictures(new) == [2]
+        assert gaps(new) == gaps(old) == []
+
+    run(tmp_path, test)
+
+
+def test_a_volume_whose_limits_change_is_closed_and_opened_anew(tmp_path: Path) -> None:
+    async def test(bench: Bench) -> None:
+        one = bench.order("one")
+        bench.volumes.apply([one])
+        await bench.until(lambda: bench.is_serving(one))
+        bench.keep(GATE, 0)
+        smaller = VolumeOrder(one.path, one.volume_id, type(one.limits)(1 << 30, 1 << 20))
+        bench.volumes.apply([smaller])
+        assert not bench.is_serving(one)
+        await bench.until(lambda: bench.is_serving(smaller))
+        assert bench.opened[-1].volume.limits == smaller.limits
+        assert pictures(one) == [0]
+        assert [it.state for it in segments(one)] == [State.CLOSED]
+
+    run(tmp_path, test)
+
+
+def test_what_a_removed_disk_that_hangs_did_not_take_goes_to_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(volume_service, "LAST_SYNC_S", 0.2)
+
+    async def test(bench: Bench) -> None:
+        hung, well = bench.order("hung"), bench.order("well")
+        mood = bench.mood(hung)
+        bench.volumes.apply([hung])
+        await bench.until(lambda: bench.is_serving(hung))
+        bench.keep(GATE, 0)
+        await bench.until(lambda: bool(bench.disks.durable_until_us))
+        mood.goes_on.clear()
+        bench.keep(GATE, 1, 2, 3)
+        bench.volumes.apply([hung, well])
+        await bench.until(lambda: bench.is_serving(well))
+        bench.volumes.apply([well])
+        await bench.until(lambda: {2, 3} <= set(pictures(well)))
+        mood.goes_on.set()
+
+    run(tmp_path, test)
