@@ -49,7 +49,7 @@ def test_all_well_is_one_sentence_and_exit_status_0(desk: Desk) -> None:
     result = desk.run("status")
     assert result.exit_code == 0, result.output
     lines = result.output.splitlines()
-    assert lines[0] == "The only camera is recorded, in two copies where wanted."
+    assert lines[0] == "The only camera is recorded, in two copies."
     assert "  node1 - node2  a      0.3 ms  0.1%  up" in lines
     assert "  node2  well   live, epoch 3  leader        1  +1 ms  0.1.0" in lines
     assert "  node1  /srv/video1    107 GB  429 GB  full in 9 d 22 h" in lines
@@ -108,6 +108,26 @@ def test_without_cameras_it_says_how_to_enter_one(desk: Desk) -> None:
     result = desk.run("status")
     assert result.exit_code == 0
     assert "There are no cameras yet: `tandem camera add` enters one." in result.output
+
+
+def test_copies_are_told_of_where_any_camera_wants_them(desk: Desk) -> None:
+    set_scene(desk)
+    desk.agent.store(camera("door", protection=Protection.FAILOVER), "node1")
+    desk.agent.own["streams"].append(stream("door"))
+    first, *_ = desk.run("status").output.splitlines()
+    assert first == "Both cameras are recorded, in two copies where wanted."
+    desk.agent.store(camera("gate", protection=Protection.COLD), "node1")
+    first, *_ = desk.run("status").output.splitlines()
+    assert first == "Both cameras are recorded."
+
+
+def test_a_node_that_never_reached_the_store_does_not_say_that_there_are_no_cameras(
+    desk: Desk,
+) -> None:
+    desk.agent.own["store"]["problem"] = "No member answers."
+    result = desk.run("status")
+    assert result.exit_code == 3
+    assert result.output.startswith("No cameras are known here: the store cannot be asked. There")
 
 
 def test_the_status_as_json_is_the_agents_own_document(desk: Desk) -> None:

@@ -20,6 +20,7 @@ from tandem.cli.common import (
     table,
 )
 from tandem.cli.quantities import duration, size
+from tandem.cluster.model import Protection
 from tandem.node.control.client import AskingError, ControlClient
 from tandem.node.control.protocol import VERSION, Json, KeptLogin, NewLogin
 from tandem.node.home import Home
@@ -51,7 +52,7 @@ def list_cameras(as_json: bool, settings_path: Path) -> None:
     rows = [("ID", "NAME", "PROTECTION", "PRIMARY", "SECOND", "MBIT/S", "KEPT")]
     for it in document["cameras"]:
         nodes = (it["placement"] or {}).get("nodes", [])
-        wanted = 1 if it["protection"] in {"cold", "failover"} else 2
+        wanted = Protection(it["protection"]).copies
         primary, second = ([*nodes[:wanted], "-", "-"])[:2]
         rows.append(
             (

@@ -10,9 +10,11 @@ from typing import Any, Final
 
 from tandem.cli.common import clean, counted, shortened, table, wrapped
 from tandem.cli.quantities import duration, offset, size
+from tandem.cluster.model import Protection
 
 Json = dict[str, Any]
 
+_ONE_COPY: Final = frozenset(it.value for it in Protection if it.copies == 1)
 _NAME: Final = 34
 _PATH: Final = 40
 _NEVER_S: Final = 10 * 365 * 86_400
@@ -23,8 +25,7 @@ def verdict_line(document: Json) -> str:
     """The one sentence that matters, and how much is wrong."""
     cameras = document["cameras"]
     if not cameras:
-        said = "There are no cameras yet: `tandem camera add` enters one."
-        return f"{said} {_more(document)}".rstrip()
+        return f"{_no_cameras(document)} {_more(document)}".rstrip()
     lost = sum(not it["recorded"] for it in cameras)
     thin = sum(it["recorded"] and not it["whole"] for it in cameras)
     total = {1: "The only camera", 2: "Both cameras"}.get(
@@ -42,7 +43,7 @@ def verdict_line(document: Json) -> str:
         lack = f"{thin} of them lacks" if thin == 1 else f"{thin} of them lack"
         said = f"{total} {are} recorded, but {lack if len(cameras) > 1 else 'lacks'} a copy."
     else:
-        said = f"{total} {are} recorded, in two copies where wanted."
+        said = f"{total} {are} recorded{_in_copies(cameras)}."
     return f"{said} {_more(document)}".rstrip()
 
 
@@ -85,6 +86,20 @@ def node_lines(document: Json) -> list[str]:
             )
         )
     return [f"  {line}" for line in table(rows, right=(4, 5))]
+
+
+def _no_cameras(document: Json) -> str:
+    own = document["nodes"][document["asked_node"]]["status"] or {}
+    if (own.get("store") or {}).get("problem"):
+        return "No cameras are known here: the store cannot be asked."
+    return "There are no cameras yet: `tandem camera add` enters one."
+
+
+def _in_copies(cameras: Sequence[Json]) -> str:
+    doubled = sum(it["protection"] not in _ONE_COPY for it in cameras)
+    if not doubled:
+        return ""
+    return ", in two copies" if doubled == len(cameras) else ", in two copies where wanted"
 
 
 def _more(document: Json) -> str:
@@ -264,7 +279,7 @@ def _seat(camera: Json, place: int) -> str:
     """Who records in a seat; in brackets who should and does not, and who stands in for him."""
     nodes = (camera["placement"] or {}).get("nodes") or []
     recording = [it["node_id"] for it in camera["copies"] if it["recording"]]
-    wanted = 1 if camera["protection"] in {"cold", "failover"} else 2
+    wanted = 1 if camera["protection"] in _ONE_COPY else 2
     standing_in = [it for it in dict.fromkeys(recording) if it not in nodes[:wanted]]
     missing = [it for it in nodes[:wanted] if it not in recording]
     if place >= wanted:

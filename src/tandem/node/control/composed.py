@@ -1,5 +1,6 @@
 """`NodeControl` of what an agent has: its own status, a store, and the way to the other nodes."""
 
+import asyncio
 import ssl
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -58,7 +59,9 @@ class ComposedControl(CameraStore):
     async def cluster_status(self) -> Json:
         """See `NodeControl.cluster_status`."""
         answers = await ask_nodes(self._known.others(), self._tls, self._clock)
-        return cluster_status(
+        # In a thread: of a thousand cameras it takes longer than heartbeats should wait.
+        return await asyncio.to_thread(
+            cluster_status,
             self._known.status(),
             answers,
             self._known.cameras(),

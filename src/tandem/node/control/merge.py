@@ -7,7 +7,7 @@ between two times of the same document, so no clocks of two nodes are ever compa
 import enum
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from tandem.cluster.model import Camera, Placement
 from tandem.node.control.documents import placement_document
@@ -63,8 +63,9 @@ def cluster_status(
     asked = str(own["node_id"])
     nodes = {**answers, asked: Answer(own, None, 0)}
     nodes = {node_id: nodes[node_id] for node_id in sorted(nodes)}
+    copies = _copies(nodes)
     described = [
-        _camera(camera, placements.get(camera.camera_id), nodes)
+        _camera(camera, placements.get(camera.camera_id), copies.get(camera.camera_id, ()), nodes)
         for camera in cameras
         if not camera.removed
     ]
@@ -105,8 +106,13 @@ def _concerns(nodes: Mapping[str, Answer]) -> list[str]:
     return list(dict.fromkeys(said))
 
 
-def _camera(camera: Camera, placement: Placement | None, nodes: Mapping[str, Answer]) -> Json:
-    copies = _copies(camera, placement, nodes)
+def _camera(
+    camera: Camera, placement: Placement | None, found: Sequence[Json], nodes: Mapping[str, Answer]
+) -> Json:
+    order = {node_id: place for place, node_id in enumerate(placement.nodes if placement else ())}
+    copies = sorted(
+        found, key=lambda it: (order.get(it["node_id"], len(order)), str(it.get("stream")))
+    )
     streams = [stream.name for stream in camera.streams if stream.recorded]
     recording = [
         node_id
@@ -137,24 +143,19 @@ def _camera(camera: Camera, placement: Placement | None, nodes: Mapping[str, Ans
     }
 
 
-def _copies(
-    camera: Camera, placement: Placement | None, nodes: Mapping[str, Answer]
-) -> list[dict[str, Any]]:
-    """Each stream on each node that is to record it now: by the placement's order, then others."""
-    order = {node_id: place for place, node_id in enumerate(placement.nodes if placement else ())}
-    copies = [
-        {
-            **stream,
-            "node_id": node_id,
-            "recording": _is_fresh(stream, it.status),
-            "durable_age_us": _age_us(stream, it.status),
-        }
-        for node_id, it in nodes.items()
-        if it.status is not None
-        for stream in it.status.get("streams") or ()
-        if stream.get("camera_id") == camera.camera_id
-    ]
-    copies.sort(key=lambda it: (order.get(it["node_id"], len(order)), str(it.get("stream"))))
+def _copies(nodes: Mapping[str, Answer]) -> dict[str, list[Json]]:
+    """Each stream on each node that is to record it now, by camera."""
+    copies: dict[str, list[Json]] = {}
+    for node_id, it in nodes.items():
+        for stream in (it.status or {}).get("streams") or ():
+            copies.setdefault(str(stream.get("camera_id")), []).append(
+                {
+                    **stream,
+                    "node_id": node_id,
+                    "recording": _is_fresh(stream, it.status or {}),
+                    "durable_age_us": _age_us(stream, it.status or {}),
+                }
+            )
     return copies
 
 
