@@ -19,7 +19,7 @@ from tandem.node.control.protocol import (
 )
 from tandem.node.seal import Sealer
 from tandem.node.store.errors import StoreUnavailableError, UnknownOutcomeError
-from tandem.node.store.fake import Fault, scripted
+from tandem.node.store.fake import Call, Fault, scripted
 from tandem.node.store.model import Put, Transaction
 from tandem.recording.camera import Login
 
@@ -152,6 +152,24 @@ async def test_a_change_that_arrives_late_beside_its_repetition_is_made_once() -
     entry = agent.fake.keys.get(CAMERAS + "gate")
     assert entry is not None
     assert (entry.mod_revision, entry.version) == (now, 2)
+
+
+@in_a_loop
+async def test_a_change_that_arrives_before_its_repetition_is_found_to_be_made() -> None:
+    agent = PlayedAgent()
+    revision = agent.store(camera())
+    faults = iter([None, Fault.DELAYED, None])  # reading, writing, reading back
+
+    def deliver_when_it_is_repeated(_call: Call) -> Fault | None:
+        fault = next(faults, Fault.STALE)
+        if fault is Fault.STALE:
+            agent.fake.deliver_delayed()
+            return None
+        return fault
+
+    agent.fake.faults = deliver_when_it_is_repeated
+    now = await agent.put_camera(camera(name="Main gate"), None, revision)
+    assert (now, agent.stored().name) == (revision + 1, "Main gate")
 
 
 @in_a_loop

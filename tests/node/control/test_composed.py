@@ -12,7 +12,7 @@ from tandem.node.archivist.view import Address
 from tandem.node.control.composed import ComposedControl, Known
 from tandem.node.control.service import serve_links
 from tandem.node.seal import Sealer
-from tandem.node.store.fake import Fault, FakeStore
+from tandem.node.store.fake import FakeStore, Fault
 from tandem.node.tls import client_context, server_context
 
 
