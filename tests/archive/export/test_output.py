@@ -9,11 +9,21 @@ from pathlib import Path
 
 import pytest
 from blake3 import blake3
-from tests.archive.export.material import BASE_US, H264, H265, film, packets, record, request
+from tests.archive.export.material import (
+    BASE_US,
+    H264,
+    H265,
+    MemorySource,
+    film,
+    packets,
+    record,
+    request,
+)
 from tests.archive.material import FailingDisk
 
 from tandem.archive.export.errors import ExportCancelledError, TargetError
 from tandem.archive.export.export import Phase, Progress, export
+from tandem.archive.rows import Segment
 
 pytestmark = pytest.mark.real
 
@@ -115,8 +125,16 @@ def test_a_file_that_may_be_replaced_gives_way_only_to_a_whole_one(tmp_path: Pat
 
 
 def test_a_directory_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(TargetError, match=r"/none cannot be written to"):
-        export([record("a", film(3))], request(tmp_path / "none" / "gate.mp4"))
+    asked: list[str] = []
+
+    class Asked(MemorySource):
+        def segments(self, *wanted: object) -> list[Segment]:
+            asked.append(self.node_id)
+            return []
+
+    with pytest.raises(TargetError, match=r"/none cannot be written to: No such file"):
+        export([Asked("a")], request(tmp_path / "none" / "gate.mp4"))
+    assert asked == []
 
 
 def test_the_result_tells_size_and_hash_of_what_is_on_the_disk(tmp_path: Path) -> None:

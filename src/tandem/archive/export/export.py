@@ -12,7 +12,7 @@ from tandem.archive.export.copying import Copier, OpenSegments
 from tandem.archive.export.errors import ExportError, NothingRecordedError, SourceLostError
 from tandem.archive.export.layout import FileLayout
 from tandem.archive.export.missing import MissingSpan, find_missing
-from tandem.archive.export.output import OutputFile, Outputs, check_free
+from tandem.archive.export.output import OutputFile, Outputs, check_target
 from tandem.archive.export.planning import Found, Plan, Request, find, plan
 from tandem.archive.export.result import CopyShare, ExportedFile, ExportResult, rfc3339
 from tandem.archive.export.source import SegmentSource, Unreachable
@@ -73,8 +73,7 @@ def export(
             f"There is no time between {rfc3339(request.wanted.from_us)} and "
             f"{rfc3339(request.wanted.to_us)}. Name an end that is later than the beginning."
         )
-    if not request.replaces:
-        check_free(request.target)
+    check_target(request.target, replaces=request.replaces)
     while True:
         found = find(sources, request)
         try:

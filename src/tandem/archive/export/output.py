@@ -147,10 +147,7 @@ class Outputs:
         for target in self._targets:
             if not self._replaces:
                 check_free(target)
-        try:
-            self._directory_fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        except OSError as error:
-            raise TargetError(f"{directory} cannot be written to: {error.strerror}.") from error
+        self._directory_fd = _open_directory(directory)
         try:
             for target, size in zip(self._targets, self._sizes, strict=True):
                 self.files.append(OutputFile(self._directory_fd, target, size, self._disk))
@@ -185,6 +182,19 @@ class Outputs:
         self._disk.close(self._directory_fd)
 
 
+def check_target(target: Path, *, replaces: bool) -> None:
+    """See, before all the work, that there is a place for a file.
+
+    Raises:
+        TargetError: there is none, or something has it.
+    """
+    os.close(_open_directory(target.parent))
+    if not os.access(target.parent, os.W_OK):
+        raise TargetError(f"{target.parent} cannot be written to by this user.")
+    if not replaces:
+        check_free(target)
+
+
 def check_free(target: Path) -> None:
     """See that nothing is overwritten.
 
@@ -193,3 +203,10 @@ def check_free(target: Path) -> None:
     """
     if os.path.lexists(target):
         raise TargetError(f"{target} exists already. Remove it, or name another file.")
+
+
+def _open_directory(directory: Path) -> int:
+    try:
+        return os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError as error:
+        raise TargetError(f"{directory} cannot be written to: {error.strerror}.") from error

@@ -8,6 +8,7 @@ over with the deadline: whether to ask again is for whoever knows what the quest
 
 import asyncio
 import json
+import os
 import ssl
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -243,7 +244,7 @@ class HttpsPeers:
                 while len(data) <= LARGEST_ANSWER_BYTES and not response.content.at_eof():
                     data += await response.content.read(LARGEST_ANSWER_BYTES + 1 - len(data))
         except (OSError, aiohttp.ClientError) as error:
-            return PeerUnreachableError(f"{link.host}:{link.port} failed: {error}")
+            return PeerUnreachableError(f"{link.host}:{link.port} failed: {_reason(error)}")
         if len(data) > LARGEST_ANSWER_BYTES:
             return PeerLiesError(f"Node {node_id} answers with more than was asked for.")
         if response.status != request.expected:
@@ -266,6 +267,15 @@ class HttpsPeers:
                 timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECTING_S),
             )
         return self._sessions[node_id]
+
+
+def _reason(error: OSError | aiohttp.ClientError) -> str:
+    """The operating system's word for it, where there is one; aiohttp's own are long."""
+    if isinstance(error, aiohttp.ServerTimeoutError):
+        return f"no connection came about within {CONNECTING_S} s"
+    if type(error) is aiohttp.ClientConnectorError and error.os_error.errno:
+        return os.strerror(error.os_error.errno)
+    return str(error) or type(error).__name__
 
 
 def _sentence(data: bytes) -> str:
