@@ -96,6 +96,11 @@ class Bench:
     def camera(self) -> dict[str, Any]:
         return dict(self.state.get("cameras", {}).get(CAMERA, {}))
 
+    @property
+    def filed(self) -> int:
+        """How many segments it has healed since it was started."""
+        return int(self.state.get("healing", {}).get("filed", 0))
+
     async def listens(self) -> None:
         await self.until(
             lambda: bool(self.state.get("listening")) and bool(self.addresses), "it listens"

@@ -55,7 +55,7 @@ async def test_a_window_is_made_whole_while_the_other_node_goes_on_recording(
 ) -> None:
     files = Files(tmp_path, "ours")
     with volume(tmp_path, "n1") as first, volume(tmp_path, "n3") as third:
-        scene_us = now_us() - MINUTE_US
+        scene_us = now_us() + MINUTE_US  # so that it is new however slowly all this starts
         film(first, Role.PRIMARY, start_us=scene_us - MINUTE_US, fragments=60)
         theirs = Filming(first, scene_us).go_on(58)
         async with (
@@ -64,7 +64,7 @@ async def test_a_window_is_made_whole_while_the_other_node_goes_on_recording(
         ):
             await one.listens()
             three.heal({"n1": one})
-            await three.until(lambda: three.state["healing"]["filed"] == 2, "both are fetched")
+            await three.until(lambda: three.filed == 2, "both are fetched")
             assert not three.camera["whole"]
             theirs.go_on(4)
             ours = Filming(third, scene_us, first=58, role=Role.SECOND).go_on(4)
@@ -97,7 +97,7 @@ async def test_an_archivist_that_is_killed_while_it_heals_goes_on_where_it_was(
             assert third_has(third) < len(rows)
             await three.is_whole()
             assert Counter(pictures_of(third)) == Counter(pictures_of(first))
-            assert three.state["healing"]["filed"] < len(rows)
+            assert three.filed < len(rows)
         assert faults(third) == []
 
 
@@ -122,7 +122,7 @@ async def test_a_volume_that_is_not_there_is_told_and_the_other_one_serves(tmp_p
             assert "mount the disk there" in problems[str(tmp_path / "unmounted")]
             three.heal({"n1": one})
             await three.is_whole()
-            assert three.state["healing"]["filed"] == 1
+            assert three.filed == 1
 
 
 @in_a_loop

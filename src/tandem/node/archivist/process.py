@@ -11,6 +11,7 @@ import signal
 import sys
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
 from random import Random
 from typing import Any, Final
 
@@ -18,6 +19,7 @@ from tandem.archive.deletion import Retention
 from tandem.clock import Clock, SystemClock
 from tandem.cluster.model import Placement
 from tandem.node.archivist.archivist import Archivist, Settings, open_archivist
+from tandem.node.archivist.healing import Progress
 from tandem.node.archivist.orders import ArchivistOrders, parse_orders
 from tandem.node.archivist.reconciler import Reconciler
 from tandem.node.archivist.view import Address
@@ -90,7 +92,7 @@ class _Report:
             "volumes": self._volumes.status(),
             "promised_segments": 0,
             "dropped_segments": 0,
-            "healing": None,
+            "healing": asdict(Progress()),
             "cameras": {},
         }
         return said if self.parts is None else said | _status_of(*self.parts)
@@ -109,13 +111,7 @@ def _status_of(archivist: Archivist, reconciler: Reconciler) -> dict[str, Any]:
         ],
         "promised_segments": archivist.promiser.promised,
         "dropped_segments": archivist.dropper.dropped,
-        "healing": {
-            "waiting": progress.waiting + reconciler.waiting,
-            "fetched_bytes": progress.fetched_bytes,
-            "filed": progress.filed,
-            "failed": progress.failed,
-            "last_problem": progress.last_problem,
-        },
+        "healing": asdict(progress) | {"waiting": progress.waiting + reconciler.waiting},
         "cameras": reconciler.status(),
     }
 
