@@ -11,6 +11,7 @@ from tests.cli.material import PASSWORD, Desk, desk_with_agent
 from tests.lab.camera.running import CameraThread, with_defaults
 from tests.node.control.material import KEY, camera
 
+from tandem.cli.common import WIDTH
 from tandem.cluster.model import Protection, Stream
 from tandem.node.seal import Sealer
 from tandem.recording.camera import Login
@@ -219,9 +220,34 @@ def test_cameras_are_listed_with_who_records_them(desk: Desk) -> None:
     desk.agent.store(camera("door", protection=Protection.FAILOVER), "node1", "node2")
     lines = desk.run("camera", "list").output.splitlines()
     assert lines[1].split()[:6] == ["door", "Gate", "failover", "node1", "-", "4.0"]
-    assert lines[1].endswith("while there is room")
-    assert lines[2].split()[2:] == ["hot", "node2", "node1", "4.0", "for", "30", "d"]
+    assert lines[1].endswith("no limit")
+    assert lines[2].split()[2:] == ["hot", "node2", "node1", "4.0", "30", "d"]
     assert len(json.loads(desk.run("camera", "list", "--json").output)["cameras"]) == 2
+
+
+def test_a_list_of_long_names_fits_a_page(desk: Desk) -> None:
+    desk.agent.store(
+        camera("x" * 63, name="A name " * 15, keep_s=86_400 * 365, keep_bytes=10**13),
+        "recorder-1",
+        "recorder-2",
+    )
+    assert max(map(len, desk.run("camera", "list").output.splitlines())) <= WIDTH
+
+
+@pytest.mark.parametrize(
+    ("limits", "said"),
+    [
+        ((), "while there is room"),
+        (("--keep", "30d"), "for 30 d"),
+        (("--keep-size", "500G"), "up to 500 GB on each node"),
+        (("--keep", "30d", "--keep-size", "1.5T"), "for 30 d, up to 1.50 TB on each node"),
+    ],
+)
+def test_it_is_told_how_long_recordings_are_kept(
+    desk: Desk, limits: tuple[str, ...], said: str
+) -> None:
+    desk.enter("Gate", URL, *limits)
+    assert f"kept         {said}\n" in desk.run("camera", "show", "gate").output
 
 
 def test_a_camera_is_found_by_its_id_and_by_its_name(desk: Desk) -> None:

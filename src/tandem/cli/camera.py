@@ -56,13 +56,13 @@ def list_cameras(as_json: bool, settings_path: Path) -> None:
         primary, second = ([*nodes[:wanted], "-", "-"])[:2]
         rows.append(
             (
-                shortened(it["camera_id"], 24),
-                shortened(it["name"], 26),
+                shortened(it["camera_id"], 18),
+                shortened(it["name"], 20),
                 it["protection"],
                 primary,
                 second,
                 f"{it['bit_rate_mbps']:.1f}",
-                _kept(it),
+                ", ".join(_limits(it)) or "no limit",
             )
         )
     for line in table(rows, right=(5,)) if document["cameras"] else ["There are no cameras yet."]:
@@ -221,11 +221,18 @@ def _own_login(client: ControlClient, document: Json, settings_path: Path) -> Lo
         raise AskingError(str(problem)) from None
 
 
-def _kept(document: Json) -> str:
+def _limits(document: Json) -> list[str]:
     """How long, and how much at most."""
-    limits = []
-    if document["keep_s"] is not None:
-        limits.append(f"for {duration(document['keep_s'])}")
-    if document["keep_bytes"] is not None:
-        limits.append(f"up to {size(document['keep_bytes'])}")
-    return ", ".join(limits) or "while there is room"
+    keep_s, keep_bytes = document["keep_s"], document["keep_bytes"]
+    limits = [] if keep_s is None else [duration(keep_s)]
+    return limits if keep_bytes is None else [*limits, size(keep_bytes)]
+
+
+def _kept(document: Json) -> str:
+    """The same in words."""
+    limits = _limits(document)
+    if not limits:
+        return "while there is room"
+    if document["keep_s"] is None:
+        return f"up to {limits[0]} on each node"
+    return f"for {limits[0]}" + (f", up to {limits[1]} on each node" if limits[1:] else "")
