@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tandem.media.fragmenter import (
+    ARRIVAL_US,
     FRAGMENT_US,
     MOST_PICTURES,
     UNDECODABLE_BYTES,
@@ -45,7 +46,7 @@ class Bench:
         arrival_us = T0_US + number * 40_000
         self.video_clock.observe(rtp_time, arrival_us, arrival_us)
         unit = AccessUnit(bytes(size), rtp_time, key, config, number.to_bytes(16, "big"))
-        self.keep(self.fragmenter.video(unit))
+        self.keep(self.fragmenter.video(unit, arrival_us))
 
     def audio(self, number: int) -> None:
         assert self.audio_clock is not None
@@ -211,7 +212,7 @@ def test_capture_time_that_was_stepped_begins_anew_and_the_fragment_before_keeps
         rtp_time, arrival_us = RTP0 + number * FRAME, T0_US + number * 40_000
         bench.video_clock.observe(rtp_time, arrival_us, arrival_us + jump_us)
         unit = AccessUnit(b"x", rtp_time, number % 25 == 0, CONFIG, number.to_bytes(16, "big"))
-        bench.keep(bench.fragmenter.video(unit))
+        bench.keep(bench.fragmenter.video(unit, arrival_us))
     bench.finish()
     assert bench.numbers() == list(range(120))
     fresh = [fragment for fragment in bench.fragments if not fragment.continues]
@@ -222,11 +223,30 @@ def test_capture_time_that_was_stepped_begins_anew_and_the_fragment_before_keeps
 
 def test_a_clock_that_stands_still_ends_fragments_all_the_same() -> None:
     bench = Bench()
-    for number in range(3 * MOST_PICTURES):
+    for number in range(1000):
         bench.video(number, key=number == 0, at=0)
+    bench.finish()
+    assert bench.numbers() == list(range(1000))
+    assert max(len(fragment.video) for fragment in bench.fragments) <= ARRIVAL_US // 40_000 + 1
+
+
+def test_a_burst_of_pictures_of_one_time_ends_fragments_all_the_same() -> None:
+    bench = Bench()
+    for number in range(3 * MOST_PICTURES):
+        unit = AccessUnit(b"x", RTP0, number == 0, CONFIG, number.to_bytes(16, "big"))
+        bench.video_clock.observe(RTP0, T0_US, T0_US)
+        bench.keep(bench.fragmenter.video(unit, T0_US))
     bench.finish()
     assert bench.numbers() == list(range(3 * MOST_PICTURES))
     assert max(len(fragment.video) for fragment in bench.fragments) <= MOST_PICTURES + 1
+
+
+def test_pictures_that_come_in_time_make_fragments_by_their_own_clock_alone() -> None:
+    bench = Bench()
+    for number in range(500):
+        bench.video(number, key=number == 0)
+    bench.finish()
+    assert {len(fragment.video) for fragment in bench.fragments[:-1]} == {50}
 
 
 def test_a_clock_that_goes_back_ends_the_fragment() -> None:

@@ -1,9 +1,9 @@
 """Access units to fragments: when a fragment closes, and which times its samples get.
 
 A fragment closes when a keyframe arrives, when the decoding configuration changes, or after
-`FRAGMENT_US`; always on the arrival of the *next* picture, since only that tells how long the last
-one lasts. So the fragments of one connection touch each other exactly: each begins at the decode
-time at which the one before it ends.
+`FRAGMENT_US` by the pictures' times or `ARRIVAL_US` by the node's; always on the arrival of the
+*next* picture, since only that tells how long the last one lasts. So the fragments of one
+connection touch each other exactly: each begins at the decode time at which the one before it ends.
 
 Times are absolute: microseconds since 1970 from the capture clock, turned into ticks of the track.
 The clock is pivoted at each boundary and nowhere else, so that no time inside a fragment depends on
@@ -23,6 +23,10 @@ from tandem.media.units import VIDEO_CLOCK_HZ, AccessUnit, AudioConfig, VideoCon
 FRAGMENT_US = 2_000_000
 """Longest fragment: what a killed process may lose of its copy, and what a reader waits for."""
 
+ARRIVAL_US = 3_000_000
+"""Longest fragment by arrival: of a camera whose clock stands still or crawls. Above `FRAGMENT_US`,
+since pictures of a healthy one may be late, too."""
+
 FRAGMENT_TICKS = FRAGMENT_US * VIDEO_CLOCK_HZ // 1_000_000
 
 FIRST_GUESS_TICKS = VIDEO_CLOCK_HZ // 25
@@ -32,8 +36,7 @@ UNDECODABLE_BYTES = 8 << 20
 """How much to hold for a camera that has not told its parameter sets: two seconds at 32 Mbit/s."""
 
 MOST_PICTURES = 1000
-"""In a fragment, whatever the timestamps say: 500 pictures a second for two seconds. A camera whose
-clock stands still would never end one."""
+"""In a fragment, whatever the clocks say: 500 pictures a second for two seconds."""
 
 MOST_BYTES = 32 << 20
 """Of a fragment: two seconds at 128 Mbit/s."""
@@ -111,6 +114,7 @@ class Fragmenter:
         self._head: _Timed | None = None
         self._pending: list[AccessUnit] = []
         self._pending_bytes = 0
+        self._arrived_us: int | None = None
         self._undecodable_bytes = 0
         self._sound: deque[AccessUnit] = deque()
         self._sound_bytes = 0
@@ -118,15 +122,26 @@ class Fragmenter:
         self._continues = False
         self.undecodable_units = 0
 
-    def video(self, unit: AccessUnit) -> Fragment | None:
-        """Take the next picture; returns the fragment that it closes, if it does."""
+    def video(self, unit: AccessUnit, boot_us: int) -> Fragment | None:
+        """Take the next picture.
+
+        Args:
+            unit: the picture.
+            boot_us: CLOCK_BOOTTIME of its arrival.
+
+        Returns:
+            The fragment that it closes, if it does.
+        """
+        if self._arrived_us is None:
+            self._arrived_us = boot_us
         config = unit.config if isinstance(unit.config, VideoConfig) else None
         if self._config is None and not self._begin(unit, config):
             return None
         changed = config is not None and config is not self._config
         closed = None
-        if changed or self._is_boundary(unit):
+        if changed or self._is_boundary(unit, boot_us - self._arrived_us):
             closed = self._close(unit)
+            self._arrived_us = boot_us
         if changed and config is not None:
             self._adopt(config)
         if closed is None:
@@ -158,6 +173,7 @@ class Fragmenter:
         closed = self._close(None) if self._config is not None else None
         self._head = None
         self._pending = []
+        self._arrived_us = None
         self.drop_sound()
         self._next_sound_dts = None
         self._continues = False
@@ -181,7 +197,7 @@ class Fragmenter:
         self._config = config
         self._decode_times = DecodeTimes(config.reorder_depth)
 
-    def _is_boundary(self, unit: AccessUnit) -> bool:
+    def _is_boundary(self, unit: AccessUnit, waited_us: int) -> bool:
         if self._head is not None:
             begin = self._head.unit.rtp_time
         elif self._pending:
@@ -191,6 +207,7 @@ class Fragmenter:
         return (
             unit.is_keyframe
             or not -REORDERED_TICKS <= unit.rtp_time - begin < FRAGMENT_TICKS
+            or waited_us >= ARRIVAL_US
             or len(self._pending) >= MOST_PICTURES
             or self._pending_bytes >= MOST_BYTES
         )

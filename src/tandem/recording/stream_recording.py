@@ -149,7 +149,7 @@ class StreamSink:
                 continue
             if self.video_clock.observe(item.rtp_time, boot_us, utc_us):
                 self._break_timeline()
-            fragment = self._fragmenter.video(item)
+            fragment = self._fragmenter.video(item, boot_us)
             if fragment is not None:
                 self._close(fragment)
 

@@ -343,7 +343,7 @@ def _fragments(camera: Film, numbers: list[int], late_us: int) -> Iterator[Fragm
             fragmenter.audio(unit)
         else:
             video_clock.observe(unit.rtp_time, now_us, BASE_US + now_us)
-            closed = fragmenter.video(unit)
+            closed = fragmenter.video(unit, now_us)
             if closed is not None:
                 yield closed
     closed = fragmenter.finish()
