@@ -257,9 +257,11 @@ async def test_cameras_take_turns(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         assert len(third.rows()) == 1
 
 
+@pytest.mark.parametrize("window_us", [10 * MINUTE_US, 0])
 @in_a_loop
-async def test_the_window_of_a_camera_is_as_its_retention_says(tmp_path: Path) -> None:
+async def test_a_copy_is_compared_as_far_back_as_its_window(tmp_path: Path, window_us: int) -> None:
     async with sites(tmp_path, "n1", "n3") as (first, third):
+        third.view.window_us = window_us
         first.film(start_us=NOW_US - 20 * MINUTE_US)
         recent = first.film(start_us=NOW_US - 5 * MINUTE_US)
         reconciler = reconciler_of(third)

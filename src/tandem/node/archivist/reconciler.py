@@ -48,6 +48,10 @@ _LIST_US: Final = 4 * 86_400_000_000
 _LONGEST_WINDOW_US: Final = 366 * 86_400_000_000
 """Compared where recordings are kept as long as there is room."""
 
+_WITHOUT_SECOND_US: Final = 600_000_000
+"""Compared where no second is meant to be: what a stand-in recorded meanwhile. What is older is
+fetched when that one asks for a promise (D6)."""
+
 
 @dataclass(slots=True)
 class _Side:
@@ -305,5 +309,5 @@ class Reconciler:
         """How far back a copy of this node reaches."""
         kept = self._view.retention().get(camera_id, Retention())
         if kept.window_us is not None:
-            return kept.window_us
+            return kept.window_us or _WITHOUT_SECOND_US
         return kept.max_age_us if kept.max_age_us is not None else _LONGEST_WINDOW_US
