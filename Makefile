@@ -10,11 +10,6 @@ help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 14
 
 demo: ## a cluster on this machine, with cameras and faults
-	@if [ ! -f src/tandem/lab/demo.py ]; then \
-	    echo "There is no demo yet: the lab that it runs in (src/tandem/lab) is being built."; \
-	    echo "Until then, \"make test\" shows what works."; \
-	    exit 1; \
-	fi
 	@scripts/setup demo
 	@$(bin)/tandem lab demo
 

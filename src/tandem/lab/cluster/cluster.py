@@ -153,7 +153,7 @@ class LabCluster:
             self._wait_for_cameras(cameras)
         with steps.step(f"{plan.cameras} cameras are entered"):
             self._enter_cameras(plan)
-        with steps.step(f"every camera is on the disks of {plan.copies} node(s)"):
+        with steps.step(f"every camera is on the disks of {_nodes(plan.copies)}"):
             self.wait_until_recorded(plan.copies)
         remembered.recording_since_us = self.clock.utc_us()
         record.save(remembered, self.lab.directory)
@@ -211,3 +211,7 @@ class LabCluster:
             for service in running
             if (words := services.last_words(self.lab.host(name), service.log))
         )
+
+
+def _nodes(number: int) -> str:
+    return "1 node" if number == 1 else f"{number} nodes"

@@ -39,7 +39,7 @@ KINDS = (
     Kind("H.264, GOP 2 s", {}),
     Kind("H.265, GOP 2 s", {"codec": "h265"}),
     Kind("H.264, B-frames", {"b_frames": 2}, has_login=True),
-    Kind("H.264, GOP 10 s, cached", {"gop_s": 10.0}, start="cached-gop"),
+    Kind("H.264, GOP 10 s", {"gop_s": 10.0}, start="immediately"),
     Kind("H.264, variable GOP", {"gop": "variable", "gop_s": 4.0}),
     Kind("H.265, 15 fps, GOP 4 s", {"codec": "h265", "fps": 15, "gop_s": 4.0}, has_login=True),
 )

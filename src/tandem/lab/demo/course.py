@@ -24,7 +24,7 @@ UNSETTLED_US: Final = 5_000_000
 _LEAD_US: Final = 2_000_000
 """So much more is exported than is counted, before its beginning."""
 
-_HEALED_DEADLINE_S: Final = 60.0
+_HEALED_DEADLINE_S: Final = 40.0
 _PLACE: Final = Path("/tmp/exports")  # noqa: S108 - of a host, that nobody else is on
 
 
@@ -71,15 +71,14 @@ def _fault(cluster: LabCluster, name: str, since_us: int, steps: Steps, clock: C
         exports = export_all(asked, plan.cameras, _PLACE / name, begin_us, until_us)
     span = Span(from_us=counted_from_us, until_us=until_us - UNSETTLED_US)
     with steps.step("the pictures are counted"):
-        verdicts = [judge(one, cluster.ledger(one.camera), span) for one in exports]
-    _tell(verdicts, span, steps)
+        verdicts = [judge(one, cluster.ledger(one.camera), span, since_us) for one in exports]
+    _tell(verdicts, span, plan.window_s, steps)
     with steps.step(f"{name} is switched on again"):
         cluster.start(name)
         cluster.wait_until_nodes_answer()
     with steps.step(f"{plan.copies} nodes have all of every camera again"):
         cluster.wait_until_recorded(plan.copies)
-        from_us = max(since_us, clock.utc_us() - plan.window_s * 1_000_000)
-        wait_for_copies(asked, plan.cameras, plan.copies, from_us, clock, _HEALED_DEADLINE_S)
+        wait_for_copies(asked, plan, since_us, clock, _HEALED_DEADLINE_S)
     return all(verdict.found.exact for verdict in verdicts)
 
 
@@ -109,14 +108,14 @@ def _primaries(cluster: LabCluster) -> Counter[str]:
     return Counter(each["placement"]["nodes"][0] for each in found if each["placement"])
 
 
-def _tell(verdicts: list[Verdict], span: Span, steps: Steps) -> None:
+def _tell(verdicts: list[Verdict], span: Span, window_s: int, steps: Steps) -> None:
     steps.say()
     for line in table(verdicts):
         steps.say(line)
-    begin_us, end_us = span.from_us or 0, span.until_us or 0
+    begin, end = moment(span.from_us or 0), moment(span.until_us or 0)
     steps.say(
-        f"  Counted is every picture that a camera delivered to at least one recorder, taken\n"
-        f"  {moment(begin_us)} - {moment(end_us)} UTC: from the beginning, or the second-copy\n"
-        f"  window before the fault, up to {UNSETTLED_US / 1e6:.0f} s before the export."
+        f"  Counted is what a camera delivered to at least one recorder, taken {begin} -\n"
+        f"  {end} UTC: since its first keyframe with two copies, or the window of\n"
+        f"  {window_s} s before the fault; up to {UNSETTLED_US / 1e6:.0f} s before the export."
     )
     steps.say()

@@ -1,14 +1,14 @@
 """What became of every picture: the cameras' ledgers against the exports, and the table of it."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from tandem.lab.cluster.mix import camera_id, kind_of
 from tandem.lab.counting.compare import Comparison, Span, compare
 from tandem.lab.counting.count import CountError, count_frames
-from tandem.lab.counting.ledger import LedgerError, read_ledger
+from tandem.lab.counting.ledger import Ledger, LedgerError, read_ledger
 from tandem.lab.demo.exports import Exported
 from tandem.lab.hosts import LabError
 
@@ -30,20 +30,23 @@ class Verdict:
     missing: list[str]
 
 
-def judge(exported: Exported, ledger: Path, span: Span) -> Verdict:
+def judge(exported: Exported, ledger: Path, span: Span, since_us: int) -> Verdict:
     """Count the pictures of an export against what the camera delivered.
 
     Args:
         exported: the export.
         ledger: of the camera.
         span: which pictures matter.
+        since_us: when recording began, UTC: before the first keyframe since then nothing can be
+            decoded.
 
     Raises:
         LabError: a file cannot be read.
     """
     try:
         known = read_ledger(ledger)
-        found = compare(count_frames(exported.files), known, span)
+        first_us = max(span.from_us or 0, _first_keyframe_us(known, since_us))
+        found = compare(count_frames(exported.files), known, replace(span, from_us=first_us))
     except (CountError, LedgerError) as error:
         raise LabError(f"The pictures cannot be counted: {error}") from error
     when = [(known.frames[first].utc_us, known.frames[last].utc_us) for first, last in found.lost]
@@ -82,6 +85,11 @@ def _complaints(verdict: Verdict) -> Iterator[str]:
     yield from (f"      {number} pictures {what}" for what, number in others.items() if number)
     if not found.exact:
         yield from (f"      tandem says that it misses {sentence}" for sentence in verdict.missing)
+
+
+def _first_keyframe_us(ledger: Ledger, since_us: int) -> int:
+    keyframes = (frame.utc_us for frame in ledger.frames.values() if frame.is_keyframe)
+    return min((utc_us for utc_us in keyframes if utc_us >= since_us), default=since_us)
 
 
 def moment(utc_us: int) -> str:
