@@ -15,8 +15,8 @@ from tandem.node.control.protocol import VERSION, Json
 from tandem.node.control.troubles import camera_troubles, node_troubles
 
 FRESH_US: Final = 10_000_000
-"""A stream is recorded while what is durable is not older. A fragment ends after 2 s at the latest,
-is synced 2 s later, and told each second: twice that."""
+"""A stream is recorded while what is durable is not older. A fragment ends after 3 s at the latest,
+is synced within 2 s, and told each second; what is left is for disks that pause."""
 
 
 class Verdict(enum.StrEnum):
