@@ -2,15 +2,22 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
+from itertools import pairwise
 from random import Random
 
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from tests.recording.streams import CONFIG, T0_US, order
 
 from tandem.media.fragmenter import Fragment
-from tandem.media.units import AccessUnit, AudioConfig, Codec
+from tandem.media.units import AccessUnit, AudioConfig, Codec, TimelineBreak
 from tandem.recording.camera import StreamOrder
+from tandem.recording.cut import Cutter
+from tandem.recording.file_budget import BURST
 from tandem.recording.source import Cause, Source, SourceError, UnitSink
-from tandem.recording.stream_recording import Gap, StreamSink, record
+from tandem.recording.stream_recording import UNTOLD_US, Gap, StreamSink, record
 
 HOUR_US = 3_600_000_000
 
@@ -141,3 +148,90 @@ def test_a_defect_in_one_source_is_that_cameras_failure_and_ends_no_other() -> N
     failure = bench.sink.state.failure
     assert failure is not None
     assert failure.cause is Cause.SOURCE_CRASHED
+
+
+def restless(bench: Bench, pictures: int, *, breaks: bool) -> None:
+    """Play pictures of which each has other parameter sets, or a clock of its own."""
+    bench.sink.begin(None)
+    for number in range(pictures):
+        config = CONFIG if breaks else replace(CONFIG, width_px=16 + 16 * (number % 2))
+        at = (1 << 33) + number * 3600
+        unit = AccessUnit(b"x", at, True, config, number.to_bytes(16, "big"))
+        bench.sink.video([TimelineBreak(), unit] if breaks else [unit])
+        bench.clock.now_us += 40_000
+    bench.sink.close()
+
+
+def files(bench: Bench) -> int:
+    """How many files the fragments make."""
+    cutter = Cutter("gate")
+    return sum(cutter.begins_segment(fragment) for fragment in bench.fragments)
+
+
+@pytest.mark.parametrize("breaks", [False, True])
+def test_a_camera_that_changes_with_every_picture_begins_a_file_a_second_and_no_more(
+    caplog: pytest.LogCaptureFixture, *, breaks: bool
+) -> None:
+    bench = Bench()
+    seconds = 90
+    restless(bench, 25 * seconds, breaks=breaks)
+    assert 60 < files(bench) <= BURST + seconds + 1
+    assert len(bench.fragments) == files(bench)
+    assert {gap.cause for gap in bench.gaps} == {Cause.RESTLESS}
+    held_back = bench.sink.state.counters.held_back_pictures
+    assert held_back + bench.sink.state.counters.pictures == 25 * seconds
+    assert len([line for line in caplog.messages if "Gate" in line]) == 2
+
+
+@given(st.lists(st.sampled_from(["same", "other", "break", "reconnect"]), max_size=400))
+def test_every_time_without_pictures_is_a_gap_and_no_file_has_a_hole(steps: list[str]) -> None:
+    bench = Bench()
+    bench.sink.begin(None)
+    width_px, at = 16, 1 << 33
+    for number, step in enumerate(steps):
+        at += 3600
+        items: list[AccessUnit | TimelineBreak] = []
+        if step == "other":
+            width_px += 16
+        elif step == "break":
+            items.append(TimelineBreak())
+        elif step == "reconnect":
+            bench.fail()
+            bench.sink.begin(None)
+        config = replace(CONFIG, width_px=width_px)
+        items.append(AccessUnit(b"x", at, True, config, number.to_bytes(16, "big")))
+        bench.sink.video(items)
+        bench.clock.now_us += 40_000
+    bench.sink.close()
+    cutter = Cutter("gate")
+    for last, fragment in pairwise(bench.fragments):
+        cutter.begins_segment(last)
+        missing = fragment.start_us - last.end_us
+        if missing > UNTOLD_US:
+            assert (last.end_us, fragment.start_us) in {(g.from_us, g.to_us) for g in bench.gaps}
+            assert not fragment.continues
+
+
+def test_a_camera_that_calms_down_is_recorded_whole_again() -> None:
+    bench = Bench()
+    restless(bench, 250, breaks=False)
+    bench.clock.now_us += 2_000_000
+    held_back = bench.sink.state.counters.held_back_pictures
+    bench.play(10)
+    bench.sink.close()
+    assert bench.sink.state.counters.held_back_pictures == held_back
+    assert bench.sink.state.failure is None
+
+
+def test_a_volume_that_joins_late_tells_its_gap_late() -> None:
+    bench = Bench()
+    bench.sink.wait_for_volume("the disk is not mounted")
+    bench.play(3)
+    bench.sink.recorded_before(T0_US - HOUR_US)
+    bench.sink.recorded_before(T0_US - 2 * HOUR_US)
+    bench.sink.recorded_before(T0_US + 2_000_000)
+    (gap,) = bench.gaps
+    assert gap.from_us == T0_US - HOUR_US
+    assert abs(gap.to_us - T0_US) < 1_000_000
+    assert gap.cause is Cause.NO_VOLUME
+    assert "not mounted" in gap.detail

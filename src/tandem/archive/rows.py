@@ -34,6 +34,8 @@ class GapCause(enum.StrEnum):
     CAMERA_UNAUTHORISED = "camera_unauthorised"
     CAMERA_STALLED = "camera_stalled"
     CAMERA_UNSUPPORTED = "camera_unsupported"
+    CAMERA_RESTLESS = "camera_restless"
+    """It changes how it encodes, or its clock, more often than files can be begun."""
     RTP_LOSS = "rtp_loss"
     DISK_FULL = "disk_full"
     DISK_ERROR = "disk_error"

@@ -26,6 +26,8 @@ class Cause(enum.StrEnum):
     STALLED = "stalled"
     CLOSED = "closed"
     SOURCE_CRASHED = "source-crashed"
+    RESTLESS = "restless"
+    """It begins anew so often that not every picture can be recorded."""
     NO_VOLUME = "no-volume"
     """It was not asked: this node has no volume to record to."""
 

@@ -31,6 +31,7 @@ def stream_status(sink: StreamSink, durable_until_us: int | None) -> dict[str, A
         "bytes": counters.bytes,
         "lost_packets": counters.lost_packets,
         "damaged_pictures": counters.damaged_pictures,
+        "held_back_pictures": counters.held_back_pictures,
         "connections": counters.connections,
         "failures": counters.failures,
         "time_source": clock.source,

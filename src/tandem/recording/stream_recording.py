@@ -8,7 +8,7 @@ missing and why.
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 
 from tandem.clock import Clock
@@ -17,6 +17,7 @@ from tandem.media.rtp.clock import CaptureClock
 from tandem.media.units import VIDEO_CLOCK_HZ, AccessUnit, TimelineBreak
 from tandem.recording.backoff import Backoff
 from tandem.recording.camera import StreamOrder
+from tandem.recording.file_budget import FileBudget
 from tandem.recording.source import Cause, Source, SourceError
 
 log = logging.getLogger(__name__)
@@ -27,6 +28,18 @@ UNTOLD_US = 100_000
 
 LEFT_OUT = SourceError(Cause.STALLED, "the camera's pictures left out this time")
 """Why pictures do not follow each other although nothing failed."""
+
+
+RESTLESS = SourceError(
+    Cause.RESTLESS,
+    "the camera changes its encoding or its clock again and again, and each change takes a file; "
+    "of its pictures, those of one file a second are recorded. Set a fixed resolution and codec, "
+    "switch off what adapts them, and see whether its clock is set by two masters",
+)
+"""Why pictures of a camera are left out that would harm others."""
+
+WARN_US = 60_000_000
+"""Between two warnings of one camera."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +68,7 @@ class StreamCounters:
     keyframes: int = 0
     lost_packets: int = 0
     damaged_pictures: int = 0
+    held_back_pictures: int = 0
     connections: int = 0
     failures: int = 0
 
@@ -65,7 +79,7 @@ class StreamState:
 
     Attributes:
         connected: pictures are expected.
-        failure: cause and sentence of the last failure, while not connected.
+        failure: cause and sentence of what keeps pictures from being recorded now.
         last_picture_us: capture time of the newest closed fragment's end, UTC.
         since_us: UTC of the last change of `connected`.
     """
@@ -106,6 +120,10 @@ class StreamSink:
         self._connected_boot_us = 0
         self._lost_before = (0, 0)
         self._began_us: int | None = None
+        self._files = FileBudget()
+        self._last: Fragment | None = None
+        self._is_holding_back = False
+        self._next_warning_us = 0
         self._recorded_before_us: int | None = None
 
     def recorded_before(self, until_us: int) -> None:
@@ -223,6 +241,36 @@ class StreamSink:
             self._close(fragment)
 
     def _close(self, fragment: Fragment) -> None:
+        last, self._last = self._last, fragment
+        if self._begins_file(fragment, last):
+            if not self._files.take(self._clock.boot_us()):
+                self._hold_back(fragment)
+                return
+            if self._is_holding_back:
+                self._is_holding_back = False
+                fragment = replace(fragment, continues=False)  # no file has a hole
+        self._pass_on(fragment)
+
+    def _begins_file(self, fragment: Fragment, last: Fragment | None) -> bool:
+        """Whether the camera makes it impossible to go on in the same file."""
+        return (
+            self._is_holding_back
+            or last is None
+            or not fragment.continues
+            or fragment.video_config != last.video_config
+            or fragment.audio_config != last.audio_config
+        )
+
+    def _hold_back(self, fragment: Fragment) -> None:
+        """Leave out pictures that would take a file each; what comes next tells the gap."""
+        self._is_holding_back = True
+        self.state.failure = RESTLESS
+        self.state.counters.held_back_pictures += len(fragment.video)
+        if self._clock.boot_us() >= self._next_warning_us:
+            self._next_warning_us = self._clock.boot_us() + WARN_US
+            log.warning("%s: %s", self.order.label, RESTLESS.message)
+
+    def _pass_on(self, fragment: Fragment) -> None:
         state = self.state
         failure, state.failure = state.failure, None
         if self._began_us is None:
