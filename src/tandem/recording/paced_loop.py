@@ -12,7 +12,7 @@ import selectors
 import time
 from collections.abc import Callable
 
-BEAT_S = 0.075
+BEAT_S = 0.11
 """How long arrivals are collected. Not a multiple of usual frame intervals, so that arrival times,
 which are late by up to a beat, are late by next to nothing for one picture in a few; and a receive
 buffer of 208 KiB, Linux's default limit for UDP, holds 16 Mbit/s for so long."""
