@@ -12,7 +12,9 @@ from tandem.node.agent.catalogue import Catalogue
 from tandem.node.agent.planner import Planner
 from tandem.node.agent.planning import BATCH, plans_here
 from tandem.node.agent.presence import DOWN_AFTER_US
+from tandem.node.store.errors import StoreRefusedError
 from tandem.node.store.fake import FakeStore, Fault, scripted
+from tandem.node.store.model import Snapshot
 
 
 class Bench:
@@ -154,3 +156,24 @@ async def test_the_catalogue_is_current_when_all_of_it_was_listed() -> None:
     assert bench.catalogue.cameras.values == {"gate": camera()}
     assert set(bench.catalogue.worth_remembering) == {keys.CAMERAS + "gate"}
     following.cancel()
+
+
+@in_a_loop
+async def test_following_ends_when_it_is_asked_to_though_the_store_refuses_at_that_moment() -> None:
+    bench = Bench()
+    asked = asyncio.Event()
+
+    async def refuse_when_cancelled(_prefix: str) -> Snapshot:
+        asked.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            raise StoreRefusedError("no")
+        raise AssertionError
+
+    bench.store.range = refuse_when_cancelled  # type: ignore[method-assign]
+    following = asyncio.create_task(bench.catalogue.run())
+    await asked.wait()
+    following.cancel()
+    done, _ = await asyncio.wait([following], timeout=5)
+    assert done

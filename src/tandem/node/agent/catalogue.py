@@ -87,6 +87,9 @@ class Catalogue:
             except* StoreRefusedError as refused:
                 self.refusal = str(refused.exceptions[0])
                 log.error("the store refuses this node: %s", self.refusal)
+            task = asyncio.current_task()
+            if task and task.cancelling():  # a refusal that crosses a cancellation swallows it
+                raise asyncio.CancelledError
             await asyncio.sleep(REFUSED_S)
 
     async def _follow(self, shelf: Shelf[Any]) -> None:
