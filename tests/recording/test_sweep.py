@@ -112,6 +112,8 @@ def test_questions_to_a_disk_that_hangs_are_few_and_answered_in_time(tmp_path: P
             )
             assert all("may hang" in str(answer) for answer in answers)
             assert questions._waiting == volume_questions.MOST_WAITING
+            with pytest.raises(DiskError, match="may hang"):
+                await questions.ask(lambda *_: None, deadline_s=1e9)
             goes_on.set()
             await bench.until(lambda: questions._waiting == 0)
             assert await questions.ask(lambda _, reader: reader.held_bytes()) == {}

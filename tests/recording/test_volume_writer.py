@@ -3,6 +3,7 @@
 import errno
 import queue
 import sqlite3
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +19,7 @@ from tandem.archive.layout import INDEX_FILE
 from tandem.archive.rows import Gap, GapCause, Segment, State
 from tandem.clock import SystemClock
 from tandem.media.mp4.scan import scan
+from tandem.recording.gap_book import MOST_OF_A_STREAM
 from tandem.recording.volume_jobs import (
     Dead,
     Delete,
@@ -28,6 +30,7 @@ from tandem.recording.volume_jobs import (
     Report,
     Roomy,
     Write,
+    size_bytes,
 )
 from tandem.recording.volume_writer import VolumeWriter
 
@@ -203,6 +206,19 @@ def test_a_dead_volume_says_so_once_and_gives_back_what_it_did_not_write(bench: 
     left = [job.fragment.start_us for job in bench.writer.leftovers() if isinstance(job, Write)]
     assert left == [T0_US + number * GOP_US for number in (1, 2, 3)]
     assert not bench.stop()
+
+
+def test_small_pictures_that_wait_count_with_the_memory_they_take() -> None:
+    small = Write(order(), gop(0, size=5), begins=True)
+    assert size_bytes(small) > PICTURES * sys.getsizeof(small.fragment.video[0])
+
+
+def test_however_often_a_stream_fails_behind_a_disk_that_hangs_little_waits(bench: Bench) -> None:
+    assert bench.stop()  # as if it hung: nothing is taken any more
+    for number in range(100_000):
+        gap = Gap("gate", "main", number * 10**6, number * 10**6 + 1, GapCause.CAMERA_REFUSED)
+        bench.writer.submit(Note(gap))
+    assert len(bench.writer.leftovers()) <= MOST_OF_A_STREAM
 
 
 def test_gaps_are_entered_with_the_next_sync(bench: Bench) -> None:

@@ -48,11 +48,15 @@ class VolumeQuestions:
             queue.SimpleQueue()
         )
         self._waiting = 0
+        self._is_silent = False
         name = f"questions {order.volume_id}"
         threading.Thread(target=self._run, name=name, daemon=True).start()
 
     async def ask(self, question: Question[T], deadline_s: float = ANSWER_S) -> T:
         """Have a question answered by the thread.
+
+        Who did not answer in time is not asked again until it has, so that one disk that hangs
+        costs those who ask all of them one deadline, not one each time.
 
         Args:
             question: gets the volume, opened for reading, and its index.
@@ -61,7 +65,7 @@ class VolumeQuestions:
         Raises:
             ArchiveError: the disk failed, or did not answer in time.
         """
-        if self._waiting >= MOST_WAITING:
+        if self._is_silent or self._waiting >= MOST_WAITING:
             raise self._silence(deadline_s)
         future: asyncio.Future[T] = self._loop.create_future()
         self._waiting += 1
@@ -70,6 +74,7 @@ class VolumeQuestions:
             async with asyncio.timeout(deadline_s):
                 return await future
         except TimeoutError:
+            self._is_silent = True
             raise self._silence(deadline_s) from None
 
     def close(self) -> None:
@@ -121,6 +126,7 @@ class VolumeQuestions:
         self, future: asyncio.Future[Any], answer: object, failure: ArchiveError | None
     ) -> None:
         self._waiting -= 1
+        self._is_silent = False
         if future.done():
             return  # nobody waits any more
         if failure is not None:
