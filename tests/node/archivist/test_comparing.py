@@ -75,6 +75,18 @@ def test_a_node_whose_first_pictures_are_not_durable_yet_is_recording_all_the_sa
     assert lacking(found) == [900]
 
 
+def test_what_a_peer_has_yet_to_write_of_a_hole_is_waited_for() -> None:
+    """It writes every two seconds; this node may have begun in between."""
+    ours = [segment(4, NOW - 3, NOW - 1, OPEN)]
+    theirs = segment(1, 900, NOW - 5, OPEN)
+    looked = {theirs.segment_id: theirs.end_us}
+    found = compared([theirs], ours, looked)
+    assert (lacking(found), found.is_final) == ([], False)
+    assert found.whole_until_us == theirs.end_us
+    found = compared([segment(1, 900, NOW - 2, OPEN)], ours, looked)
+    assert (lacking(found), found.is_final) == ([900], True)
+
+
 def test_where_this_node_does_not_record_the_last_seconds_are_left_alone() -> None:
     found = compared([segment(1, 900, NOW - 1, OPEN)], [])
     assert found.until_us == BASE_US + (NOW - 1 - 5) * S

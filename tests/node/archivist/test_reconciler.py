@@ -171,6 +171,26 @@ async def test_until_this_node_s_recorder_begins_its_copy_is_not_whole(tmp_path:
 
 
 @in_a_loop
+async def test_however_long_it_takes_what_a_peer_has_yet_to_write_is_waited_for(
+    tmp_path: Path,
+) -> None:
+    async with sites(tmp_path, "n1", "n3") as (first, third):
+        theirs = Filming(first.mounted, SCENE_US).go_on(50)
+        ours = Filming(third.mounted, SCENE_US, first=53).go_on(2)
+        reconciler = reconciler_of(third)
+        reconciler.order(order("n1"))
+        for _ in range(3):
+            assert not (await turn(third, reconciler, after_s=31))["whole"]
+        theirs.go_on(5)
+        for _ in range(2):
+            state = await turn(third, reconciler)
+        assert state["whole"]
+        assert len(identities(third)) == 55 * 25
+        theirs.leave()
+        ours.leave()
+
+
+@in_a_loop
 async def test_only_a_new_token_has_all_compared_anew(tmp_path: Path) -> None:
     async with sites(tmp_path, "n1", "n3") as (first, third):
         first.film()

@@ -37,13 +37,16 @@ class Comparison(NamedTuple):
         lacking: rows of the other node with times that no row here covers, oldest first.
         until_us: up to where the copies were compared.
         whole_until_us: before it nothing lacks.
-        is_final: whether nothing can lack later by itself: this node records, or nobody does.
+        is_final: whether nothing can lack later by itself: this node records, and the other one has
+            written what it had until then; or the other one does not record.
+        waits_for_us: whether the other one records and this node does not, or not yet.
     """
 
     lacking: list[Segment]
     until_us: int
     whole_until_us: int
     is_final: bool
+    waits_for_us: bool
 
 
 def compare(
@@ -76,7 +79,11 @@ def compare(
         until_us = newest_us - EDGE_US if they_record else newest_us
     until_us = max(until_us, since_us)
     lacking: list[Segment] = []
-    whole_until_us = until_us if recording_since_us is None else max(until_us, covered_until_us)
+    whole_until_us = until_us
+    if they_record and newest_us < until_us:
+        whole_until_us = max(newest_us, since_us)
+    elif recording_since_us is not None:
+        whole_until_us = max(until_us, covered_until_us)
     for row in sorted(sound, key=lambda row: row.start_us):
         from_us = max(row.start_us, looked_until_us.get(row.segment_id, row.start_us))
         span = clip([Interval(from_us, row.end_us)], Interval(since_us, until_us))
@@ -87,8 +94,14 @@ def compare(
         is_growing = row.state is State.OPEN and they_record and recording_since_us is None
         if not is_growing or sum(map(_length, holes)) >= STEP_US:
             lacking.append(row)
-    is_final = recording_since_us is not None or not they_record
-    return Comparison(lacking, until_us, whole_until_us, is_final)
+    we_record = recording_since_us is not None
+    return Comparison(
+        lacking,
+        until_us,
+        whole_until_us,
+        is_final=not they_record or (we_record and newest_us >= until_us),
+        waits_for_us=they_record and not we_record,
+    )
 
 
 def _recording_since(

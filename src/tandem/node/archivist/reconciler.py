@@ -42,6 +42,9 @@ BEGINNING_US: Final = 30_000_000
 """For how long it is waited for a recorder of this node to begin, before a copy counts as whole
 that lacks nothing yet: what comes in between would lack."""
 
+_BEFORE_US: Final = 60_000_000
+"""Listed beyond what is compared: who is recording is told by rows that end there."""
+
 _LIST_US: Final = 4 * 86_400_000_000
 """A list of more time might be too long for one answer."""
 
@@ -207,7 +210,7 @@ class Reconciler:
         camera.healed_until_us = min((one.whole_until_us for one in found), default=None)
         has_waited = now_us - camera.begun_us >= BEGINNING_US
         camera.is_whole = not problems and all(
-            not one.lacking and (one.is_final or has_waited) for one in found
+            not one.lacking and (one.is_final or (one.waits_for_us and has_waited)) for one in found
         )
         if camera.is_whole:
             log.info("camera %s: this node's copy is whole (%s)", camera_id, camera.order.token)
@@ -228,9 +231,10 @@ class Reconciler:
             if since_us is None:
                 since_us = max(0, now_us - self._window_us(camera_id))
             side = camera.sides[stream, peer] = _Side(since_us)
-        theirs = await self._list(peer, camera_id, stream, side.since_us, now_us)
+        from_us = max(0, side.since_us - _BEFORE_US)
+        theirs = await self._list(peer, camera_id, stream, from_us, now_us)
         ours = await asyncio.to_thread(
-            self._holdings.segments, camera_id, stream, side.since_us, now_us + _LIST_US
+            self._holdings.segments, camera_id, stream, from_us, now_us + _LIST_US
         )
         looked = {segment_id: one.until_us for segment_id, one in side.looked.items()}
         found = compare(theirs, ours, looked, side.since_us, now_us)
