@@ -25,10 +25,11 @@ EXIT_FAILED: Final = 1
 EXIT_INTERRUPTED: Final = 130
 
 _GO_ON: Final = """
-Look at it:    tandem lab exec node1 -- tandem status
-Hurt it:       tandem lab kill node2, and then tandem lab start node2
-What else:     tandem lab --help
-Take it down:  tandem lab down"""
+Look at it:      tandem lab exec{where} node1 -- tandem status
+Hurt it:         tandem lab kill{where} node2
+Bring it back:   tandem lab start{where} node2
+What else:       tandem lab --help
+Take it down:    tandem lab down{where}"""
 _BY_HAND: Final = """
 The lab is gone again. To try faults by hand, bring one up that stays: tandem lab up"""
 
@@ -96,7 +97,7 @@ def up(
         cluster = LabCluster.up(place, plan, steps)
     steps.say(f"It is up after {steps.elapsed_s:.1f} s, and records.")
     _say_what_is_not_tested(cluster.lab.status())
-    steps.say(_GO_ON)
+    steps.say(_go_on(directory))
 
 
 @lab.command()
@@ -201,12 +202,13 @@ def execute(host: str, argv: tuple[str, ...], directory: Path | None) -> None:
 @_with_directory
 def status(as_json: bool, directory: Path | None) -> None:
     """Which hosts are on, what is cut, and which disks are damaged."""
-    place = _place(directory)
-    found = Lab.open(place).status()
+    lab = _lab(directory)
+    found = lab.status()
     if as_json:
-        click.echo(json.dumps({"version": 1, "directory": str(place), **asdict(found)}))
+        click.echo(json.dumps({"version": 1, "directory": str(lab.directory), **asdict(found)}))
         return
-    click.echo(f"lab in {place}" + ("" if found.is_running else ": it does not run any more"))
+    runs = "" if found.is_running else ": it does not run any more; take it down"
+    click.echo(f"Lab in {lab.directory}{runs}")
     for name, host in found.hosts.items():
         click.echo(f"  {name:<10}{_condition(host)}")
     _say_what_is_not_tested(found)
@@ -242,7 +244,7 @@ def demo(cameras: int, keep: bool, directory: Path | None) -> None:
         steps.say(f"Every picture was exported exactly once. {took}")
     else:
         steps.say(f"Pictures were lost or doubled: see the tables. {took}")
-    steps.say(_GO_ON if keep else _BY_HAND)
+    steps.say(_go_on(directory) if keep else _BY_HAND)
     if not is_exact:
         raise SystemExit(EXIT_FAILED)
 
@@ -250,6 +252,10 @@ def demo(cameras: int, keep: bool, directory: Path | None) -> None:
 def default_directory() -> Path:
     """Where a user's lab is, unless he says otherwise."""
     return Path(tempfile.gettempdir()) / f"tandem-lab-{os.geteuid()}"
+
+
+def _go_on(directory: Path | None) -> str:
+    return _GO_ON.format(where="" if directory is None else f" --directory {directory}")
 
 
 def _place(directory: Path | None) -> Path:
@@ -260,7 +266,10 @@ def _place(directory: Path | None) -> Path:
 
 
 def _lab(directory: Path | None) -> Lab:
-    return Lab.open(_place(directory))
+    lab = Lab(_place(directory))
+    if not lab.book.state_file.exists():
+        raise LabError(f"There is no lab in {lab.directory}. Bring one up with `tandem lab up`.")
+    return lab
 
 
 def _take_down(lab: Lab) -> None:

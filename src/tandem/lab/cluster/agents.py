@@ -9,6 +9,7 @@ from tandem.node.home import Home
 from tandem.node.settings import DATA
 
 _DEADLINE_S: Final = 12.0
+_LONGEST_REASON: Final = 200
 Json = Mapping[str, Any]
 
 
@@ -30,7 +31,7 @@ def silent(hosts: Sequence[Host]) -> str:
             return f"{host.name} does not answer ({error})"
         if found["session"]["renewed_us"] is None:
             why = found["store"]["problem"] or "nobody leads it"
-            return f"{host.name} has no session in the store yet ({why})."
+            return f"{host.name} has no session in the store yet ({why[:_LONGEST_REASON]})"
     return ""
 
 

@@ -11,7 +11,7 @@ from tandem.lab.cluster import agents, mix, nodes, record, services
 from tandem.lab.cluster.interrupts import undisturbed
 from tandem.lab.cluster.plan import CLUSTER_NUMBER, ClusterPlan
 from tandem.lab.cluster.record import Record
-from tandem.lab.cluster.steps import Steps
+from tandem.lab.cluster.steps import Steps, counted
 from tandem.lab.cluster.waiting import wait_for
 from tandem.lab.hosts import Host, Lab, LabError, Plan, VolumeFault
 from tandem.node.authority import AuthorityError
@@ -54,7 +54,7 @@ class LabCluster:
         """
         clock = clock or SystemClock()
         hosts = Plan(plan.nodes, plan.cameras, plan.volumes, plan.volume_mib)
-        with steps.step(f"{plan.nodes} hosts, the cameras' and a user's: networks, disks"):
+        with steps.step(f"hosts: {counted(plan.nodes, 'node')}, the cameras' and a user's"):
             cluster = cls(Lab.up(directory, hosts, clock), clock)
         try:
             cluster._begin(plan, steps)
@@ -149,11 +149,11 @@ class LabCluster:
             for name in names:
                 services.start(self.lab.host(name), remembered)
             self.wait_until_nodes_answer()
-        with steps.step(f"{plan.cameras} cameras have encoded their pictures, and answer"):
+        with steps.step(f"{counted(plan.cameras, 'camera')}: pictures are encoded, RTSP answers"):
             self._wait_for_cameras(cameras)
-        with steps.step(f"{plan.cameras} cameras are entered"):
+        with steps.step(f"{counted(plan.cameras, 'camera')} entered in the cluster"):
             self._enter_cameras(plan)
-        with steps.step(f"every camera is on the disks of {_nodes(plan.copies)}"):
+        with steps.step(f"every camera is on the disks of {counted(plan.copies, 'node')}"):
             self.wait_until_recorded(plan.copies)
         remembered.recording_since_us = self.clock.utc_us()
         record.save(remembered, self.lab.directory)
@@ -211,7 +211,3 @@ class LabCluster:
             for service in running
             if (words := services.last_words(self.lab.host(name), service.log))
         )
-
-
-def _nodes(number: int) -> str:
-    return "1 node" if number == 1 else f"{number} nodes"

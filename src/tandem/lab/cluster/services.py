@@ -20,6 +20,10 @@ CONTROL: Final = CAMERA_HOME / "control"
 AGENT_LOG: Final = "/var/lib/tandem/agent.log"
 CAMERA_LOG: Final = "/var/lib/tandem/cameras.log"
 
+_WORDS_OF_ERRORS: Final = (" ERROR ", " CRITICAL ", "Error: ")
+_MOST_LINES: Final = 3
+_LONGEST_LINE: Final = 300
+
 
 def agent(host: Host) -> Service:
     """A node's agent, which starts all else of the node.
@@ -51,12 +55,13 @@ def start(host: Host, record: Record) -> None:
         host.spawn(service.argv, service.log)
 
 
-def last_words(host: Host, log: str, lines: int = 5) -> str:
-    """The end of a service's log, for an error; empty where the host is off."""
+def last_words(host: Host, log: str) -> str:
+    """What a service's log has to say about a failure: errors if there are any, else its end."""
     if not host.is_on:
         return ""
     try:
-        text = host.outside(log).read_text("utf-8", "replace")
+        every = host.outside(log).read_text("utf-8", "replace").splitlines()
     except OSError:
         return ""
-    return "\n".join(f"    {line}" for line in text.splitlines()[-lines:])
+    errors = [line for line in every if any(word in line for word in _WORDS_OF_ERRORS)]
+    return "\n".join(f"    {line[:_LONGEST_LINE]}" for line in (errors or every)[-_MOST_LINES:])

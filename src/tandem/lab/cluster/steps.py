@@ -41,3 +41,8 @@ class Steps:
             self._write("   stopped\n")
             raise
         self._write(f"{(self._clock.boot_us() - began_us) / 1e6:8.1f} s\n")
+
+
+def counted(number: int, thing: str) -> str:
+    """A number of things: "1 node", "2 nodes"."""
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"

@@ -7,6 +7,7 @@ from typing import Final
 from tandem.clock import Clock
 from tandem.lab.cluster import LabCluster, Steps
 from tandem.lab.cluster.agents import client
+from tandem.lab.cluster.steps import counted
 from tandem.lab.cluster.waiting import wait_for
 from tandem.lab.counting.compare import Span
 from tandem.lab.demo.copies import wait_for_copies
@@ -59,13 +60,14 @@ def _fault(cluster: LabCluster, name: str, since_us: int, steps: Steps, clock: C
     plan = cluster.record.plan
     steps.say()
     primaries = _primaries(cluster)[name]
-    with steps.step(f"{name}, the primary of {primaries} cameras, loses its power"):
+    with steps.step(f"{name}, primary of {counted(primaries, 'camera')}, loses its power"):
         killed_us = clock.utc_us()
         cluster.lab.kill(name)
     _record_until(clock.utc_us() + round(ALONE_S * 1e6), steps, clock)
     counted_from_us = max(since_us, killed_us - plan.window_s * 1_000_000)
     asked = cluster.living[0]
-    with steps.step(f"{plan.cameras} cameras are exported on {asked.name}, {name} being off"):
+    exported = counted(plan.cameras, "camera")
+    with steps.step(f"{exported} exported on {asked.name}, {name} being off"):
         until_us = clock.utc_us()
         begin_us = counted_from_us - _LEAD_US
         exports = export_all(asked, plan.cameras, _PLACE / name, begin_us, until_us)

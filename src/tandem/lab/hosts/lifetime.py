@@ -94,6 +94,8 @@ def take_down(book: Book) -> None:
         _remove_groups(book)
         for image in book.directory.glob("hosts/*/*.img"):
             _release(image)
+        for locked in book.directory.glob("hosts/*/*/work/work"):
+            locked.chmod(0o700)  # the kernel makes it for an overlay, and lets nobody but root in
         shutil.rmtree(book.directory)
 
 

@@ -67,7 +67,12 @@ def steps(stage: Path, system: Source, volumes: Mapping[str, Source | None]) -> 
         plan += [*_made(inside), _bind(path, inside)]
     for name, source in volumes.items():
         at = stage / "mnt" / name
-        plan += _made(at) if source is None else _mounted(source, at)
+        if source is None:
+            plan += _made(at)
+        elif source.is_image:
+            plan += _mounted(source, at)
+        else:
+            plan += _set_apart(stage, source.path, at)
     plan += _layered(stage, Path("/etc"), "etc")
     plan += _layered(stage, Path("/var/lib"), "lib")
     # By relative names: the stage itself may be below /tmp, which the first of these hides.
@@ -99,6 +104,14 @@ def _mounted(source: Source, target: Path) -> list[Step]:
         how: Step = ["run", "mount", "-n", "-t", "ext4", "-o", options]
         return [*_made(target), [*how, str(source.path), str(target)]]
     return [*_made(target), _bind(source.path, target)]
+
+
+def _set_apart(stage: Path, directory: Path, target: Path) -> Iterable[Step]:
+    """Mount a directory as a file system of its own: daemons ask whether two are on one disk."""
+    lower, upper, work = stage / "empty", directory / "files", directory / "work"
+    yield from (*_made(lower), *_made(upper), *_made(work), *_made(target))
+    layers = f"lowerdir={lower},upperdir={upper},workdir={work}"
+    yield ["mount", "tandem-lab", str(target), "overlay", 0, layers]
 
 
 def _kept_visible() -> list[Path]:
