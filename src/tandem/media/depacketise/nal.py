@@ -188,22 +188,23 @@ class NalAssembler:
         if size == 0:
             del unit[at:]
             return
-        if self._is_searched(unit[at + 4]) and unit.find(START_CODE, at + 4) != _NONE:
+        role = self._ROLES[unit[at + 4]]
+        is_searched = (
+            role < PARTITION or self._annex_b or (role == KEY_SLICE and self._is_still_learning())
+        )
+        if is_searched and unit.find(START_CODE, at + 4) != _NONE:
             self._split_nal(at)
             return
         _LENGTH.pack_into(unit, at, size)
         self._admit(at, len(unit))
 
-    def _is_searched(self, header: int) -> bool:
-        """Whether a NAL unit may be several, with start codes between.
+    def _is_still_learning(self) -> bool:
+        """Whether to look for start codes in the slice of a keyframe.
 
-        What is no slice always may. Slices are looked into in the sender's first keyframes, which
-        tell what it does: to search all pictures would cost as much as all the rest.
+        The first keyframes tell what the sender does: to search all pictures would cost as much as
+        all the rest.
         """
-        role = self._ROLES[header]
-        if role < PARTITION or self._annex_b:
-            return True
-        if role != KEY_SLICE or self._searched_slices == TELLING_SLICES:
+        if self._searched_slices == TELLING_SLICES:
             return False
         self._searched_slices += 1
         return True
@@ -296,8 +297,10 @@ class NalAssembler:
     def _finish(self, end: int) -> None:
         """Hand on the access unit; what stands behind `end` begins the next."""
         unit = self._unit
-        rest = unit[end:]
-        del unit[end:]
+        rest = bytearray()
+        if end < len(unit):
+            rest = unit[end:]
+            del unit[end:]
         if self._vcl_before:
             hasher = blake3()
             for start, stop in (*self._vcl_before, (self._vcl_start, self._vcl_end)):

@@ -21,6 +21,7 @@ REFUSED: Final = 3
 
 _START: Final = 0x80
 _END: Final = 0x40
+_BYTES: Final = [bytes((value,)) for value in range(256)]
 
 
 class NalDepacketiser(NalAssembler):
@@ -87,7 +88,7 @@ class NalDepacketiser(NalAssembler):
             if self._skipping:
                 return
             self._unit += self._whole_header(buffer, start)
-            self._middle = bytes((*buffer[start : content - 1], header & ~(_START | _END)))
+            self._middle = bytes(buffer[start : content - 1]) + _BYTES[header & ~(_START | _END)]
         elif self._nal < 0:
             self._discard()  # its beginning is missing
             return
