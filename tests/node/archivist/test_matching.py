@@ -76,3 +76,15 @@ def test_a_stretch_fetched_into_the_hole_of_a_still_segment_is_found() -> None:
 
 def test_of_nothing_all_is_missing() -> None:
     assert match(shots(1, 2), []).missing == (0, 1)
+
+
+def test_a_short_stretch_of_a_still_scene_is_not_found_in_what_was_filmed_before_and_after() -> (
+    None
+):
+    """Each group of pictures repeats the one before; what lacks is the one in the middle."""
+    group = 25
+    still = [Shot(bytes([number % group]), number * FRAME_US) for number in range(5 * group)]
+    asked = still[2 * group : 3 * group]
+    around = held(1, [*still[: 2 * group], *still[3 * group :]])
+    assert len(match(asked, [around]).missing) == group
+    assert match(asked, [around, held(2, asked)]).missing == ()

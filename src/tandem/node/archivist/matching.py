@@ -1,8 +1,8 @@
 """Which pictures that somebody names are held here, and by which segments. Pure.
 
-A picture that is asked for once is found by its identity alone, wherever a clock has put it. Where
-a still scene repeats the same picture, `archive.merge` pairs them, by order and time. So whoever
-asks tells the times too.
+A picture that is asked for once, and held of one moment only, is found by its identity alone,
+wherever a clock has put it. Where a still scene repeats the same picture, `archive.merge` pairs
+them, by order and time. So whoever asks tells the times too.
 """
 
 from collections import Counter
@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 from uuid import UUID
 
-from tandem.archive.merge import Timed, twins
+from tandem.archive.merge import TWIN_US, Timed, twins
 
 
 class Held(NamedTuple):
@@ -46,7 +46,7 @@ def match(asked: Sequence[Timed], held: Sequence[Held]) -> Match:
     """
     found: set[int] = set()
     carrying: set[UUID] = set()
-    once = _asked_once(asked)
+    once = _known_by_identity(asked, held)
     for segment_id, pictures in held:
         places = {once[one.identity] for one in pictures if one.identity in once}
         if places:
@@ -62,10 +62,16 @@ def match(asked: Sequence[Timed], held: Sequence[Held]) -> Match:
     return Match(missing, frozenset(carrying))
 
 
-def _asked_once(asked: Sequence[Timed]) -> dict[bytes, int]:
-    """Where each picture is that is asked for only once."""
+def _known_by_identity(asked: Sequence[Timed], held: Sequence[Held]) -> dict[bytes, int]:
+    """Where each picture is that is asked for only once, and is held of one moment only."""
     count = Counter(picture.identity for picture in asked)
-    return {one.identity: at for at, one in enumerate(asked) if count[one.identity] == 1}
+    once = {one.identity: at for at, one in enumerate(asked) if count[one.identity] == 1}
+    first_us: dict[bytes, int] = {}
+    for segment in held:
+        for identity, time_us in ((one.identity, one.time_us) for one in segment.pictures):
+            if abs(time_us - first_us.setdefault(identity, time_us)) > TWIN_US:
+                once.pop(identity, None)
+    return once
 
 
 def _copies(held: Sequence[Held]) -> list[list[Held]]:
