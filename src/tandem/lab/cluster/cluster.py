@@ -144,6 +144,7 @@ class LabCluster:
             self._make_nodes(names)
             for name in names:
                 remembered.services[name] = [services.agent(self.lab.host(name))]
+                services.sync(self.lab.host(name))
             record.save(remembered, self.lab.directory)
         with steps.step("the nodes answer, and their store has a leader"):
             for name in names:
@@ -151,6 +152,7 @@ class LabCluster:
             self.wait_until_nodes_answer()
         with steps.step(f"{counted(plan.cameras, 'camera')}: pictures are encoded, RTSP answers"):
             self._wait_for_cameras(cameras)
+            services.sync(cameras)
         with steps.step(f"{counted(plan.cameras, 'camera')} entered in the cluster"):
             self._enter_cameras(plan)
         with steps.step(f"every camera is on the disks of {counted(plan.copies, 'node')}"):

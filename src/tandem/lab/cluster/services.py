@@ -11,7 +11,7 @@ from tandem.lab.cluster.plan import ClusterPlan
 from tandem.lab.cluster.record import Record, Service
 from tandem.lab.hosts import Host
 from tandem.node.provision import ETCD_VARIABLE
-from tandem.node.settings import PATH
+from tandem.node.settings import DATA, PATH
 
 CAMERA_HOST: Final = "cameras"
 CAMERA_HOME: Final = Path("/var/lib/tandem")
@@ -53,6 +53,15 @@ def start(host: Host, record: Record) -> None:
     """
     for service in record.services.get(host.name, ()):
         host.spawn(service.argv, service.log)
+
+
+def sync(host: Host) -> None:
+    """Let what a host was given survive a loss of power, as an installer would.
+
+    Raises:
+        LabError: the host is off or frozen.
+    """
+    host.run(["sync", "--file-system", str(DATA)])
 
 
 def last_words(host: Host, log: str) -> str:
