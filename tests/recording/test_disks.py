@@ -22,6 +22,7 @@ class Writer:
     def __init__(self) -> None:
         self.jobs: list[Job] = []
         self.backlog_bytes = 0
+        self.hangs = False
 
     def submit(self, job: Job) -> None:
         self.jobs.append(job)
@@ -113,6 +114,27 @@ def test_a_disk_that_does_not_keep_up_is_bypassed_in_the_middle_of_a_segment(two
     two.disks.keep(GATE, gop(1))
     assert two.writers[other].written() == [(1, True)]
     assert isinstance(two.writers[slow].jobs[-1], End)
+
+
+def test_a_disk_that_hangs_is_left_at_once_if_there_is_another(two: Bench) -> None:
+    two.disks.keep(GATE, gop(0))
+    hung = two.holder()
+    other = next(one for one in two.ids if one != hung)
+    two.room(hung, 0.9)
+    two.writers[hung].hangs = True
+    two.disks.keep(GATE, gop(1))
+    two.disks.keep(GATE, gop(2))
+    assert two.writers[other].written() == [(1, True), (2, False)]
+    assert two.writers[hung].jobs[-1] == End(GATE.key)
+
+
+def test_for_the_only_disk_that_hangs_pictures_wait_in_memory() -> None:
+    one = Bench(1)
+    one.disks.keep(GATE, gop(0))
+    writer = one.writers[one.ids[0]]
+    writer.hangs = True
+    one.disks.keep(GATE, gop(1))
+    assert writer.written() == [(0, True), (1, False)]
 
 
 def test_memory_does_not_grow_behind_the_only_disk_and_the_gap_says_why() -> None:

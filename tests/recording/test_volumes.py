@@ -9,8 +9,9 @@ from tests.recording.serving import Bench, gaps, pictures, segments
 from tests.recording.streams import GOP_US, T0_US, order
 
 from tandem.archive.rows import GapCause, State
-from tandem.recording import volume_service
+from tandem.recording import volume_service, volume_writer
 from tandem.recording.orders import VolumeOrder
+from tandem.recording.status import volume_status
 
 GATE = order()
 
@@ -44,6 +45,28 @@ def test_a_disk_that_hangs_while_it_is_opened_holds_up_neither_recording_nor_the
     assert pictures(well) == [0, 1]
     assert [one.state for one in segments(well)] == [State.CLOSED]
     benches[0].release()
+
+
+def test_a_disk_that_hangs_is_told_and_is_well_again_when_it_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(volume_writer, "HANGS_US", 3_000_000)
+
+    async def test(bench: Bench) -> None:
+        one = bench.order("one")
+        mood = bench.mood(one)
+        bench.volumes.apply([one])
+        await bench.until(lambda: bench.is_serving(one))
+        state = bench.disks.volumes[one.volume_id]
+        mood.goes_on.clear()
+        bench.keep(GATE, 0)
+        await bench.until(
+            lambda: "not answered" in str(volume_status(one.volume_id, state)["problem"])
+        )
+        mood.goes_on.set()
+        await bench.until(lambda: volume_status(one.volume_id, state)["problem"] is None)
+
+    run(tmp_path, test)
 
 
 def test_a_disk_that_hung_joins_when_it_goes_on(tmp_path: Path) -> None:

@@ -140,12 +140,13 @@ class Disks:
         begins = cutter.begins_segment(fragment)
         place = self._places.get(order.key)
         writer = self._taking(place)
-        if begins or writer is None:
+        if begins or writer is None or writer.hangs:
             chosen = self._roomiest()
             if chosen != place:
                 self._end(place, order.key)
-            place, begins = chosen, True
-            writer = self._taking(place)
+            if begins or writer is None or chosen != place:
+                place, begins = chosen, True
+                writer = self._taking(place)
         if place is None or writer is None:
             cutter.forget()  # a segment has no hole inside: its row would cover it up
             self._drop(order, fragment)
@@ -220,13 +221,16 @@ class Disks:
         return writer if writer is not None and writer.backlog_bytes < BACKLOG_BYTES else None
 
     def _roomiest(self) -> UUID | None:
-        """The volume with the largest share of room; unknown counts as full, ties go by id."""
-        ready = [volume_id for volume_id in self.volumes if self._taking(volume_id)]
-        return max(
-            ready,
-            key=lambda volume_id: (self._share(self.volumes[volume_id]), volume_id),
-            default=None,
-        )
+        """The volume with the largest share of room; unknown counts as full, ties go by id.
+
+        One that hangs is taken only where no other is: memory still takes some pictures for it.
+        """
+        ready = [
+            (not writer.hangs, self._share(state), volume_id)
+            for volume_id, state in self.volumes.items()
+            if (writer := self._taking(volume_id)) is not None
+        ]
+        return max(ready)[2] if ready else None
 
     def _share(self, state: VolumeState) -> float:
         return state.space.share_free if state.space is not None else 0.0

@@ -41,11 +41,13 @@ def stream_status(sink: StreamSink, durable_until_us: int | None) -> dict[str, A
 
 def volume_status(volume_id: UUID, state: VolumeState) -> dict[str, Any]:
     """One volume, as this recorder sees it."""
-    space = state.space
+    space, problem = state.space, state.problem
+    if problem is None and state.writer is not None and state.writer.hangs:
+        problem = f"{state.path}: its disk has not answered for a while. See `dmesg`."
     return {
         "volume_id": str(volume_id),
         "path": str(state.path),
-        "problem": state.problem,
+        "problem": problem,
         "dead": state.is_dead,
         "in_service": state.writer is not None,
         "backlog_bytes": state.writer.backlog_bytes if state.writer else 0,

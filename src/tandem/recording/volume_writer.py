@@ -50,6 +50,10 @@ log = logging.getLogger(__name__)
 SYNC_US = 2_000_000
 """What a power cut may cost one copy, against one flush of the disk's cache in two seconds."""
 
+HANGS_US = 15_000_000
+"""A disk on which one round of writes and syncs takes longer than this is taken to hang: a busy one
+needs a second or two for all its cameras."""
+
 RETRY_FULL_S = 0.25
 """How soon a full disk is tried again: deletion frees a minute of video in less."""
 
@@ -108,7 +112,8 @@ class VolumeWriter:
         self._is_stopping = False
         self._is_dead = False
         self._sync_us = sync_us
-        self._next_sync_us = clock.boot_us() + sync_us
+        self._alive_us = clock.boot_us()
+        self._next_sync_us = self._alive_us + sync_us
         self._thread = threading.Thread(
             target=self._run, name=f"volume {mounted.volume_id}", daemon=True
         )
@@ -117,6 +122,11 @@ class VolumeWriter:
     def backlog_bytes(self) -> int:
         """How much video waits in memory for this disk."""
         return self._taken_bytes - self._done_bytes
+
+    @property
+    def hangs(self) -> bool:
+        """Whether the disk has not answered for so long that others are to be preferred."""
+        return self._clock.boot_us() - self._alive_us > HANGS_US
 
     @property
     def is_deleting(self) -> bool:
@@ -199,6 +209,7 @@ class VolumeWriter:
 
     def _step(self) -> None:
         """Take the next job, do what can be done, sync if that is due."""
+        self._alive_us = self._clock.boot_us()
         wait_s = max(0.0, (self._next_sync_us - self._clock.boot_us()) / 1e6)
         try:
             job = self._jobs.get(timeout=min(wait_s, RETRY_FULL_S) if self._held else wait_s)
