@@ -12,7 +12,7 @@ from typing import Final
 
 import click
 
-from tandem.cli.duration import DURATION
+from tandem.cli.quantities import QuantityError, parse_duration_s
 from tandem.clock import SystemClock
 from tandem.cluster.model import Protection
 from tandem.lab.cluster import ClusterPlan, LabCluster, Steps
@@ -74,7 +74,8 @@ def lab() -> None:
 )
 @click.option(
     "--window",
-    type=DURATION,
+    metavar="DURATION",
+    callback=lambda _context, _option, text: _window_s(text),
     default="60s",
     show_default=True,
     help="how long a second keeps its copy",
@@ -270,6 +271,13 @@ def _lab(directory: Path | None) -> Lab:
     if not lab.book.state_file.exists():
         raise LabError(f"There is no lab in {lab.directory}. Bring one up with `tandem lab up`.")
     return lab
+
+
+def _window_s(text: str) -> int:
+    try:
+        return parse_duration_s(text)
+    except QuantityError as problem:
+        raise click.BadParameter(str(problem)) from None
 
 
 def _take_down(lab: Lab) -> None:

@@ -59,7 +59,7 @@ def lab(tmp_path: Path) -> Iterator[Commands]:
 
 
 def test_a_cluster_comes_up_is_hurt_and_comes_back(lab: Commands) -> None:
-    said = lab.does("up", "--cameras", "2", "--window", "5min")
+    said = lab.does("up", "--cameras", "2", "--window", "5m")
     assert "records" in said
     assert "every camera is on the disks of 2 nodes" in said
     state = json.loads(lab.does("status", "--json"))
