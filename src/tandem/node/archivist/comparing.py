@@ -39,6 +39,7 @@ class Comparison(NamedTuple):
         whole_until_us: before it nothing lacks.
         is_final: whether nothing can lack later by itself: this node records, and the other one has
             written what it had until then; or the other one does not record.
+        is_live: whether the other one records.
         waits_for_us: whether the other one records and this node does not, or not yet.
     """
 
@@ -46,6 +47,7 @@ class Comparison(NamedTuple):
     until_us: int
     whole_until_us: int
     is_final: bool
+    is_live: bool
     waits_for_us: bool
 
 
@@ -100,6 +102,7 @@ def compare(
         until_us,
         whole_until_us,
         is_final=not they_record or (we_record and newest_us >= until_us),
+        is_live=they_record,
         waits_for_us=they_record and not we_record,
     )
 

@@ -42,6 +42,10 @@ BEGINNING_US: Final = 30_000_000
 """For how long it is waited for a recorder of this node to begin, before a copy counts as whole
 that lacks nothing yet: what comes in between would lack."""
 
+SETTLING_US: Final = 10_000_000
+"""For how long a token is looked at while others record: a segment of this node that ended just now
+is still called open, and the next one is not yet in the index."""
+
 _BEFORE_US: Final = 60_000_000
 """Listed beyond what is compared: who is recording is told by rows that end there."""
 
@@ -208,10 +212,8 @@ class Reconciler:
             log.warning("camera %s: this node's copy cannot be made whole: %s", camera_id, problem)
         camera.problem = problem
         camera.healed_until_us = min((one.whole_until_us for one in found), default=None)
-        has_waited = now_us - camera.begun_us >= BEGINNING_US
-        camera.is_whole = not problems and all(
-            not one.lacking and (one.is_final or (one.waits_for_us and has_waited)) for one in found
-        )
+        age_us = now_us - camera.begun_us
+        camera.is_whole = not problems and all(_is_whole(one, age_us) for one in found)
         if camera.is_whole:
             log.info("camera %s: this node's copy is whole (%s)", camera_id, camera.order.token)
         camera.failures = camera.failures + 1 if problems and not fetched else 0
@@ -315,3 +317,12 @@ class Reconciler:
         if kept.window_us is not None:
             return kept.window_us or _WITHOUT_SECOND_US
         return kept.max_age_us if kept.max_age_us is not None else _LONGEST_WINDOW_US
+
+
+def _is_whole(found: Comparison, age_us: int) -> bool:
+    """Whether nothing lacks, nor will, as of a token of that age."""
+    if found.lacking:
+        return False
+    if found.waits_for_us:
+        return age_us >= BEGINNING_US
+    return found.is_final and (age_us >= SETTLING_US or not found.is_live)
