@@ -39,6 +39,7 @@ class CameraServer:
     ) -> None:
         self.cameras: dict[int, Camera] = {}
         self._listeners: dict[tuple[str, int], Listener] = {}
+        self._writing: asyncio.Future[None] | None = None
         for config in configs:
             place = config.address, config.port or -config.number
             listener = self._listeners.setdefault(place, Listener(config))
@@ -94,9 +95,14 @@ class CameraServer:
             await self._flush()
 
     async def _flush(self) -> None:
+        # A flush that was cancelled has taken its lines: they are written all the same, and first.
+        if self._writing is not None:
+            await self._writing
         ledgers = [camera.ledger for camera in self.cameras.values()]
         texts = [(ledger, ledger.take()) for ledger in ledgers]
-        await asyncio.to_thread(_append, [one for one in texts if one[1]])
+        lines = [one for one in texts if one[1]]
+        self._writing = asyncio.get_running_loop().run_in_executor(None, _append, lines)
+        await asyncio.shield(self._writing)
 
 
 def ledger_path(ledgers: Path, camera: int) -> Path:

@@ -94,7 +94,7 @@ def take_down(book: Book) -> None:
         _remove_groups(book)
         for image in book.directory.glob("hosts/*/*.img"):
             _release(image)
-        for locked in book.directory.glob("hosts/*/*/work/work"):
+        for locked in book.directory.glob("hosts/*/*/overlay/work"):
             locked.chmod(0o700)  # the kernel makes it for an overlay, and lets nobody but root in
         shutil.rmtree(book.directory)
 

@@ -108,7 +108,7 @@ def _mounted(source: Source, target: Path) -> list[Step]:
 
 def _set_apart(stage: Path, directory: Path, target: Path) -> Iterable[Step]:
     """Mount a directory as a file system of its own: daemons ask whether two are on one disk."""
-    lower, upper, work = stage / "empty", directory / "files", directory / "work"
+    lower, upper, work = stage / "empty", directory / "files", directory / "overlay"
     yield from (*_made(lower), *_made(upper), *_made(work), *_made(target))
     layers = f"lowerdir={lower},upperdir={upper},workdir={work}"
     yield ["mount", "tandem-lab", str(target), "overlay", 0, layers]
