@@ -1,15 +1,24 @@
 """The ledger: complete, readable at any time, and never starting over."""
 
+import asyncio
+import threading
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
+from urllib.parse import SplitResult, urlsplit
 
 import pytest
 from tests.lab.camera.conftest import StartCameras
 from tests.lab.camera.raw_client import RawClient, pictures
-from tests.lab.camera.running import wait_until
+from tests.lab.camera.running import DEADLINE_S, TINY, wait_until
 
+from tandem.clock import SystemClock
+from tandem.lab.camera.config import CameraConfig
 from tandem.lab.camera.ledger import LedgerWriter
+from tandem.lab.camera.profile import Profile
+from tandem.lab.camera.server import CameraServer, ledger_path, prepare
 from tandem.lab.counting.ledger import LedgerError, read_ledger
 
 
@@ -98,3 +107,55 @@ def test_a_line_that_makes_no_sense_is_named(tmp_path: Path) -> None:
         file.write("F 2 1000000 P\nX 1 2 3\n")
     with pytest.raises(LedgerError, match=r"Line 4 of .* makes no sense: 'X 1 2 3'"):
         read_ledger(tmp_path / "ledger")
+
+
+class BusyExecutor(ThreadPoolExecutor):
+    """One thread, occupied until it is let go; tells when something waits for it."""
+
+    def __init__(self) -> None:
+        super().__init__(1)
+        self.let_go = threading.Event()
+        self.waited_for = asyncio.Event()
+        super().submit(self.let_go.wait)
+
+    def submit(self, *call: Any, **arguments: Any) -> Future[Any]:
+        self.waited_for.set()
+        return super().submit(*call, **arguments)
+
+
+async def refuses(address: SplitResult) -> None:
+    """Wait until nobody listens there any more."""
+    with suppress(ConnectionRefusedError):
+        while True:
+            _, writer = await asyncio.open_connection(address.hostname, address.port)
+            writer.close()
+
+
+def test_a_camera_switched_off_while_its_ledger_waits_for_the_disk_writes_all_of_it(
+    cache: Path, tmp_path: Path
+) -> None:
+    config = CameraConfig(number=1, profile=Profile(**TINY))
+    reels = prepare([config], cache, lambda _: None)
+
+    async def run() -> int:
+        server = CameraServer(reels, [config], tmp_path, SystemClock())
+        disk = BusyExecutor()
+        addresses: dict[int, str] = {}
+        ready = asyncio.Event()
+
+        def note(known: dict[int, str]) -> None:
+            addresses.update(known)
+            ready.set()
+
+        async with asyncio.timeout(DEADLINE_S), asyncio.TaskGroup() as tasks:
+            running = tasks.create_task(server.run(note))
+            await ready.wait()
+            asyncio.get_running_loop().set_default_executor(disk)
+            await disk.waited_for.wait()
+            running.cancel()
+            await refuses(urlsplit(addresses[1]))
+            disk.let_go.set()
+        return server.cameras[1].ledger.next_number
+
+    following = asyncio.run(run())
+    assert list(read_ledger(ledger_path(tmp_path, 1)).frames) == list(range(1, following))
