@@ -234,9 +234,9 @@ def demo(cameras: int, keep: bool, directory: Path | None) -> None:
         try:
             is_exact = run_demo(cluster, steps, clock)
             is_kept = keep
-        except LabError:
+        except LabError as error:
             is_kept = keep
-            raise
+            raise LabError(f"{error}\n{cluster.last_words()}") from error
         finally:
             if not is_kept:
                 _take_down(cluster.lab)

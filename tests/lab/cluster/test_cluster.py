@@ -103,6 +103,16 @@ def test_an_interrupted_beginning_leaves_nothing(lab: Commands, how: signal.Sign
     assert lab.is_gone
 
 
+def test_a_beginning_that_fails_says_why_and_leaves_nothing(
+    lab: Commands, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TANDEM_ETCD", "/nowhere/etcd")
+    status, _, err = lab.run("up", "--cameras", "1")
+    assert status == 1
+    assert "TANDEM_ETCD is /nowhere/etcd" in err
+    assert lab.is_gone
+
+
 def test_what_a_killed_beginning_left_is_taken_down(lab: Commands) -> None:
     with lab.start("up", "--cameras", "1") as running:
         wait_until((lab.directory / "cluster.json").exists, "It did not begin.", 60)

@@ -59,9 +59,11 @@ class LabCluster:
         try:
             cluster._begin(plan, steps)
         except BaseException as error:
-            words = cluster._last_words() if isinstance(error, LabError) else ""
-            with undisturbed():
-                cluster.lab.down()
+            try:
+                words = cluster.last_words() if isinstance(error, LabError) else ""
+            finally:
+                with undisturbed():
+                    cluster.lab.down()
             if words:
                 raise LabError(f"{error}\n{words}") from error
             raise
@@ -133,9 +135,19 @@ class LabCluster:
             hint=_WHERE_TO_LOOK,
         )
 
+    def last_words(self) -> str:
+        """The ends of all logs, for when they go with the lab."""
+        return "\n".join(
+            f"  {service.name} on {name} said last:\n{words}"
+            for name, running in self.record.services.items()
+            for service in running
+            if (words := services.last_words(self.lab.host(name), service.log))
+        )
+
     def _begin(self, plan: ClusterPlan, steps: Steps) -> None:
         """From hosts that are on to a cluster that records."""
         remembered = Record(plan)
+        record.save(remembered, self.lab.directory)
         cameras = self.lab.host(services.CAMERA_HOST)
         remembered.services[cameras.name] = [services.cameras(cameras, plan)]
         names = [f"node{each + 1}" for each in range(plan.nodes)]
@@ -204,12 +216,3 @@ class LabCluster:
             return ""
 
         wait_for(entered, "the cameras are entered", _ENTRY_DEADLINE_S, self.clock)
-
-    def _last_words(self) -> str:
-        """The ends of all logs, for when they go with the lab."""
-        return "\n".join(
-            f"  {service.name} on {name} said last:\n{words}"
-            for name, running in self.record.services.items()
-            for service in running
-            if (words := services.last_words(self.lab.host(name), service.log))
-        )
