@@ -23,6 +23,8 @@ LONG_FOR_A_REASON: dict[str, str] = {
     "tests/media/rtp/test_capture_clock_simulation.py": "a small world, and what is true in it",
 }
 
+GUARD = SRC / "node" / "agent" / "guard.py"  # tells and begins anew; cameras depend on nothing less
+
 CLOCK = SRC / "clock.py"  # the one place that reads the machine's clocks
 CLOCK_READINGS = {
     "time.clock_gettime",
@@ -201,6 +203,8 @@ def test_the_product_keeps_the_rule(rule: Rule) -> None:
     files = python_files("src")
     if rule is no_clock_is_read_but_in_the_clock_module:
         files.remove(CLOCK)
+    if rule is no_error_is_swallowed:
+        files.remove(GUARD)
     if rule is nothing_is_printed_but_by_a_command:
         files = [path for path in files if path.name != "__main__.py" and "cli" not in path.parts]
     report(breaches(rule, files))

@@ -153,3 +153,11 @@ def test_a_name_that_would_break_a_key_or_a_path_is_refused(name: str) -> None:
 def test_a_key_of_another_kind_is_not_taken_for_one(found: str) -> None:
     with pytest.raises(IdError):
         identity(CAMERAS, found)
+
+
+@pytest.mark.parametrize(
+    "odd", [{"bit_rate_mbps": 1e306}, {"bit_rate_mbps": 10**400}, {"window_s": 10**40}]
+)
+def test_a_number_that_nobody_can_count_with_is_refused(odd: dict[str, object]) -> None:
+    with pytest.raises(StoredValueError, match="camera 'gate'"):
+        Camera.decode("gate", changed(GATE.encode(), **odd))

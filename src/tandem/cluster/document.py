@@ -12,6 +12,12 @@ from typing import Final, NoReturn, TypeVar, cast
 VERSION: Final = 1
 """Of all values under `/tandem/v1/`. It is raised where an earlier release would misread one."""
 
+MOST_WHOLE: Final = (1 << 62) - 1
+"""What everybody can count: SQLite, C and JSON's readers."""
+
+MOST_NUMBER: Final = 1_000_000_000
+"""Of rates and capacities; sums of as many cameras as one likes are still exact."""
+
 Choice = TypeVar("Choice", bound=StrEnum)
 
 
@@ -74,16 +80,16 @@ class Document:
         """A string, or None where there is none."""
         return None if self._fields.get(name) is None else self.text(name)
 
-    def whole(self, name: str, default: int | None = None) -> int:
+    def whole(self, name: str, default: int | None = None, most: int = MOST_WHOLE) -> int:
         """A whole number, not negative."""
         value = self._value(name, default)
-        if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-            self._refuse(name, "a whole number, zero or more", value)
+        if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= most:
+            self._refuse(name, f"a whole number from 0 to {most}", value)
         return value
 
-    def optional_whole(self, name: str) -> int | None:
+    def optional_whole(self, name: str, most: int = MOST_WHOLE) -> int | None:
         """A whole number, not negative, or None where there is none."""
-        return None if self._fields.get(name) is None else self.whole(name)
+        return None if self._fields.get(name) is None else self.whole(name, most=most)
 
     def flag(self, name: str, *, default: bool) -> bool:
         """True or false."""
@@ -97,8 +103,8 @@ class Document:
         value = self._value(name, None)
         if isinstance(value, bool) or not isinstance(value, int | float):
             self._refuse(name, "a number", value)
-        if not 0 < value < float("inf"):
-            self._refuse(name, "a number above zero", value)
+        if not 0 < value <= MOST_NUMBER:
+            self._refuse(name, f"a number above zero, {MOST_NUMBER} at most", value)
         return float(value)
 
     def choice(self, name: str, kind: type[Choice]) -> Choice:

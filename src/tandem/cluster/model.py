@@ -12,6 +12,9 @@ from tandem.cluster.document import Document, StoredValueError, encode
 
 SECOND_US = 1_000_000
 
+LONGEST_S = 100 * 365 * 86_400
+"""For which anything is kept; for longer, say nothing."""
+
 
 class Protection(enum.StrEnum):
     """What a camera is worth, from least to most."""
@@ -132,10 +135,10 @@ class Camera:
             ),
             protection=stored.choice("protection", Protection),
             bit_rate_mbps=stored.positive("bit_rate_mbps"),
-            window_s=stored.whole("window_s"),
+            window_s=stored.whole("window_s", most=LONGEST_S),
             transport=stored.text("transport", "tcp"),
             audio=stored.flag("audio", default=False),
-            keep_s=stored.optional_whole("keep_s"),
+            keep_s=stored.optional_whole("keep_s", most=LONGEST_S),
             keep_bytes=stored.optional_whole("keep_bytes"),
             removed=stored.flag("removed", default=False),
             login=stored.optional_text("login"),

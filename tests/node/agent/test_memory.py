@@ -34,3 +34,11 @@ def test_nobody_else_may_read_it(tmp_path: Path) -> None:
     path = tmp_path / "memory"
     remember(path, {})
     assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_value_that_is_no_text_does_not_keep_the_others_from_being_remembered(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "memory"
+    remember(path, {"/a": entry("/a", b"\xff"), "/k": entry("/k", camera().encode())})
+    assert recall(path)["/k"].value == camera().encode()

@@ -14,7 +14,7 @@ from tandem.node.agent.planning import BATCH, plans_here
 from tandem.node.agent.presence import DOWN_AFTER_US
 from tandem.node.store.errors import StoreRefusedError
 from tandem.node.store.fake import FakeStore, Fault, scripted
-from tandem.node.store.model import Snapshot
+from tandem.node.store.model import Put, Snapshot, Transaction
 
 
 class Bench:
@@ -24,9 +24,15 @@ class Bench:
         self.store = FakeStore()
         self.clock = FakeClock()
         self.suspected: frozenset[str] = frozenset()
+        self.session: int | None = 0  # as if this node's session had no key yet
         self.catalogue = Catalogue(self.store, Random(0), lambda: None)
         self.planner = Planner(
-            node_id, self.store, self.catalogue, lambda: self.suspected, self.clock
+            node_id,
+            self.store,
+            self.catalogue,
+            lambda: self.suspected,
+            lambda: self.session,
+            self.clock,
         )
 
     async def plan(self) -> None:
@@ -171,9 +177,53 @@ async def test_following_ends_when_it_is_asked_to_though_the_store_refuses_at_th
             raise StoreRefusedError("no")
         raise AssertionError
 
-    bench.store.range = refuse_when_cancelled  # type: ignore[method-assign]
+    bench.store.range = refuse_when_cancelled  # type: ignore[method-assign, assignment]
     following = asyncio.create_task(bench.catalogue.run())
     await asked.wait()
     following.cancel()
     done, _ = await asyncio.wait([following], timeout=5)
     assert done
+
+
+@in_a_loop
+async def test_who_is_cut_off_plans_nothing_and_blames_nobody_afterwards() -> None:
+    bench = Bench()
+    await enter(bench.store, node("n1"), node("n2"), camera())
+    await enter(bench.store, Placement("gate", ("n2", "n1"), 1))
+    bench.suspected = frozenset({"n2"})
+    await bench.plan()
+    bench.session = None
+    bench.clock.now_us += 10 * DOWN_AFTER_US
+    await bench.plan()
+    bench.session = 0
+    await bench.plan()
+    assert bench.placed() == Placement("gate", ("n2", "n1"), 1)
+
+
+@in_a_loop
+async def test_a_plan_of_a_session_that_has_ended_is_not_written() -> None:
+    bench = Bench()
+    await enter(bench.store, node("n1"), camera(), ("n1", Session(1, 1, "x")))
+    await bench.plan()
+    assert bench.placed() is None, "the session's key is there, and was compared as absent"
+
+
+@in_a_loop
+async def test_a_camera_that_this_release_cannot_read_keeps_its_placement() -> None:
+    bench = Bench()
+    await enter(bench.store, node("n1"), Placement("gate", ("n1",), 1))
+    put = Put(keys.CAMERAS + "gate", b'{"version": 2}')
+    bench.store.keys.transact(Transaction(success=(put,)))
+    await bench.plan()
+    assert bench.placed() == Placement("gate", ("n1",), 1)
+
+
+@in_a_loop
+async def test_while_a_node_cannot_be_read_nothing_moves() -> None:
+    bench = Bench()
+    await enter(bench.store, node("n1"), camera(), Placement("gate", ("n2", "n1"), 1))
+    put = Put(keys.NODES + "n2", b'{"version": 2}')
+    bench.store.keys.transact(Transaction(success=(put,)))
+    await bench.plan()
+    assert bench.placed() == Placement("gate", ("n2", "n1"), 1)
+    assert "n2" in bench.planner.concerns[0]

@@ -51,3 +51,11 @@ def test_a_key_that_names_nothing_is_told_until_it_is_gone() -> None:
     assert list(cameras.problems) == [odd]
     cameras.take({})
     assert cameras.problems == {}
+
+
+def test_what_could_never_be_read_is_known_to_be_there() -> None:
+    cameras = shelf()
+    cameras.take({GATE: entry(GATE, b'{"version": 2}', 5)})
+    assert cameras.unread == {"gate"}
+    cameras.take({GATE: entry(GATE, camera().encode(), 6)})
+    assert cameras.unread == frozenset()

@@ -51,6 +51,13 @@ def test_a_camera_whose_login_cannot_be_read_is_told_and_holds_up_no_other() -> 
     assert "gate" in found.problems[0]
 
 
+def test_a_camera_whose_id_no_volume_can_take_holds_up_no_other() -> None:
+    placed = {name: Placement(name, ("n1",), 1) for name in ("locks", "yard")}
+    found = work_of("n1", [camera("locks"), camera("yard")], placed, set(), unseal)
+    assert [order.camera_id for order in found.streams] == ["yard"]
+    assert "locks" in found.problems[0]
+
+
 def test_a_stream_that_is_live_only_is_not_recorded() -> None:
     streams = (Stream("main", "rtsp://h/1"), Stream("sub", "rtsp://h/2", recorded=False))
     one = camera()

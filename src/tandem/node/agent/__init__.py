@@ -1,6 +1,8 @@
 """The agent: supervises what runs on a node, keeps its session, carries out placements.
 
 Deciding, pure:
+handover    what is recorded on until others have it
+heal_orders, archivist_orders  what the archivist is told
 shelf       what the store holds under one prefix, read
 presence    which nodes are gone for good, by their sessions
 work        what recorders and archivist of this node are to do
@@ -15,7 +17,8 @@ memory        what the store said last, for a start without it
 catalogue     following the store
 planner       planning, where it is this node's turn
 recording     the recorders, as soon as there is a volume
-others        asking the other agents
+clocks        whether this node's clock may be believed
+guard         parts that must not end the agent
 report        how this node is
 agent         all of it put together
 """

@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import logging
+import resource
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -44,6 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
         stream=sys.stderr,
     )
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # also of all children: they hold passwords
     try:
         settings = read_settings(given.settings)
         asyncio.run(run(settings, SystemClock(), Random()))  # noqa: S311 - jitter, no secret

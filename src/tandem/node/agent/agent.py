@@ -12,6 +12,7 @@ import secrets
 import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from importlib.metadata import version
 from random import Random
 from typing import Final
@@ -21,6 +22,8 @@ from tandem.cluster.suspicion import Effect, SuspicionChanged
 from tandem.node.agent import memory
 from tandem.node.agent.archivist_orders import archivist_orders
 from tandem.node.agent.catalogue import Catalogue
+from tandem.node.agent.clocks import Clocks
+from tandem.node.agent.guard import guarded
 from tandem.node.agent.handover import Handover
 from tandem.node.agent.heal_orders import HealOrders
 from tandem.node.agent.membership import Membership
@@ -59,6 +62,8 @@ LOOK_S: Final = 1.0
 """How often it is looked at what recorders say."""
 
 STORE_STATUS_S: Final = 5.0
+RELEASE: Final = version("tandem-video")
+MOST_LOGINS: Final = 20_000
 REMEMBER_S: Final = 1.0
 
 
@@ -102,16 +107,23 @@ class Agent:
     ) -> None:
         settings = identity.settings
         self._settings, self._home = settings, Home(settings.data)
-        self._clock, self._store, self._member = clock, store, member
+        self._clock, self._random, self._store, self._member = clock, random, store, member
+        self._unseal = lru_cache(maxsize=MOST_LOGINS)(sealer.unseal)
         self._changed = asyncio.Event()
-        self._sealer, self._tls = sealer, tls
+        self._tls = tls
         self._catalogue = Catalogue(store, random, self._changed.set)
         sender = Sender(settings.cluster, identity.key, settings.node_id, identity.started_us)
         self._beats = Beats(sender, settings.routes, clock, self._hear)
         self._membership = Membership(settings.node_id, store, clock, lambda: secrets.token_hex(8))
         self._planner = Planner(
-            settings.node_id, store, self._catalogue, lambda: self._beats.state.suspected, clock
+            settings.node_id,
+            store,
+            self._catalogue,
+            lambda: self._beats.state.suspected,
+            lambda: self._membership.revision,
+            clock,
         )
+        self._clocks = Clocks(self.known.others, tls, clock)
         self._volumes = Volumes(settings.volumes, self._changed.set)
         self._recording = Recording(len(os.sched_getaffinity(0)), clock, random)
         self._archivist = ArchivistChild(clock, random)
@@ -123,20 +135,25 @@ class Agent:
     async def run(self) -> None:
         """Do all of it until cancelled."""
         self._catalogue.recall(await asyncio.to_thread(memory.recall, self._home.memory))
+        needless = [
+            ("following the store", self._catalogue.run),
+            ("the session", self._membership.run),
+            ("planning", self._planner.run),
+            ("finding volumes", self._volumes.run),
+            ("the archivist", self._archivist.run),
+            ("looking at others", self._look_always),
+            ("comparing clocks", self._clocks.run),
+            ("remembering", self._remember_always),
+            ("asking the store's members", self._ask_members_always),
+        ]
+        if self._member:
+            needless.append(("the store's member", self._member.run))
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._catalogue.run(), name="catalogue")
-            tasks.create_task(self._membership.run(), name="membership")
-            tasks.create_task(self._beats.run(), name="heartbeats")
-            tasks.create_task(self._planner.run(), name="planner")
-            tasks.create_task(self._volumes.run(), name="volumes")
             tasks.create_task(self._recording.run(), name="recorders")
-            tasks.create_task(self._archivist.run(), name="archivist")
-            if self._member:
-                tasks.create_task(self._member.run(), name="member of the store")
+            tasks.create_task(self._beats.run(), name="heartbeats")
             tasks.create_task(self._arrange_always(), name="arranging")
-            tasks.create_task(self._look_always(), name="looking")
-            tasks.create_task(self._remember_always(), name="remembering")
-            tasks.create_task(self._ask_members_always(), name="asking the store's members")
+            for name, part in needless:
+                tasks.create_task(guarded(name, part, self._clock, self._random), name=name)
 
     # --- What it does ----------------------------------------------------------------------------
 
@@ -167,11 +184,9 @@ class Agent:
             cameras.values(),
             placements,
             self._beats.state.suspected,
-            self._sealer.unseal,
+            self._unseal,
         )
-        streams = self._handover.streams(
-            self._work.streams, cameras, placements, self._clock.boot_us()
-        )
+        streams = self._handover.streams(self._work.streams, cameras, placements)
         retention = retention_of(cameras.values())
         volumes = self._volumes.orders
         if volumes:
@@ -186,7 +201,7 @@ class Agent:
                     dict(placements),
                     retention,
                     heal,
-                    utc_us=self._clock.utc_us(),
+                    trusts_clock=self._clocks.are_trusted,
                 )
             )
 
@@ -198,7 +213,6 @@ class Agent:
             if report and self._heal.note_streams(report.streams):
                 self._changed.set()
             if self._handover.ending:
-                self._changed.set()  # one of them may have lasted long enough
                 await self._look_at_others()
 
     async def _look_at_others(self) -> None:
@@ -258,7 +272,7 @@ class Agent:
             "node_id": self._settings.node_id,
             "cluster_number": self._settings.cluster,
             "at_us": self._clock.utc_us(),
-            "release": version("tandem-video"),
+            "release": RELEASE,
             "session": session_document(self._membership, self._clock),
             "store": self._store_said,
             "peers": peers_document(self._beats.state),

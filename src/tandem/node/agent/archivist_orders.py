@@ -1,31 +1,18 @@
 """What the archivist of this node is told. Pure."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Final
 
 from tandem.archive.deletion import Retention
 from tandem.cluster.model import Placement
 from tandem.node.archivist.orders import ArchivistOrders, HealOrder
 from tandem.node.archivist.view import ARCHIVIST_PORT, Address
-from tandem.node.authority import CLOCK_RIGHT_FROM
 from tandem.node.home import Home
 from tandem.node.settings import NodeSettings
 from tandem.recording.orders import VolumeOrder
 
 HEALING_SHARE: Final = 4
 """Healing takes a quarter of what disk and network can do, and leaves the rest to recording."""
-
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-def trusts_clock(utc_us: int) -> bool:
-    """Whether a node may take its UTC for true, and so anything for old.
-
-    Args:
-        utc_us: what its clock says.
-    """
-    return utc_us >= (CLOCK_RIGHT_FROM - _EPOCH).total_seconds() * 1_000_000
 
 
 def archivist_orders(
@@ -35,7 +22,7 @@ def archivist_orders(
     retention: Mapping[str, Retention],
     heal: Mapping[str, HealOrder],
     *,
-    utc_us: int,
+    trusts_clock: bool,
 ) -> ArchivistOrders:
     """Put an archivist's orders together.
 
@@ -45,7 +32,7 @@ def archivist_orders(
         placements: as committed, by camera.
         retention: by camera.
         heal: what is to be made whole, by camera.
-        utc_us: what this node's clock says.
+        trusts_clock: whether anything may be taken for old.
     """
     home, capacity = Home(settings.data), settings.capacity
     slower_bytes_s = min(capacity.disk_mb_s * 1_000_000, capacity.network_mbps * 125_000)
@@ -59,7 +46,7 @@ def archivist_orders(
         healing_bytes_s=slower_bytes_s // HEALING_SHARE,
         placements=placements,
         retention=retention,
-        trusts_clock=trusts_clock(utc_us),
+        trusts_clock=trusts_clock,
         addresses={
             peer.node_id: tuple(Address(host, ARCHIVIST_PORT) for host in peer.addresses.values())
             for peer in settings.peers

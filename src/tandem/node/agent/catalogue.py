@@ -26,7 +26,7 @@ class Catalogue:
     Args:
         store: to be followed.
         random: jitters the retries.
-        changed: called after each change, at once; must not block.
+        changed: called after each change of cameras or placements, at once; must not block.
 
     Attributes:
         cameras: by id.
@@ -98,7 +98,10 @@ class Catalogue:
                 self.refusal = ""
                 is_first = shelf.prefix not in self._listed
                 self._listed.add(shelf.prefix)
+                has_changed = shelf.take(snapshot.entries)
                 if shelf.prefix in {keys.CAMERAS, keys.PLACEMENTS}:
                     self._kept[shelf.prefix] = snapshot.entries
-                if shelf.take(snapshot.entries) or is_first:
+                    if has_changed or is_first:
+                        self._changed()
+                elif is_first and self.is_current:
                     self._changed()

@@ -1,8 +1,8 @@
 """Make before break: what this node gives up is recorded on until others have it. Pure.
 
 A node that returns is believed alive with its first beats, seconds before its recorders have opened
-their disks and found their cameras. So whoever stood in for it goes on until it is seen to record,
-or for `LONGEST_US`. The same holds for every planned move. It costs a camera session for a while; a
+their disks and found their cameras, and maybe it never does. So whoever stood in for it goes on
+until it is seen to record. The same holds for every planned move. It costs a camera session; a
 camera that has none to spare ends it at once, since the other node is then refused by it.
 """
 
@@ -15,9 +15,6 @@ from tandem.cluster.duties import RECORDERS
 from tandem.cluster.model import Camera, Placement
 from tandem.recording.camera import StreamKey, StreamOrder
 from tandem.recording.source import Cause
-
-LONGEST_US: Final = 20_000_000
-"""A node that has not found its camera by then will not find it for our waiting."""
 
 SURE_US: Final = 2_500_000
 """Whoever has recorded for so long has had a keyframe and closed a fragment."""
@@ -32,11 +29,11 @@ class Handover:
 
     Attributes:
         node_id: this node.
-        ending: until when, CLOCK_BOOTTIME, by stream.
+        ending: what is recorded on.
     """
 
     node_id: str
-    ending: dict[StreamKey, int] = field(default_factory=dict)
+    ending: set[StreamKey] = field(default_factory=set)
     _held: dict[StreamKey, StreamOrder] = field(default_factory=dict)
 
     def streams(
@@ -44,7 +41,6 @@ class Handover:
         wanted: Iterable[StreamOrder],
         cameras: Mapping[str, Camera],
         placements: Mapping[str, Placement],
-        now_us: int,
     ) -> tuple[StreamOrder, ...]:
         """What to record now: all that is wanted, and what was until a moment ago.
 
@@ -52,17 +48,15 @@ class Handover:
             wanted: by this node's duties.
             cameras: by id; one that is gone or removed is given up at once.
             placements: by camera; they tell the role of what is recorded on.
-            now_us: CLOCK_BOOTTIME.
         """
         orders = {order.key: order for order in wanted}
+        self.ending = set()
         for key, order in self._held.items():
             camera, placement = cameras.get(order.camera_id), placements.get(order.camera_id)
             if key in orders or camera is None or camera.removed or placement is None:
-                self.ending.pop(key, None)
-            elif now_us < self.ending.setdefault(key, now_us + LONGEST_US):
-                role = Role(placement.role_of(self.node_id))
-                orders[key] = replace(order, role=role)
-        self.ending = {key: until_us for key, until_us in self.ending.items() if key in orders}
+                continue
+            self.ending.add(key)
+            orders[key] = replace(order, role=Role(placement.role_of(self.node_id)))
         self._held = orders
         return tuple(orders.values())
 
@@ -92,8 +86,8 @@ class Handover:
             and self._is_taken_over(key, camera, placement, statuses, suspected)
         ]
         for key in done:
-            del self.ending[key]
-            del self._held[key]
+            self.ending.discard(key)
+            self._held.pop(key, None)
         return bool(done)
 
     def _is_taken_over(
@@ -113,13 +107,13 @@ def _records(status: Mapping[str, Any] | None, key: StreamKey) -> bool:
     """Whether a node is seen to record a stream, by its own word and its own clock."""
     if status is None:
         return False
-    return any(
-        said.get("cause") in REFUSALS
-        or (
-            said.get("connected")
-            and said.get("keyframes")
-            and status["at_us"] - said["since_us"] >= SURE_US
-        )
-        for said in status.get("streams", ())
-        if (said.get("camera_id"), said.get("stream")) == key
-    )
+    at_us = status.get("at_us")
+    for said in status.get("streams", ()):
+        if (said.get("camera_id"), said.get("stream")) != key:
+            continue
+        if said.get("cause") in REFUSALS:
+            return True
+        since_us = said.get("since_us")
+        if said.get("connected") and said.get("keyframes") and at_us and since_us:
+            return bool(at_us - since_us >= SURE_US)
+    return False

@@ -21,11 +21,11 @@ class HealOrders:
 
     Attributes:
         returns: how often each node came back.
-        connected: since when each stream is connected, UTC.
+        connected: since when each stream is connected, UTC; by camera and stream.
     """
 
     returns: dict[str, int] = field(default_factory=dict)
-    connected: dict[StreamKey, int] = field(default_factory=dict)
+    connected: dict[str, dict[str, int]] = field(default_factory=dict)
 
     def note_return(self, node_id: str) -> None:
         """A node that was suspected is there again."""
@@ -37,13 +37,14 @@ class HealOrders:
         Returns:
             Whether any connection is a new one.
         """
-        found = {
-            key: int(said["since_us"])
-            for key, said in streams.items()
-            if said.get("connected") and said.get("since_us")
-        }
-        is_new = any(self.connected.get(key) != since_us for key, since_us in found.items())
-        self.connected |= found
+        is_new = False
+        for (camera_id, stream), said in streams.items():
+            since_us = said.get("since_us")
+            if not said.get("connected") or since_us is None:
+                continue
+            known = self.connected.setdefault(camera_id, {})
+            is_new |= known.get(stream) != since_us
+            known[stream] = since_us
         return is_new
 
     def orders(
@@ -65,11 +66,8 @@ class HealOrders:
 
     def _order(self, camera: Camera, placement: Placement, peers: tuple[str, ...]) -> HealOrder:
         streams = tuple(stream.name for stream in camera.streams if stream.recorded)
-        connected = [
-            since_us
-            for (camera_id, stream), since_us in sorted(self.connected.items())
-            if camera_id == camera.camera_id and stream in streams
-        ]
+        known = self.connected.get(camera.camera_id, {})
+        connected = [known[stream] for stream in streams if stream in known]
         depends_on = [placement.generation, *(self.returns.get(peer, 0) for peer in peers)]
         return HealOrder(
             peers=peers,

@@ -23,6 +23,9 @@ RENEW_S: Final = 1.0
 """How often the session is renewed. Nothing exclusive hangs on it yet; others take a node for gone
 after sixty of these."""
 
+FRESH_US: Final = 5_000_000
+"""Whoever has not renewed for longer is cut off, or the store is away: no time to decide things."""
+
 
 class Membership:
     """Keeps this node's session.
@@ -47,6 +50,14 @@ class Membership:
         self._store = store
         self._clock = clock
         self._nonce = nonce
+
+    @property
+    def revision(self) -> int | None:
+        """Of the session, where it was renewed within the last few seconds; else None."""
+        if self.renewed_us is None or self.state.known is None:
+            return None
+        is_fresh = self._clock.boot_us() - self.renewed_us <= FRESH_US
+        return self.state.known.revision if is_fresh else None
 
     async def run(self) -> None:
         """Renew until cancelled."""

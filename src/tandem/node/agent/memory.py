@@ -29,7 +29,8 @@ def remember(path: Path, entries: Mapping[str, Entry]) -> None:
     Raises:
         OSError: the disk refuses; what was remembered before still is.
     """
-    kept = {key: entry.value.decode() for key, entry in entries.items()}
+    # What is not text, no release of Tandem has written.
+    kept = {key: entry.value.decode(errors="replace") for key, entry in entries.items()}
     write_secret(path, json.dumps({"version": VERSION, f"entries_v{VERSION}": kept}).encode())
 
 

@@ -3,14 +3,17 @@
 import asyncio
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final
 
 from tandem.clock import Clock
+from tandem.cluster import keys
 from tandem.cluster.placement import Plan, View, plan
 from tandem.node.agent.catalogue import Catalogue
 from tandem.node.agent.planning import plans_here, writes
 from tandem.node.agent.presence import Presence
 from tandem.node.store.errors import StoreError
+from tandem.node.store.model import unchanged
 from tandem.node.store.protocol import Store
 
 log = logging.getLogger(__name__)
@@ -18,6 +21,12 @@ log = logging.getLogger(__name__)
 LOOK_S: Final = 0.25
 """How often it is looked whether there is anything to plan; a camera that was entered waits so
 long for its nodes."""
+
+
+_UNREAD: Final = (
+    "Nothing is planned: the entry of node {} cannot be read here. Run the same release on all"
+    " nodes."
+)
 
 
 class Planner:
@@ -28,6 +37,7 @@ class Planner:
         store: where plans are written.
         catalogue: what there is.
         suspected: the nodes that this node suspects now.
+        session: the revision of this node's session, None unless it was renewed a moment ago.
         clock: of this node.
 
     Attributes:
@@ -40,6 +50,7 @@ class Planner:
         store: Store,
         catalogue: Catalogue,
         suspected: Callable[[], frozenset[str]],
+        session: Callable[[], int | None],
         clock: Clock,
     ) -> None:
         self.concerns: tuple[str, ...] = ()
@@ -47,6 +58,7 @@ class Planner:
         self._store = store
         self._catalogue = catalogue
         self._suspected = suspected
+        self._session = session
         self._clock = clock
         self._presence = Presence()
         self._planned: object = None
@@ -62,11 +74,17 @@ class Planner:
         """Plan now, if anything has changed that a plan depends on."""
         catalogue, now_us = self._catalogue, self._clock.boot_us()
         nodes = catalogue.nodes.values
+        if self._session() is None:  # who is cut off finds everybody else gone
+            self._presence, self._planned, self.concerns = Presence(), None, ()
+            return
         self._presence.look(nodes, catalogue.sessions.values, now_us)
+        if unread := catalogue.nodes.unread:
+            self.concerns = (_UNREAD.format(min(unread)),)
+            return
         if not plans_here(self._node_id, nodes, self._suspected()):
             self.concerns, self._planned = (), None
             return
-        down = self._presence.down(self._suspected(), now_us)
+        down = self._down()
         revisions = dict(catalogue.placements.revisions)
         basis = (
             dict(catalogue.cameras.revisions),
@@ -77,8 +95,11 @@ class Planner:
         if basis == self._planned:
             return
         made = await self._plan(down)
-        if await self._write(made, revisions):
+        if await self._write(made, revisions, down):
             self._planned = basis
+
+    def _down(self) -> frozenset[str]:
+        return self._presence.down(self._suspected(), self._clock.boot_us())
 
     async def _plan(self, down: frozenset[str]) -> Plan:
         """In a thread: ten thousand cameras take most of a second."""
@@ -88,15 +109,22 @@ class Planner:
         wanted = [camera for camera in catalogue.cameras.values.values() if not camera.removed]
         made = await asyncio.to_thread(plan, view, wanted)
         self.concerns = tuple(str(concern) for concern in made.concerns)
-        return made
+        # Of a camera that this release cannot read, others may well know who is to record it.
+        gone = {camera.camera_id for camera in catalogue.cameras.values.values() if camera.removed}
+        return replace(made, removed=tuple(name for name in made.removed if name in gone))
 
-    async def _write(self, made: Plan, revisions: dict[str, int]) -> bool:
-        """Write what has changed; returns whether the store answered."""
+    async def _write(self, made: Plan, revisions: dict[str, int], down: frozenset[str]) -> bool:
+        """Write what has changed, as long as it is true; returns whether all of it was written."""
         try:
             for transaction in writes(made, revisions):
-                outcome = await self._store.transact(transaction)
+                session = self._session()
+                if session is None or self._down() != down:
+                    return False
+                own = unchanged(keys.key(keys.SESSIONS, self._node_id), session)
+                compares = (*transaction.compares, own)
+                outcome = await self._store.transact(replace(transaction, compares=compares))
                 if not outcome.succeeded:
-                    log.info("another node has planned meanwhile; its plan is looked at first")
+                    return False  # another node has planned, or the session was just renewed
         except StoreError as problem:
             log.warning("a plan could not be written, and is made again: %s", problem)
             return False

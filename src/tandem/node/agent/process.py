@@ -5,10 +5,12 @@ import logging
 import signal
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from functools import partial
 from random import Random
 
 from tandem.clock import Clock
 from tandem.node.agent.agent import Agent, Identity
+from tandem.node.agent.guard import guarded
 from tandem.node.agent.registration import entry_of, register
 from tandem.node.agent.store_member import StoreMember, endpoints
 from tandem.node.archivist.view import Address
@@ -38,10 +40,7 @@ async def run(settings: NodeSettings, clock: Clock, random: Random) -> None:
         AuthorityError: a certificate is damaged.
         SocketError: another agent of this node runs.
     """
-    working = asyncio.current_task()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, working.cancel if working else loop.stop)
+    _end_by_signals()
     identity = await asyncio.to_thread(_identify, settings, clock)
     member = StoreMember(settings, random) if settings.store_is_embedded else None
     try:
@@ -51,6 +50,18 @@ async def run(settings: NodeSettings, clock: Clock, random: Random) -> None:
     finally:
         if member:
             await member.stop()
+
+
+def _end_by_signals() -> None:
+    """Cancel the present task at the first signal; a second one must not cut the end short."""
+    working, loop = asyncio.current_task(), asyncio.get_running_loop()
+
+    def end() -> None:
+        if working and not working.cancelling():
+            working.cancel()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, end)
 
 
 async def _serve(
@@ -64,15 +75,20 @@ async def _serve(
         agent = Agent(identity, store, sealer, asking, member, clock, random)
         control = ComposedControl(agent.known, store, sealer, asking, clock)
         serving = server_context(home.authority, home.credentials)
-        async with (
-            serve_unix(control, home.socket),
-            serve_links(control, addresses, serving),
-            asyncio.TaskGroup() as tasks,
-        ):
+
+        async def serve_others() -> None:
+            async with serve_links(control, addresses, serving):
+                await asyncio.Event().wait()
+
+        async with serve_unix(control, home.socket), asyncio.TaskGroup() as tasks:
             log.info("node %s of cluster %d begins", settings.node_id, settings.cluster)
             certificate = home.credentials.read_bytes()
             own = entry_of(settings, fingerprint(certificate))
-            tasks.create_task(register(store, own, random), name="registration")
+            for name, part in (
+                ("registration", partial(register, store, own, random)),
+                ("answering other nodes", serve_others),
+            ):
+                tasks.create_task(guarded(name, part, clock, random), name=name)
             tasks.create_task(agent.run(), name="agent")
 
 

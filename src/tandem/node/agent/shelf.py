@@ -35,6 +35,11 @@ class Shelf(Generic[Value]):
         self.problems: dict[str, str] = {}
         self._decode = decode
 
+    @property
+    def unread(self) -> frozenset[str]:
+        """What stands there and could never be read: of a later release, or damaged."""
+        return frozenset(self.revisions.keys() - self.values.keys())
+
     def take(self, entries: Mapping[str, Entry]) -> bool:
         """Take what stands there now; only what has changed is read.
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from tandem.archive.deletion import Retention
+from tandem.archive.layout import checked_name
 from tandem.archive.rows import Role
 from tandem.cluster.duties import Duty, duties
 from tandem.cluster.model import SECOND_US, Camera, Placement, Protection
@@ -110,6 +111,7 @@ def _streams(duty: Duty, unseal: Unseal) -> Iterable[StreamOrder]:
         if not stream.recorded:
             continue
         try:
+            checked_name(camera.camera_id)
             name, transport = StreamName(stream.name), TransportPreference(camera.transport)
         except ValueError as problem:
             raise CameraError(f"camera {camera.name}: {problem}") from None

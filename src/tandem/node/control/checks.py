@@ -4,12 +4,14 @@ from typing import Final
 
 from tandem.archive.layout import checked_name
 from tandem.cluster.keys import CAMERAS, IdError, key
-from tandem.cluster.model import Camera
+from tandem.cluster.model import LONGEST_S, Camera
 from tandem.node.control.protocol import RefusedError
 from tandem.recording.camera import CameraError, StreamName, TransportPreference, check_url
 
 LONGEST_NAME: Final = 120
 LONGEST_URL: Final = 2_000
+MOST_MBPS: Final = 100_000
+"""No camera has it; what is more is a slip of the pen, and would fill a cluster by itself."""
 
 
 def check_camera(camera: Camera) -> None:
@@ -27,8 +29,12 @@ def check_camera(camera: Camera) -> None:
         raise _refused(camera, f"its name has to have 1 to {LONGEST_NAME} printable characters")
     if camera.transport not in set(TransportPreference):
         raise _refused(camera, "its transport has to be tcp or udp")
-    if camera.window_s < 1:
-        raise _refused(camera, "its window has to be 1 s at least")
+    if not 1 <= camera.window_s <= LONGEST_S:
+        raise _refused(camera, "its window has to be from 1 s to 100 years")
+    if not 0 < camera.bit_rate_mbps <= MOST_MBPS:
+        raise _refused(camera, f"its bit rate has to be above 0, {MOST_MBPS} Mbit/s at most")
+    if (camera.keep_s or 0) > LONGEST_S:
+        raise _refused(camera, "recordings that are kept for over 100 years: leave the time out")
     if camera.keep_s == 0 or camera.keep_bytes == 0:
         raise _refused(camera, "recordings that are kept for no time, or in no space, are none")
     _check_streams(camera)
