@@ -7,8 +7,8 @@ import pytest
 
 from tandem.cluster.model import Placement
 from tandem.cluster.promise import (
-    DEADLINE_US,
     MOST_AT_ONCE,
+    WORK_US,
     Answer,
     Asked,
     Commit,
@@ -106,9 +106,9 @@ def test_an_event_of_a_question_forgotten_in_a_crash_does_nothing() -> None:
     assert run(Committed("n1"))[1] == []
 
 
-def test_nobody_is_answered_after_the_deadline() -> None:
+def test_nobody_is_answered_after_the_time_for_work() -> None:
     state, _ = run(Asked(QUESTION), FOUND)
-    state, effects = step(state, Committed("n1"), PLACED, 1_000 + DEADLINE_US)
+    state, effects = step(state, Committed("n1"), PLACED, 1_000 + WORK_US)
     assert effects == []
     assert state == Primary("a")
 

@@ -25,9 +25,14 @@ DEADLINE_US: Final = 30_000_000
 """For how long a question may be answered (D5), on the clock of whoever waits. Reading back a
 minute of 32 Mbit/s takes 24 s at 10 MB/s, which is what a disk that records has to spare."""
 
+WORK_US: Final = 25_000_000
+"""For how long a primary works on a question. The rest is for the answer's way, and for whoever
+asked about several segments together: it gives its verdicts when the last of them is answered."""
+
 MOST_AT_ONCE: Final = 8
-"""Questions that a primary works on. Each costs a read of a segment beside live recording; who is
-turned away asks again, and loses nothing by keeping its copy a little longer."""
+"""Questions that a primary takes. One is read back at a time, beside live recording, and the others
+wait for their turn; who is turned away asks again, and loses nothing by keeping its copy a little
+longer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +182,7 @@ class Pending:
 
     Attributes:
         question: which.
-        until_us: when nobody waits for an answer any more, on this node's CLOCK_BOOTTIME.
+        until_us: when it is worked on no more, on this node's CLOCK_BOOTTIME.
         carrying: the segments that carry the promise, once they were read back.
     """
 
@@ -245,7 +250,7 @@ def _asked(
     if refusal:
         answer = Answer(question.nonce, promised=False, reason=refusal)
         return state, [Reply(question.asker, answer)]
-    pending = Pending(question, now_us + DEADLINE_US)
+    pending = Pending(question, now_us + WORK_US)
     state = replace(state, pending={**state.pending, question.nonce: pending})
     return state, [Read(question)]
 

@@ -1,8 +1,10 @@
 """A second drops what its primary has promised afresh, and nothing else."""
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from shutil import rmtree
+from typing import Any
 
 import pytest
 from tests.archive.material import BASE_US
@@ -13,6 +15,7 @@ from tandem.archive.rows import Role, Segment
 from tandem.archive.space import Limits
 from tandem.cluster.model import Placement
 from tandem.cluster.promise import DEADLINE_US, Answer
+from tandem.node.archivist import contents
 from tandem.node.archivist.client import Peers
 from tandem.node.archivist.dropping import Dropper
 from tandem.node.archivist.errors import PeerUnreachableError
@@ -265,3 +268,38 @@ async def test_when_the_primarys_disk_dies_only_what_is_older_than_the_window_is
         for row in second.rows():
             refused = await second.peers.ask("n1", inquiry(second, row))
             assert not refused.promised
+
+
+@in_a_loop
+async def test_on_a_slow_disk_some_of_a_portion_is_promised_in_time_and_goes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each segment takes 10 s to read: two of four can be, and the others cost no read for long."""
+    async with sites(tmp_path, "n1", "n2") as (first, second):
+        for minute in range(4):
+            first.film(start_us=BASE_US + minute * 60 * SECOND_US, fragments=20)
+            second.film(Role.SECOND, start_us=BASE_US + minute * 60 * SECOND_US, fragments=20)
+        faulty = over_faults(second)
+        verify, answer = contents._verify_part, first.promiser.answer
+        arrived: list[Inquiry] = []
+        have_arrived = threading.Event()
+
+        async def counted(inquiry: Inquiry) -> Answer:
+            arrived.append(inquiry)
+            if len(arrived) == 4:
+                have_arrived.set()
+            return await answer(inquiry)
+
+        def slowly(*part: Any) -> None:
+            assert have_arrived.wait(20)
+            first.clock.now_us += SECOND_US // 2
+            second.clock.now_us = first.clock.now_us
+            verify(*part)
+
+        monkeypatch.setattr(contents, "_verify_part", slowly)
+        monkeypatch.setattr(first.promiser, "answer", counted)
+        began_us = first.clock.now_us
+        assert len(await sweep(second)) == 2
+        assert first.clock.now_us - began_us == 25 * SECOND_US
+        assert [answer.promised for answer in faulty.answers].count(True) == 2
+        assert len(await sweep(second)) == 2

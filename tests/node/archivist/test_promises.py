@@ -17,6 +17,7 @@ from tandem.archive.errors import DiskFailedError
 from tandem.archive.layout import INDEX_FILE
 from tandem.archive.rows import Role
 from tandem.cluster.model import Placement
+from tandem.node.archivist.contents import Check
 from tandem.node.archivist.errors import PeerRefusedError
 from tandem.node.archivist.holdings import Wanted
 from tandem.node.archivist.matching import Match
@@ -143,7 +144,7 @@ async def test_a_question_that_arrives_twice_is_worked_on_once(
         reads: list[Wanted] = []
         find = first.holdings.find
 
-        def counted(wanted: Wanted) -> Match:
+        def counted(wanted: Wanted, _: Check) -> Match:
             reads.append(wanted)
             return find(wanted)
 
@@ -165,7 +166,7 @@ async def test_what_vanishes_after_it_was_read_is_not_promised(
         copy = second.film(Role.SECOND)
         find = first.holdings.find
 
-        def then_gone(wanted: Wanted) -> Match:
+        def then_gone(wanted: Wanted, _: Check) -> Match:
             found = find(wanted)
             first.mounted.index.mark_garbage({segment.segment_id: None})
             return found
@@ -201,7 +202,7 @@ async def test_a_placement_that_changes_while_the_disk_is_read_ends_the_promise(
         copy = second.film(Role.SECOND)
         find = first.holdings.find
 
-        def then_swapped(wanted: Wanted) -> Match:
+        def then_swapped(wanted: Wanted, _: Check) -> Match:
             first.view.placement = Placement("gate", ("n2", "n1"), 2)
             return find(wanted)
 

@@ -43,7 +43,8 @@ from tandem.node.archivist.view import Address
 
 HEDGE_S: Final = 0.3
 READ_DEADLINE_S: Final = 10.0
-PROMISE_DEADLINE_S: Final = DEADLINE_US / 1e6
+PROMISE_DEADLINE_S: Final = DEADLINE_US / 1e6 - 2
+"""Before the question itself ends: an answer that is lost must not have others expire."""
 CONNECTING_S: Final = 3.2
 """Time for a SYN and two repetitions of it; a node that is off costs no more."""
 

@@ -8,7 +8,7 @@ alignment rules of each file system.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -30,6 +30,14 @@ from tandem.media.units import VIDEO_CLOCK_HZ
 from tandem.node.archivist.errors import UnsoundError
 
 _MDAT_HEADER_BYTES = 8
+
+Check = Callable[[], None]
+"""Called between two reads of what takes long; raises `GivenUpError` where nobody waits any more.
+"""
+
+
+def no_check() -> None:
+    """For whoever waits as long as it takes."""
 
 
 class Picture(NamedTuple):
@@ -100,10 +108,11 @@ def read_contents(volume: Volume, segment: Segment) -> Contents:
         return contents_of(file)
 
 
-def read_verified(volume: Volume, segment: Segment) -> Contents:
+def read_verified(volume: Volume, segment: Segment, check: Check = no_check) -> Contents:
     """Read all of a closed segment from the disk; verify its hash and every frame in it (D3).
 
     Raises:
+        GivenUpError: `check` says so.
         UnsoundError: it is not what was recorded, or the disk cannot read it.
     """
     name = str(volume.root / segment.path)
@@ -116,7 +125,7 @@ def read_verified(volume: Volume, segment: Segment) -> Contents:
                 f"The file system lost data, or somebody changed the file: see `fsck`."
             )
         found = contents_of(file)
-        verify(file, found, segment.hash, name)
+        verify(file, found, segment.hash, name, check)
         return found
 
 
@@ -147,7 +156,13 @@ def contents_of(file: SegmentBytes, from_bytes: int = 0) -> Contents:
     return Contents(init, parts, pictures)
 
 
-def verify(file: SegmentBytes, contents: Contents, hash_: bytes | None, name: str) -> None:
+def verify(
+    file: SegmentBytes,
+    contents: Contents,
+    hash_: bytes | None,
+    name: str,
+    check: Check = no_check,
+) -> None:
     """Read all of a file once, a fragment at a time, and compare it with what it should be.
 
     Args:
@@ -156,8 +171,10 @@ def verify(file: SegmentBytes, contents: Contents, hash_: bytes | None, name: st
         hash_: BLAKE3 of the whole file; None where nobody knows it, after a rebuild. The frames'
             identities alone tell then.
         name: what messages call it.
+        check: called before each fragment.
 
     Raises:
+        GivenUpError: `check` says so.
         UnsoundError: a frame is not what the camera sent, or the file not what was recorded.
     """
     hasher = blake3()
@@ -165,6 +182,7 @@ def verify(file: SegmentBytes, contents: Contents, hash_: bytes | None, name: st
         hasher.update(file.read(0, contents.init.init_bytes))
         end = contents.init.init_bytes
         for part in contents.parts:
+            check()
             data = file.read(part.offset, part_bytes(part))
             _verify_part(memoryview(data), part, contents.init, name)
             hasher.update(data)

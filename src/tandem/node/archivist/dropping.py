@@ -8,18 +8,19 @@ out in the same breath: no answer outlives its portion, and none its own deadlin
 import asyncio
 import logging
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
+from itertools import islice, zip_longest
 from typing import Final, NamedTuple
 from uuid import UUID, uuid4
 
 from tandem.archive.deletion import Policy, Retention
 from tandem.archive.errors import ArchiveError
-from tandem.archive.rows import Role, Segment, State
+from tandem.archive.rows import Segment
 from tandem.clock import Clock
 from tandem.cluster import second_copy
 from tandem.cluster.promise import Answer
 from tandem.cluster.second_copy import Copy, Drop, Situation
 from tandem.node.archivist.client import Peers
+from tandem.node.archivist.contents import Picture
 from tandem.node.archivist.errors import ArchivistError, PeerError, PeerUnreachableError
 from tandem.node.archivist.holdings import Holdings
 from tandem.node.archivist.messages import Inquiry
@@ -32,7 +33,7 @@ PORTION: Final = 4
 """Half of what a primary works on at once, so that two seconds need not turn each other away."""
 
 _CANDIDATES: Final = 64
-"""Of each copy in one sweep: an hour of arrears, more than a sweep can ask about."""
+"""Of each camera in one sweep: as much as half an hour records of two streams."""
 
 
 class _Answered(NamedTuple):
@@ -61,6 +62,7 @@ class Dropper:
     ) -> None:
         self.dropped = 0
         self._state = second_copy.Second(node_id)
+        self._asked: dict[str, Segment] = {}
         self._holdings = holdings
         self._view = view
         self._peers = peers
@@ -101,22 +103,39 @@ class Dropper:
         return gone
 
     def _candidates(self) -> list[Segment]:
-        """What the primary may be asked about."""
-        return [row for row in self._holdings.oldest(_CANDIDATES) if self._may_ask(row)]
+        """What primaries may be asked about, of each camera in turn.
+
+        Where there is more than one sweep takes, the next one goes on from there: what is never
+        promised holds up nothing.
+        """
+        utc_us, retention = self._view.utc_us(), self._view.retention()
+        found: list[list[Segment]] = []
+        for camera_id in self._view.placements():
+            window_us = retention.get(camera_id, Retention()).window_us
+            if utc_us is None or window_us is None:
+                continue
+            after, before_us = self._asked.pop(camera_id, None), utc_us - window_us
+            rows = self._holdings.unpromised(camera_id, before_us, after, _CANDIDATES)
+            if len(rows) == _CANDIDATES:
+                self._asked[camera_id] = rows[-1]
+            found.append([row for row in rows if self._may_ask(row)])
+        return [row for turn in zip_longest(*found) for row in turn if row]
 
     def _may_ask(self, row: Segment) -> bool:
-        if row.role is not Role.SECOND or row.state is not State.CLOSED:
-            return False
         situation = self._situation(row.camera_id)
         return second_copy.why_keep(self._state, _copy(row), situation) is None
 
     async def _ask_all(self, rows: Sequence[Segment], silent: set[str]) -> list[_Answered]:
+        """Ask about a portion: all questions begin together, once all is read for them."""
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(self._ask(row, silent)) for row in rows]
+            reads = [group.create_task(self._read(row)) for row in rows]
+        read = [(row, found) for row, it in zip(rows, reads, strict=True) if (found := it.result())]
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(self._ask(row, found, silent)) for row, found in read]
         return [answered for task in tasks if (answered := task.result())]
 
-    async def _ask(self, row: Segment, silent: set[str]) -> _Answered | None:
-        """Ask about one segment; None if there is nothing to ask or nobody answers."""
+    async def _read(self, row: Segment) -> list[Picture] | None:
+        """The pictures of one segment; None if it cannot be asked about."""
         try:
             pictures = (await asyncio.to_thread(self._holdings.read, row)).pictures
         except (ArchiveError, ArchivistError) as problem:
@@ -125,6 +144,12 @@ class Dropper:
         if len(pictures) != row.frames:
             log.error("%s has %d pictures, not %d: kept.", row.path, len(pictures), row.frames)
             return None
+        return pictures
+
+    async def _ask(
+        self, row: Segment, pictures: Sequence[Picture], silent: set[str]
+    ) -> _Answered | None:
+        """Ask about one segment; None if there is nothing to ask or nobody answers."""
         copy = _copy(row)
         identities = tuple(picture.identity for picture in pictures)
         situation = self._situation(row.camera_id)

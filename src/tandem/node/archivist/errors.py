@@ -5,6 +5,10 @@ class ArchivistError(Exception):
     """Anything that an archivist refuses or fails to do; the message is for the administrator."""
 
 
+class GivenUpError(ArchivistError):
+    """Nobody waits any more for what was being read."""
+
+
 class UnsoundError(ArchivistError):
     """A segment's bytes are not those that were recorded: it is neither promised nor kept."""
 

@@ -9,17 +9,24 @@ import logging
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from uuid import UUID
 
 from tandem.archive import cleaner
 from tandem.archive.archive import Archive, Located
-from tandem.archive.deletion import Policy, Reason, plan_deletion
+from tandem.archive.deletion import Policy, Reason, Stock, plan_deletion
 from tandem.archive.errors import DiskFailedError
 from tandem.archive.merge import LONGEST_OFFSET_US, Timed
 from tandem.archive.mount import Mounted
 from tandem.archive.rows import Extent, Gap, Segment, State
 from tandem.archive.volume import Volume
-from tandem.node.archivist.contents import Contents, read_contents, read_verified
+from tandem.node.archivist.contents import (
+    Check,
+    Contents,
+    no_check,
+    read_contents,
+    read_verified,
+)
 from tandem.node.archivist.errors import UnsoundError
 from tandem.node.archivist.matching import Held, Match, match
 
@@ -57,18 +64,19 @@ class Holdings:
         self.changing = threading.Lock()
         self._archive = archive
 
-    def find(self, wanted: Wanted) -> Match:
+    def find(self, wanted: Wanted, check: Check = no_check) -> Match:
         """Look for pictures on healthy volumes; what counts as found was read from the disk (D3).
 
         The tables tell first which segments may have them, so that only those are read whole.
 
         Raises:
+            GivenUpError: `check` says so.
             DiskError: an index cannot be read.
         """
         located = self._located(wanted, State.CLOSED)
         likely = match(wanted.pictures, self._read(located, read_contents)).carrying
         carriers = [one for one in located if one.segment.segment_id in likely]
-        return match(wanted.pictures, self._read(carriers, read_verified))
+        return match(wanted.pictures, self._read(carriers, partial(read_verified, check=check)))
 
     def lacking(self, wanted: Wanted) -> tuple[int, ...]:
         """Places of the pictures that this node neither has nor is writing just now.
@@ -138,16 +146,26 @@ class Holdings:
         self._archive.healthy()
         return list(self._archive.bypassed.values())
 
-    def oldest(self, limit: int) -> list[Segment]:
-        """Of each volume some of what might go, the oldest of every copy among them, by time.
+    def unpromised(
+        self, camera_id: str, before_us: int, after: Segment | None, limit: int
+    ) -> list[Segment]:
+        """Second copies of a camera about which its primary may be asked; oldest first.
+
+        Args:
+            camera_id: the camera.
+            before_us: they end before this.
+            after: they come after this one; None for the oldest.
+            limit: how many.
 
         Raises:
             DiskError: an index cannot be read.
         """
         found = [
-            row for mounted in self._archive.healthy() for row in mounted.reader.deletable(limit)
+            row
+            for mounted in self._archive.healthy()
+            for row in mounted.reader.unpromised(camera_id, before_us, after, limit)
         ]
-        return sorted(found, key=lambda row: (row.start_us, row.segment_id))
+        return sorted(found, key=lambda row: (row.start_us, row.segment_id))[:limit]
 
     def read(self, segment: Segment) -> Contents:
         """The tables of a segment of this node.
@@ -198,11 +216,8 @@ class Holdings:
         with self.changing:
             for mounted in self._archive.healthy():
                 rows = [row for each in confirmed if (row := mounted.reader.segment(each))]
-                plan = [
-                    deletion
-                    for deletion in plan_deletion(rows, mounted.space(), now_us, policy)
-                    if deletion.reason is Reason.SECOND_COPY
-                ]
+                (planned,) = plan_deletion([Stock(rows, mounted.space())], now_us, policy)
+                plan = [one for one in planned if one.reason is Reason.SECOND_COPY]
                 if plan:
                     gone += cleaner.delete(mounted.volume, mounted.index, plan)
         return gone

@@ -6,13 +6,15 @@ links, is worked on once.
 
 import asyncio
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 from uuid import UUID
 
 from tandem.archive.errors import ArchiveError
 from tandem.clock import Clock
 from tandem.cluster import promise
-from tandem.cluster.promise import Answer, Question
+from tandem.cluster.promise import WORK_US, Answer, Question
+from tandem.node.archivist.errors import GivenUpError
 from tandem.node.archivist.holdings import Holdings, Wanted
 from tandem.node.archivist.messages import Inquiry
 from tandem.node.archivist.view import View
@@ -30,6 +32,10 @@ class Dated(NamedTuple):
 
 class Promiser:
     """Answers those who would drop their copies.
+
+    One question is read back at a time, in the order in which they came: several readers of one
+    disk end late together, and then none of them in time. So there is one thread, and where its
+    disk hangs, promises wait and nothing else does.
 
     Args:
         node_id: this node.
@@ -51,6 +57,7 @@ class Promiser:
         self._view = view
         self._clock = clock
         self._on_missing = on_missing
+        self._reader = ThreadPoolExecutor(1, thread_name_prefix="reading back")
         self._running: dict[str, tuple[Inquiry, asyncio.Future[Answer]]] = {}
 
     async def answer(self, inquiry: Inquiry) -> Answer:
@@ -73,6 +80,7 @@ class Promiser:
 
     async def _work(self, inquiry: Inquiry) -> Answer:
         """Take a question through the gates, one step after the other."""
+        loop, until_us = asyncio.get_running_loop(), self._clock.boot_us() + WORK_US
         event: promise.Event | None = promise.Asked(inquiry.question)
         while event is not None:
             self._state, effects = promise.step(
@@ -82,7 +90,9 @@ class Promiser:
             for effect in effects:
                 match effect:
                     case promise.Read():
-                        event = await asyncio.to_thread(self._read_back, inquiry)
+                        event = await loop.run_in_executor(
+                            self._reader, self._read_back, inquiry, until_us
+                        )
                     case promise.Commit():
                         event = await asyncio.to_thread(self._commit, effect, inquiry)
                         if isinstance(event, promise.Committed):
@@ -93,11 +103,18 @@ class Promiser:
                         return answer
         return _refusal(inquiry.question.nonce, "Reading back took too long. Ask again.")
 
-    def _read_back(self, inquiry: Inquiry) -> promise.Event:
+    def _read_back(self, inquiry: Inquiry, until_us: int) -> promise.Event:
+        """Look for pictures, until it is too late for an answer."""
         question = inquiry.question
+
+        def check() -> None:
+            if self._clock.boot_us() >= until_us:
+                raise GivenUpError("Reading back took too long. Ask again.")
+
         try:
-            found = self._holdings.find(_wanted(inquiry))
-        except ArchiveError as failure:
+            check()
+            found = self._holdings.find(_wanted(inquiry), check)
+        except (ArchiveError, GivenUpError) as failure:
             return promise.Failed(question.nonce, str(failure))
         carrying = tuple(sorted(map(str, found.carrying)))
         return promise.ReadBack(question.nonce, carrying, found.missing)
