@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -17,6 +18,7 @@ from tandem.clock import SystemClock
 from tandem.cluster.model import Protection
 from tandem.lab.cluster import ClusterPlan, LabCluster, Steps
 from tandem.lab.cluster.interrupts import interruptible, undisturbed
+from tandem.lab.cluster.steps import counted
 from tandem.lab.demo import run as run_demo
 from tandem.lab.hosts import Direction, HostStatus, Lab, LabError, LabStatus, VolumeFault
 from tandem.lab.hosts.commands import environment
@@ -25,13 +27,13 @@ EXIT_FAILED: Final = 1
 EXIT_INTERRUPTED: Final = 130
 
 _GO_ON: Final = """
-Look at it:      tandem lab exec{where} node1 -- tandem status
-Hurt it:         tandem lab kill{where} node2
-Bring it back:   tandem lab start{where} node2
-What else:       tandem lab --help
-Take it down:    tandem lab down{where}"""
+Look at it:      {tandem} lab exec{where} node1 -- tandem status
+Hurt it:         {tandem} lab kill{where} node2
+Bring it back:   {tandem} lab start{where} node2
+What else:       {tandem} lab --help
+Take it down:    {tandem} lab down{where}"""
 _BY_HAND: Final = """
-The lab is gone again. To try faults by hand, bring one up that stays: tandem lab up"""
+The lab is gone again. To try faults by hand, bring one up that stays: {tandem} lab up"""
 
 
 class _LabGroup(click.Group):
@@ -98,7 +100,7 @@ def up(
         cluster = LabCluster.up(place, plan, steps)
     steps.say(f"It is up after {steps.elapsed_s:.1f} s, and records.")
     _say_what_is_not_tested(cluster.lab.status())
-    steps.say(_go_on(directory))
+    steps.say(_filled(_GO_ON, directory))
 
 
 @lab.command()
@@ -226,7 +228,10 @@ def demo(cameras: int, keep: bool, directory: Path | None) -> None:
     """
     place, clock = _place(directory), SystemClock()
     steps = Steps(_write, clock)
-    steps.say(f"A cluster of 3 nodes that records {cameras} cameras, in {place}")
+    steps.say(
+        f"A cluster of 3 nodes records {counted(cameras, 'camera')}, in {place}.\n"
+        f"Two nodes will lose their power, one after the other, and every picture is counted."
+    )
     with _interruptible("The lab was taken down."):
         cluster = LabCluster.up(place, ClusterPlan(cameras=cameras), steps, clock)
         _say_what_is_not_tested(cluster.lab.status())
@@ -245,7 +250,7 @@ def demo(cameras: int, keep: bool, directory: Path | None) -> None:
         steps.say(f"Every picture was exported exactly once. {took}")
     else:
         steps.say(f"Pictures were lost or doubled: see the tables. {took}")
-    steps.say(_go_on(directory) if keep else _BY_HAND)
+    steps.say(_filled(_GO_ON if keep else _BY_HAND, directory))
     if not is_exact:
         raise SystemExit(EXIT_FAILED)
 
@@ -255,8 +260,13 @@ def default_directory() -> Path:
     return Path(tempfile.gettempdir()) / f"tandem-lab-{os.geteuid()}"
 
 
-def _go_on(directory: Path | None) -> str:
-    return _GO_ON.format(where="" if directory is None else f" --directory {directory}")
+def _filled(text: str, directory: Path | None) -> str:
+    """Commands as they can be typed here: a checkout's are in no PATH."""
+    ours = Path(sys.argv[0])
+    found = shutil.which(ours.name)
+    is_in_path = found is not None and Path(found).resolve() == ours.resolve()
+    where = "" if directory is None else f" --directory {directory}"
+    return text.format(tandem=ours.name if is_in_path else ours, where=where)
 
 
 def _place(directory: Path | None) -> Path:
