@@ -161,6 +161,16 @@ def test_a_hole_in_a_frozen_picture_does_not_double_what_follows_it() -> None:
     assert numbers(merge(copies), kept) == list(range(500))
 
 
+@pytest.mark.parametrize("late_us", [0, 3_000, -7_000])
+def test_what_fills_a_hole_of_a_frozen_picture_is_not_taken_for_what_is_beside_it(
+    late_us: int,
+) -> None:
+    identities = [bytes(16)] * 300
+    kept = [[*range(100), *range(125, 200)], list(range(100, 125)), list(range(200, 300))]
+    copies = [copy_of(identities, part, at, late_us=at * late_us) for at, part in enumerate(kept)]
+    assert numbers(merge(copies), kept) == list(range(300))
+
+
 def test_a_cached_gop_that_was_timed_by_its_late_arrival_is_not_doubled() -> None:
     identities = scene(400)
     kept = [list(range(400)), list(range(150, 400))]

@@ -30,8 +30,8 @@ from statistics import median_low
 from typing import NamedTuple, Protocol
 
 TWIN_US = 400_000
-"""How far from the expected offset a repeated picture's twin may be: beyond the wander of clocks
-between two twins, below half the shortest GOP of a still scene (one second)."""
+"""How far from the expected offset a repeated picture's twin may be at most: beyond the wander of
+clocks between two twins. Where the picture comes again sooner, half the time between."""
 
 LONGEST_OFFSET_US = 30_000_000
 """Copies further apart than this are not of one cluster's clocks."""
@@ -95,7 +95,7 @@ def offset_us(ours: Sequence[Timed], theirs: Sequence[Timed]) -> int | None:
     anchors = _anchors(ours, theirs)
     if anchors:
         return median_low([theirs[place].time_us - ours[at].time_us for at, place in anchors])
-    return _still_offset(ours, theirs)
+    return _Repeated(ours, theirs).offset_us()
 
 
 def twins(
@@ -112,13 +112,13 @@ def twins(
         Places of the same frame in both, ascending in both (M3).
     """
     anchors = _anchors(ours, theirs)
+    repeated = _Repeated(ours, theirs)
     if known_offset_us is not None:
         offset = known_offset_us
     elif anchors:
         offset = theirs[anchors[0][1]].time_us - ours[anchors[0][0]].time_us
     else:
-        offset = _still_offset(ours, theirs) or 0
-    repeated = _Repeated(ours, theirs)
+        offset = repeated.offset_us() or 0
     pairs: list[Pair] = []
     ends = (len(ours), len(theirs))
     for (at, place), (next_at, next_place) in pairwise([(-1, -1), *anchors, ends]):
@@ -131,54 +131,78 @@ def twins(
 
 
 class _Repeated:
-    """Pairs frames between two anchors: those whose picture occurs more than once."""
+    """Frames whose picture occurs more than once, in either of two copies.
+
+    Each has a *reach*: half the time to its nearest repetition. Nothing tells a twin that is
+    further away from the twin of a repetition, which need not be held by either copy.
+    """
 
     def __init__(self, ours: Sequence[Timed], theirs: Sequence[Timed]) -> None:
         self._ours = ours
         self._theirs = theirs
         self._places: Mapping[bytes, Sequence[int]] | None = None
-        self._again_us: Sequence[int | None] = ()
+        self._our_reach_us: Sequence[int] = ()
+        self._their_reach_us: Sequence[int] = ()
+
+    def offset_us(self) -> int | None:
+        """The offset of a scene in which every picture is repeated; None where nothing tells it.
+
+        Every picture of ours votes for the time to each equal one of theirs within reach.
+        """
+        places = self._look()
+        votes: Counter[int] = Counter()
+        for frame, reach_us in zip(self._ours, self._our_reach_us, strict=True):
+            for place in self._near(places.get(frame.identity, ()), frame.time_us, reach_us):
+                late_us = self._theirs[place].time_us - frame.time_us
+                if abs(late_us) <= self._their_reach_us[place]:
+                    votes[late_us // OFFSET_BIN_US] += 1
+        if not votes:
+            return None
+        weight = {bin_: votes[bin_] + max(votes[bin_ - 1], votes[bin_ + 1]) for bin_ in list(votes)}
+        enough = NEARLY * max(weight.values())
+        rivals = [bin_ for bin_ in weight if weight[bin_] >= enough]
+        best = min(rivals, key=lambda bin_: (abs(bin_), -weight[bin_], bin_))
+        return best * OFFSET_BIN_US + OFFSET_BIN_US // 2
 
     def pair(self, ours: range, theirs: range, offset: int) -> list[Pair]:
-        """Pair `ours[range]` with `theirs[range]`, each with the nearest at an offset.
-
-        Two frames are twins only if each is the other's nearest: else the first frames of a frozen
-        picture would take the twins of later ones.
-        """
-        if self._places is None:
-            self._places = _places(self._theirs)
-            self._again_us = _next_occurrences(self._ours)
+        """Pair `ours[range]` with `theirs[range]`, each with the nearest at an offset."""
+        places = self._look()
         pairs: list[Pair] = []
         passed = theirs.start - 1
         for at in ours:
-            frame, again_us = self._ours[at], self._again_us[at]
+            frame = self._ours[at]
             expected = frame.time_us + offset
-            place = self._nearest(self._places.get(frame.identity, ()), passed, theirs, expected)
-            if place is None:
-                continue
-            distance = self._theirs[place].time_us - expected
-            if again_us is not None and abs(distance - (again_us - frame.time_us)) < abs(distance):
-                continue
-            pairs.append((at, place))
-            passed = place
-            offset += distance
+            near = [
+                (abs(distance), distance, place)
+                for place in self._near(
+                    places.get(frame.identity, ()), expected, self._our_reach_us[at]
+                )
+                if passed < place < theirs.stop
+                and abs(distance := self._theirs[place].time_us - expected)
+                <= self._their_reach_us[place]
+            ]
+            if near:
+                _, distance, place = min(near)
+                pairs.append((at, place))
+                passed = place
+                offset += distance
         return pairs
 
-    def _nearest(
-        self, places: Sequence[int], passed: int, within: range, expected: int
-    ) -> int | None:
-        """The place behind `passed` whose time is nearest to the expected one, if near enough."""
-        first = bisect_right(places, passed)
-        behind = bisect_left(places, within.stop, first)
-        at = bisect_left(
-            places, expected, first, behind, key=lambda place: self._theirs[place].time_us
-        )
-        near = [
-            (distance, place)
-            for place in places[max(first, at - 1) : min(behind, at + 1)]
-            if (distance := abs(self._theirs[place].time_us - expected)) <= TWIN_US
-        ]
-        return min(near)[1] if near else None
+    def _near(self, places: Sequence[int], time_us: int, reach_us: int) -> Sequence[int]:
+        """Those of some places whose times are within reach of a time."""
+        first = bisect_left(places, time_us - reach_us, key=self._their_us)
+        return places[first : bisect_right(places, time_us + reach_us, first, key=self._their_us)]
+
+    def _their_us(self, place: int) -> int:
+        return self._theirs[place].time_us
+
+    def _look(self) -> Mapping[bytes, Sequence[int]]:
+        """Find out what is repeated, once it is needed; returns the places of theirs."""
+        if self._places is None:
+            self._places = _places(self._theirs)
+            self._our_reach_us = _reaches(self._ours, _places(self._ours))
+            self._their_reach_us = _reaches(self._theirs, self._places)
+        return self._places
 
 
 def _anchors(ours: Sequence[Timed], theirs: Sequence[Timed]) -> list[Pair]:
@@ -221,29 +245,6 @@ def _longest_rising(pairs: list[Pair]) -> list[Pair]:
     return chosen
 
 
-def _still_offset(ours: Sequence[Timed], theirs: Sequence[Timed]) -> int | None:
-    """The offset of a scene in which every picture is repeated; None where nothing is shared.
-
-    Every identity that both have votes for the time between its occurrences, up to `TWIN_US`.
-    """
-    times: dict[bytes, list[int]] = defaultdict(list)
-    for frame in theirs:
-        times[frame.identity].append(frame.time_us)
-    votes: Counter[int] = Counter()
-    for frame in ours:
-        found = times.get(frame.identity, [])
-        first = bisect_left(found, frame.time_us - TWIN_US)
-        for time_us in found[first : bisect_right(found, frame.time_us + TWIN_US)]:
-            votes[(time_us - frame.time_us) // OFFSET_BIN_US] += 1
-    if not votes:
-        return None
-    weight = {bin_: votes[bin_] + max(votes[bin_ - 1], votes[bin_ + 1]) for bin_ in list(votes)}
-    enough = NEARLY * max(weight.values())
-    rivals = [bin_ for bin_ in weight if weight[bin_] >= enough]
-    best = min(rivals, key=lambda bin_: (abs(bin_), -weight[bin_], bin_))
-    return best * OFFSET_BIN_US + OFFSET_BIN_US // 2
-
-
 def _places(frames: Sequence[Timed]) -> dict[bytes, list[int]]:
     places: dict[bytes, list[int]] = defaultdict(list)
     for at, frame in enumerate(frames):
@@ -260,15 +261,15 @@ def _single_places(frames: Sequence[Timed]) -> dict[bytes, int]:
     return single
 
 
-def _next_occurrences(frames: Sequence[Timed]) -> list[int | None]:
-    """For each frame, when the same picture comes next."""
-    following: dict[bytes, int] = {}
-    result: list[int | None] = []
-    for frame in reversed(frames):
-        result.append(following.get(frame.identity))
-        following[frame.identity] = frame.time_us
-    result.reverse()
-    return result
+def _reaches(frames: Sequence[Timed], places: Mapping[bytes, Sequence[int]]) -> list[int]:
+    """For each frame, half the time to the nearest repetition of it: up to there it is meant."""
+    reaches = [TWIN_US] * len(frames)
+    for repeated in places.values():
+        for at, following in pairwise(repeated):
+            reach_us = abs(frames[following].time_us - frames[at].time_us) // 2
+            reaches[at] = min(reaches[at], reach_us)
+            reaches[following] = min(reaches[following], reach_us)
+    return reaches
 
 
 def _merge_two(ours: Sequence[Frame], theirs: Sequence[Frame]) -> list[Frame]:
