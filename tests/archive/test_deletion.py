@@ -8,7 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.archive.material import row, segment_uuid
 
-from tandem.archive.deletion import Deletion, Policy, Reason, Retention, plan_deletion
+from tandem.archive.deletion import (
+    EARLIEST_US,
+    Deletion,
+    Policy,
+    Reason,
+    Retention,
+    Stock,
+    plan_deletion,
+)
 from tandem.archive.rows import Role, Segment, State
 from tandem.archive.space import Limits, Space
 
@@ -17,8 +25,13 @@ ROOMY = Space(10_000, 10_000, 0, Limits(min_free_bytes=0))
 
 
 def made(number: int, start: int, size: int = 10, **changes: Any) -> Segment:
+    """A segment of ten microseconds; times are counted from the earliest that is believed."""
+    start_us = EARLIEST_US + start
     segment = replace(
-        row(number, start_us=start), end_us=start + 10, durable_bytes=size, state=State.CLOSED
+        row(number, start_us=start_us),
+        end_us=start_us + 10,
+        durable_bytes=size,
+        state=State.CLOSED,
     )
     return replace(segment, **changes)
 
@@ -27,18 +40,34 @@ def short(by: int) -> Space:
     return Space(10_000, 100 - by, 0, Limits(min_free_bytes=100))
 
 
+Told = tuple[int, Reason, bool]
+
+
 def plan(
     segments: list[Segment], space: Space = ROOMY, now: int | None = NOW, **policy: Any
-) -> list[tuple[int, Reason, bool]]:
-    held = {"gate": sum(segment.durable_bytes for segment in segments)}
+) -> list[Told]:
+    (told,) = plan_all([Stock(segments, space)], now, **policy)
+    return told
+
+
+def plan_all(stocks: list[Stock], now: int | None = NOW, **policy: Any) -> list[list[Told]]:
+    held: dict[str, int] = {}
+    for stock in stocks:
+        for segment in stock.segments:
+            held[segment.camera_id] = held.get(segment.camera_id, 0) + segment.durable_bytes
     settings = {"retention": {}, "held_bytes": held} | policy
     return [
-        (deletion.segment.segment_id.int & 0xFFFF, deletion.reason, deletion.is_loss)
-        for deletion in plan_deletion(segments, space, now, Policy(**settings))
+        [(one.segment.segment_id.int & 0xFFFF, one.reason, one.is_loss) for one in found]
+        for found in plan_deletion(stocks, at(now), Policy(**settings))
     ]
 
 
+def at(now: int | None) -> int | None:
+    return None if now is None else EARLIEST_US + now
+
+
 HOT = {"gate": Retention(max_age_us=900, window_us=100)}
+MIRROR = {"gate": Retention(max_age_us=900, window_us=None)}
 
 
 def test_a_second_copy_goes_when_its_window_is_over_and_its_primary_promised_afresh() -> None:
@@ -64,10 +93,28 @@ def test_who_promised_a_frame_never_drops_it_as_a_second() -> None:
 
 
 def test_a_mirror_keeps_its_second_copy_as_long_as_the_first() -> None:
-    mirror = {"gate": Retention(max_age_us=900, window_us=None)}
     second = made(1, 500, role=Role.SECOND)
-    assert plan([second], retention=mirror, confirmed={segment_uuid(1)}) == []
-    assert plan([second], retention=mirror, now=2000) == [(1, Reason.AGE, False)]
+    assert plan([second], retention=MIRROR, confirmed={segment_uuid(1)}) == []
+    assert plan([second], retention=MIRROR, now=2000) == [(1, Reason.AGE, False)]
+
+
+def test_on_a_full_disk_both_copies_of_a_mirror_go_by_their_age_alone() -> None:
+    """Else each node would keep only what it holds as a second, and no frame would be on two."""
+    segments = [made(n, 500 + n, role=Role.SECOND if n % 2 else Role.PRIMARY) for n in range(6)]
+    expected = [(n, Reason.SPACE, True) for n in range(4)]
+    assert plan(segments, short(40), retention=MIRROR) == expected
+
+
+def test_a_mirrors_second_counts_for_its_share_and_is_taken_for_it() -> None:
+    share = {"gate": Retention(max_bytes=25)}
+    segments = [made(n, n, role=Role.SECOND) for n in (1, 2, 3, 4)]
+    segments.append(made(5, 5))  # by a node that has become the primary
+    assert plan(segments, retention=share) == [(n, Reason.SIZE, False) for n in (1, 2, 3)]
+
+
+def test_the_seconds_of_a_camera_that_nobody_speaks_of_outlive_nothing_newer() -> None:
+    segments = [made(1, 100, role=Role.SECOND, camera_id="gone"), made(2, 300)]
+    assert plan(segments, short(10), retention=HOT) == [(1, Reason.SPACE, False)]
 
 
 def test_what_is_older_than_its_retention_goes_whoever_has_promised_what() -> None:
@@ -84,6 +131,12 @@ def test_a_node_that_does_not_trust_its_clock_deletes_nothing_for_its_age() -> N
     confirmed = {segment_uuid(2)}
     assert plan(segments, now=None, retention=HOT, confirmed=confirmed) == []
     assert plan(segments, short(5), now=None, retention=HOT) == [(1, Reason.SPACE, True)]
+
+
+def test_what_a_wrong_clock_dated_goes_for_want_of_space_alone() -> None:
+    segments = [made(1, -1), made(2, -EARLIEST_US), made(3, 0)]
+    assert plan(segments, now=5000, retention=HOT) == [(3, Reason.AGE, False)]
+    assert [number for number, _, _ in plan(segments, short(20), now=None, retention=HOT)] == [2, 1]
 
 
 def test_a_clock_that_steps_back_deletes_nothing_for_its_age() -> None:
@@ -103,7 +156,23 @@ def test_a_cameras_share_counts_what_it_has_on_other_volumes() -> None:
 
 def test_a_cameras_share_does_not_take_a_copy_held_for_another_node() -> None:
     segments = [made(1, 1, role=Role.SECOND), made(2, 2)]
-    assert plan(segments, retention={"gate": Retention(max_bytes=5)}) == [(2, Reason.SIZE, False)]
+    share = {"gate": Retention(max_bytes=5, window_us=100)}
+    assert plan(segments, retention=share) == [(2, Reason.SIZE, False)]
+
+
+def test_of_a_cameras_share_the_oldest_of_the_node_go_on_whichever_volume_they_are() -> None:
+    one, two = [made(n, n) for n in (4, 6)], [made(n, n) for n in (1, 2, 3, 5)]
+    share = {"gate": Retention(max_bytes=25)}
+    found = plan_all([Stock(one, ROOMY), Stock(two, ROOMY)], retention=share)
+    assert found == [
+        [(4, Reason.SIZE, False)],
+        [(n, Reason.SIZE, False) for n in (1, 2, 3)],
+    ]
+
+
+def test_a_volume_makes_room_for_itself_alone() -> None:
+    stocks = [Stock([made(2, 2)], short(5)), Stock([made(1, 1)], ROOMY)]
+    assert plan_all(stocks) == [[(2, Reason.SPACE, False)], []]
 
 
 def test_when_space_is_short_the_oldest_go_and_sole_copies_last() -> None:
@@ -135,7 +204,7 @@ def test_space_that_retention_frees_is_not_freed_twice() -> None:
 
 
 def test_room_may_be_asked_for_ahead() -> None:
-    assert plan([made(1, 0)], ROOMY, wanted_bytes=10_001) == [(1, Reason.SPACE, False)]
+    assert plan_all([Stock([made(1, 0)], ROOMY, 10_001)]) == [[(1, Reason.SPACE, False)]]
 
 
 segments_strategy = st.lists(
@@ -149,7 +218,7 @@ segments_strategy = st.lists(
             "promised_us": promised,
             "camera_id": camera,
         },
-        st.integers(0, NOW),
+        st.integers(-100, NOW),
         st.integers(0, 50),
         st.sampled_from(Role),
         st.sampled_from(State),
@@ -189,7 +258,7 @@ def test_whatever_there_is_the_rules_hold(
         held[segment.camera_id] = held.get(segment.camera_id, 0) + segment.durable_bytes
     policy = Policy(retention, confirmed=confirmed, held_bytes=held)
     space = short(lacking)
-    made_plan = plan_deletion(segments, space, now, policy)
+    (made_plan,) = plan_deletion([Stock(segments, space)], at(now), policy)
 
     chosen = [deletion.segment for deletion in made_plan]
     ids = [segment.segment_id for segment in chosen]
@@ -204,7 +273,7 @@ def test_whatever_there_is_the_rules_hold(
         assert starts == sorted(starts)
 
     for deletion in made_plan:
-        assert_allowed(deletion, now, policy)
+        assert_allowed(deletion, at(now), policy)
 
     freed = sum(segment.durable_bytes for segment in chosen)
     deletable = [
@@ -219,13 +288,14 @@ def test_whatever_there_is_the_rules_hold(
 
     shuffled = segments.copy()
     Random(seed).shuffle(shuffled)
-    assert plan_deletion(shuffled, space, now, policy) == made_plan
+    assert plan_deletion([Stock(shuffled, space)], at(now), policy) == [made_plan]
 
 
 def assert_allowed(deletion: Deletion, now: int | None, policy: Policy) -> None:
     segment = deletion.segment
     retention = policy.of(segment)
-    is_held_for_another = segment.role is Role.SECOND and segment.promised_us is None
+    is_unpromised = segment.role is Role.SECOND and segment.promised_us is None
+    is_held_for_another = is_unpromised and retention.window_us is not None
     if deletion.reason is Reason.SECOND_COPY:
         assert is_held_for_another
         assert segment.segment_id in policy.confirmed
@@ -235,6 +305,7 @@ def assert_allowed(deletion: Deletion, now: int | None, policy: Policy) -> None:
     elif deletion.reason is Reason.AGE:
         assert now is not None
         assert retention.max_age_us is not None
+        assert segment.start_us >= EARLIEST_US
         assert segment.end_us + retention.max_age_us < now
     elif deletion.reason is Reason.SIZE:
         assert not is_held_for_another
@@ -251,10 +322,10 @@ def test_what_goes_for_space_depends_on_no_clock(
 ) -> None:
     """Neither on this node's now, nor on where in time the recordings as a whole lie."""
     policy = Policy({})
-    first = plan_deletion(segments, short(lacking), NOW, policy)
+    (first,) = plan_deletion([Stock(segments, short(lacking))], at(NOW), policy)
     moved = [
         replace(segment, start_us=segment.start_us + shift, end_us=segment.end_us + shift)
         for segment in segments
     ]
-    second = plan_deletion(moved, short(lacking), 5, policy)
+    (second,) = plan_deletion([Stock(moved, short(lacking))], 5, policy)
     assert [one.segment.segment_id for one in first] == [one.segment.segment_id for one in second]

@@ -6,11 +6,12 @@ from typing import Any, cast
 
 import pytest
 from tests.recording.serving import Bench, segments
-from tests.recording.streams import order
+from tests.recording.streams import T0_US, order
 
 from tandem.archive.deletion import Retention
 from tandem.archive.errors import DiskError
 from tandem.archive.rows import State
+from tandem.clock import SystemClock
 from tandem.recording import volume_questions
 from tandem.recording.orders import VolumeOrder
 from tandem.recording.sweep import Sweeper
@@ -61,13 +62,110 @@ def test_a_cameras_share_is_counted_over_the_node_and_freed_once(tmp_path: Path)
             await bench.until(lambda: bench.is_serving(one))
             sizes = [it.durable_bytes for it in segments(one) + segments(two)]
             sweeper = Sweeper(bench.disks, 1, bench.clock, tasks)
-            sweeper.keep({"gate": Retention(max_bytes=sum(sizes) - 1)})
+            sweeper.keep({"gate": Retention(max_bytes=sum(sizes) - 1)}, trusts_clock=False)
             await sweeper.sweep()
             await bench.until(lambda: closed(one) + closed(two) == 2)
             await sweeper.sweep()
             assert closed(one) + closed(two) == 2
 
     asyncio.run(test())
+
+
+def test_beyond_a_cameras_share_the_newest_stay_whichever_volume_they_are_on(
+    tmp_path: Path,
+) -> None:
+    async def test() -> None:
+        async with Bench(tmp_path) as bench, asyncio.TaskGroup() as tasks:
+            orders = sorted((bench.order("a"), bench.order("b")), key=lambda it: it.volume_id)
+            newer, older = orders  # the one with the newer recordings is planned for first
+            for numbers, one in (((0, 1), older), ((2, 3), newer)):
+                bench.volumes.apply([one])
+                await bench.until(lambda one=one: bench.is_serving(one))  # type: ignore[misc]
+                await fill(bench, *numbers)
+                await bench.until(lambda one=one: closed(one) == 2)  # type: ignore[misc]
+            bench.volumes.apply(orders)
+            await bench.until(lambda: all(map(bench.is_serving, orders)))
+            size = max(it.durable_bytes for it in segments(newer))
+            sweeper = Sweeper(bench.disks, 1, bench.clock, tasks)
+            sweeper.keep({"gate": Retention(max_bytes=2 * size)}, trusts_clock=False)
+            await sweeper.sweep()
+            await bench.until(lambda: closed(older) == 0)
+            assert closed(newer) == 2
+
+    asyncio.run(test())
+
+
+class SetClock(SystemClock):
+    """UTC as a test sets it."""
+
+    def __init__(self, utc_us: int) -> None:
+        self._utc_us = utc_us
+
+    def utc_us(self) -> int:
+        return self._utc_us
+
+
+DAY_US = 86_400_000_000
+MONTH = {"gate": Retention(max_age_us=30 * DAY_US)}
+
+
+def test_a_clock_that_is_not_trusted_deletes_nothing_for_its_age(tmp_path: Path) -> None:
+    async def test() -> None:
+        async with Bench(tmp_path) as bench, asyncio.TaskGroup() as tasks:
+            one = bench.order("one")
+            bench.volumes.apply([one])
+            await bench.until(lambda: bench.is_serving(one))
+            await fill(bench, 0, 1)
+            await bench.until(lambda: closed(one) == 2)
+            sweeper = Sweeper(bench.disks, 1, SetClock(T0_US + 31 * DAY_US), tasks)
+            sweeper.keep(MONTH, trusts_clock=False)
+            await sweeper.sweep()
+            assert not any(it.is_deleting for it in writers(bench))
+            assert closed(one) == 2
+            sweeper.keep(MONTH, trusts_clock=True)
+            await sweeper.sweep()
+            await bench.until(lambda: closed(one) == 0)
+
+    asyncio.run(test())
+
+
+def test_what_should_have_gone_long_ago_goes_and_is_told_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def test() -> None:
+        async with Bench(tmp_path) as bench, asyncio.TaskGroup() as tasks:
+            one = bench.order("one")
+            bench.volumes.apply([one])
+            await bench.until(lambda: bench.is_serving(one))
+            sweeper = Sweeper(bench.disks, 1, SetClock(T0_US + 31 * DAY_US), tasks)
+            sweeper.keep(MONTH, trusts_clock=True)
+            for number in (0, 1):
+                await fill(bench, number)
+                await bench.until(lambda: closed(one) == 1)
+                await sweeper.sweep()
+                await bench.until(lambda: closed(one) == 0)
+
+    asyncio.run(test())
+    assert caplog.text.count("up to 24 hours past their age") == 1
+    assert "timedatectl" in caplog.text
+
+
+def test_what_goes_at_its_time_is_no_news(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    async def test() -> None:
+        async with Bench(tmp_path) as bench, asyncio.TaskGroup() as tasks:
+            one = bench.order("one")
+            bench.volumes.apply([one])
+            await bench.until(lambda: bench.is_serving(one))
+            await fill(bench, 0)
+            await bench.until(lambda: closed(one) == 1)
+            now_us = T0_US + 30 * DAY_US + 10_000_000
+            sweeper = Sweeper(bench.disks, 1, SetClock(now_us), tasks)
+            sweeper.keep(MONTH, trusts_clock=True)
+            await sweeper.sweep()
+            await bench.until(lambda: closed(one) == 0)
+
+    asyncio.run(test())
+    assert "past their age" not in caplog.text
 
 
 def test_a_volume_that_does_not_answer_keeps_no_other_from_being_swept(
@@ -87,7 +185,7 @@ def test_a_volume_that_does_not_answer_keeps_no_other_from_being_swept(
             state.questions.close()
             state.questions = cast(Any, Silent())
             sweeper = Sweeper(bench.disks, 1, bench.clock, tasks)
-            sweeper.keep({"gate": Retention(max_bytes=1)})
+            sweeper.keep({"gate": Retention(max_bytes=1)}, trusts_clock=False)
             await sweeper.sweep()
             await bench.until(lambda: closed(well) == 0)
 

@@ -3,20 +3,26 @@
     1. second copies past their window whose frames the primary has promised afresh
     2. what is older than its retention, or more than its camera may have
     3. while space is short: the oldest recording
-    4. while it still is: the oldest second copy that nobody promised, which may be the only one
+    4. while it still is: the oldest copy held for another node that did not promise its own, and
+       which may be the only one
 
+A second without a window, such as a mirror's, is held for nobody: it is a recording like any other.
 Evidence and open segments are never chosen (A7). Who promised a frame never drops it as a second
 (A8). Recording is never stopped: whatever is closed and not evidence makes room for the newest.
 """
 
 import enum
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 from uuid import UUID
 
 from tandem.archive.rows import Role, Segment, State
 from tandem.archive.space import Space
+
+EARLIEST_US: Final = 1_735_689_600_000_000
+"""2025-01-01. What is dated earlier was recorded by a clock that was wrong: its age is unknown."""
 
 
 class Reason(enum.StrEnum):
@@ -36,7 +42,8 @@ class Retention:
     Attributes:
         max_age_us: deleted when older; None keeps them as long as there is space.
         max_bytes: the camera's share of this node, the oldest beyond it deleted; None for no limit.
-        window_us: how long a second keeps its copy; None for as long as the retention.
+        window_us: how long a second keeps its copy for the primary; None where it keeps it as
+            long as the retention, and where no other node is to promise anything.
     """
 
     max_age_us: int | None = None
@@ -54,18 +61,39 @@ class Policy:
         confirmed: segments whose frames their primary has promised in answer to a question asked
             for this very plan. Never one that was stored: roles may have changed since.
         held_bytes: what each camera has on this node, all volumes together.
-        wanted_bytes: room to be made beyond the limits of the volume.
     """
 
     retention: Mapping[str, Retention]
     otherwise: Retention = field(default_factory=Retention)
     confirmed: Collection[UUID] = frozenset()
     held_bytes: Mapping[str, int] = field(default_factory=dict)
-    wanted_bytes: int = 0
 
     def of(self, segment: Segment) -> Retention:
         """The retention that holds for a segment."""
         return self.retention.get(segment.camera_id, self.otherwise)
+
+    def is_held_for_another(self, segment: Segment) -> bool:
+        """Whether a primary is still to promise this.
+
+        What this node promised is its own, whatever it was before (A8).
+        """
+        is_second = segment.role is Role.SECOND and segment.promised_us is None
+        return is_second and self.of(segment).window_us is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Stock:
+    """A volume as a plan sees it.
+
+    Attributes:
+        segments: in any order: all, or the oldest of each copy and of the volume.
+        space: how full it is.
+        wanted_bytes: room to be made beyond its limits.
+    """
+
+    segments: Sequence[Segment]
+    space: Space
+    wanted_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,29 +112,53 @@ class Deletion:
 
 
 def plan_deletion(
-    segments: Iterable[Segment], space: Space, now_us: int | None, policy: Policy
-) -> list[Deletion]:
-    """Choose what to delete from one volume.
+    stocks: Sequence[Stock], now_us: int | None, policy: Policy
+) -> list[list[Deletion]]:
+    """Choose what to delete from the volumes of a node.
 
     Args:
-        segments: of the volume, in any order: all, or the oldest of each camera and of the seconds.
-        space: how full the volume is.
+        stocks: the volumes; together, since a camera's share is that of the node.
         now_us: UTC; None while the node does not trust its clock: then nothing is old, and only
-            the lack of space deletes.
+            shares and the lack of space delete.
         policy: retentions and fresh promises.
 
     Returns:
-        Deletions in the order in which they are to be done. The same for the same input, whatever
-        its order.
+        Of each volume, the deletions in the order in which they are to be done. The same for the
+        same input, whatever its order.
     """
-    left = sorted(filter(_is_deletable, segments), key=_age_order)
+    everything = sorted(
+        (segment for stock in stocks for segment in stock.segments if _is_deletable(segment)),
+        key=_age_order,
+    )
     plan: list[Deletion] = []
     if now_us is not None:
-        plan += _seconds(left, now_us, policy)
-        plan += _aged(_without(left, plan), now_us, policy)
-    plan += _oversized(_without(left, plan), _freed(plan), policy)
-    short_bytes = policy.wanted_bytes - space.room_bytes - sum(_freed(plan).values())
-    return plan + _oldest(_without(left, plan), short_bytes, policy)
+        plan += _seconds(everything, now_us, policy)
+        plan += _aged(_without(everything, plan), now_us, policy)
+    plan += _oversized(_without(everything, plan), _freed(plan), policy)
+    chosen = {deletion.segment.segment_id: deletion for deletion in plan}
+    return [_of_volume(stock, chosen, policy) for stock in stocks]
+
+
+def overdue_us(segment: Segment, now_us: int, policy: Policy) -> int | None:
+    """By how much a segment is past its age; None if it does not go for it."""
+    max_age_us = policy.of(segment).max_age_us
+    if max_age_us is None or segment.start_us < EARLIEST_US:
+        return None
+    late_us = now_us - segment.end_us - max_age_us
+    return late_us if late_us > 0 else None
+
+
+def _of_volume(stock: Stock, chosen: Mapping[UUID, Deletion], policy: Policy) -> list[Deletion]:
+    """What is chosen of one volume, and what makes up for the space that is short there."""
+    ids = {segment.segment_id for segment in stock.segments}
+    plan = [deletion for segment_id, deletion in chosen.items() if segment_id in ids]
+    left = [
+        segment
+        for segment in sorted(filter(_is_deletable, stock.segments), key=_age_order)
+        if segment.segment_id not in chosen
+    ]
+    short_bytes = stock.wanted_bytes - stock.space.room_bytes - sum(_freed(plan).values())
+    return plan + _oldest(left, short_bytes, policy)
 
 
 def _without(segments: Sequence[Segment], plan: Sequence[Deletion]) -> list[Segment]:
@@ -131,18 +183,13 @@ def _age_order(segment: Segment) -> tuple[int, UUID]:
     return segment.start_us, segment.segment_id
 
 
-def _is_unpromised_second(segment: Segment) -> bool:
-    """Held for another node. What this node promised is its own, whatever it was before (A8)."""
-    return segment.role is Role.SECOND and segment.promised_us is None
-
-
 def _seconds(left: Sequence[Segment], now_us: int, policy: Policy) -> list[Deletion]:
     return [
         Deletion(segment, Reason.SECOND_COPY, is_loss=False)
         for segment in left
         if (window_us := policy.of(segment).window_us) is not None
         and segment.end_us + window_us < now_us
-        and _is_unpromised_second(segment)
+        and policy.is_held_for_another(segment)
         and segment.segment_id in policy.confirmed
     ]
 
@@ -151,8 +198,7 @@ def _aged(left: Sequence[Segment], now_us: int, policy: Policy) -> list[Deletion
     return [
         Deletion(segment, Reason.AGE, is_loss=False)
         for segment in left
-        if (max_age_us := policy.of(segment).max_age_us) is not None
-        and segment.end_us + max_age_us < now_us
+        if overdue_us(segment, now_us, policy) is not None
     ]
 
 
@@ -165,7 +211,7 @@ def _oversized(left: Sequence[Segment], freed: Mapping[str, int], policy: Policy
         max_bytes = policy.of(segment).max_bytes
         if max_bytes is None or held[segment.camera_id] <= max_bytes:
             continue
-        if not _is_unpromised_second(segment):
+        if not policy.is_held_for_another(segment):
             held[segment.camera_id] -= segment.durable_bytes
             plan.append(Deletion(segment, Reason.SIZE, is_loss=False))
     return plan
@@ -182,11 +228,11 @@ def _oldest(left: Sequence[Segment], short_bytes: int, policy: Policy) -> list[D
             plan.append(Deletion(segment, Reason.SOLE_COPY, is_loss=True))
         else:
             was_to_stay = policy.of(segment).max_age_us is not None
-            is_loss = was_to_stay and not _is_unpromised_second(segment)
+            is_loss = was_to_stay and not policy.is_held_for_another(segment)
             plan.append(Deletion(segment, Reason.SPACE, is_loss))
     return plan
 
 
 def _is_sole(segment: Segment, policy: Policy) -> bool:
     """Whether this may be the only copy: held for another node, which did not promise its own."""
-    return _is_unpromised_second(segment) and segment.segment_id not in policy.confirmed
+    return policy.is_held_for_another(segment) and segment.segment_id not in policy.confirmed

@@ -7,10 +7,14 @@ from pathlib import Path, PurePosixPath
 from uuid import UUID
 
 from tandem.archive import schema
+from tandem.archive.deletion import EARLIEST_US
 from tandem.archive.errors import IndexBusyError, index_error
 from tandem.archive.rows import Copy, Extent, Gap, GapCause, Role, Segment, State
 
 _Values = Sequence[object] | Mapping[str, object]
+
+_EVER = -(1 << 63)
+"""Before every time that SQLite can hold."""
 
 _NEXT_STREAM = """
 SELECT stream FROM segment WHERE camera_id = :camera AND stream > :stream ORDER BY stream LIMIT 1
@@ -61,9 +65,16 @@ ORDER BY start_us, segment_id LIMIT :n
 """
 _OLDEST_OF_COPY = """
 SELECT * FROM segment
-WHERE camera_id = :camera AND stream = :stream AND role = :role
+WHERE camera_id = :camera AND stream = :stream AND role = :role AND start_us >= :from
   AND locked = 0 AND state IN ('closed', 'suspect')
 ORDER BY start_us LIMIT :n
+"""
+_UNPROMISED = """
+SELECT * FROM segment
+WHERE role = 'second' AND promised_us IS NULL AND locked = 0 AND state = 'closed'
+  AND camera_id = :camera AND start_us < :before AND end_us < :before
+  AND (start_us, segment_id) > (:after_us, :after_id)
+ORDER BY start_us, segment_id LIMIT :n
 """
 
 
@@ -205,11 +216,13 @@ class IndexReader:
                     found.append(Extent(camera_id, copy.stream, first[0][0], last[0][0]))
         return found + [Extent(*row) for row in self._ask(_GAP_EXTENTS)]
 
-    def deletable(self, limit: int) -> list[Segment]:
-        """What `deletion` has to choose from: of all, of each copy and of the seconds the oldest.
+    def deletable(self, limit: int, of_each: int) -> list[Segment]:
+        """What `deletion` has to choose from: the oldest of all, of the seconds and of each copy.
 
         Args:
-            limit: how many of each.
+            limit: how many of all, and of the seconds.
+            of_each: how many of each copy; as many more where the first were recorded by a clock
+                that was wrong, since these do not go for their age.
 
         Returns:
             Closed and suspect segments without a lock, each once, in no certain order.
@@ -217,9 +230,35 @@ class IndexReader:
         rows = self._ask(_OLDEST, {"n": limit}) + self._ask(_OLDEST_SECONDS, {"n": limit})
         for camera_id in self.held_bytes():
             for copy in self.copies(camera_id):
-                which = {"camera": camera_id, "n": limit} | copy._asdict()
-                rows += self._ask(_OLDEST_OF_COPY, which)
+                which = {"camera": camera_id, "n": of_each} | copy._asdict()
+                found = self._ask(_OLDEST_OF_COPY, which | {"from": _EVER})
+                if found and found[0]["start_us"] < EARLIEST_US:
+                    found += self._ask(_OLDEST_OF_COPY, which | {"from": EARLIEST_US})
+                rows += found
         return list({row["segment_id"]: _segment(row) for row in rows}.values())
+
+    def unpromised(
+        self, camera_id: str, before_us: int, after: Segment | None, limit: int
+    ) -> list[Segment]:
+        """Second copies of a camera about which its primary may be asked; oldest first.
+
+        Args:
+            camera_id: the camera.
+            before_us: they end before this.
+            after: they come after this one; None for the oldest.
+            limit: how many.
+
+        Returns:
+            Closed ones without a lock that this node has not promised itself.
+        """
+        values = {
+            "camera": camera_id,
+            "before": before_us,
+            "after_us": after.start_us if after else _EVER,
+            "after_id": after.segment_id.bytes if after else b"",
+            "n": limit,
+        }
+        return [_segment(row) for row in self._ask(_UNPROMISED, values)]
 
     def held_bytes(self) -> dict[str, int]:
         """The sum of each camera's segments."""

@@ -70,7 +70,13 @@ CREATE TRIGGER total_delete AFTER DELETE ON segment BEGIN
 END;
 """
 
-MIGRATIONS = (_VERSION_1,)
+_VERSION_2 = """
+-- What the primary of a camera may be asked about, oldest first; no other camera is passed over.
+CREATE INDEX segment_unpromised ON segment (camera_id, start_us, segment_id)
+    WHERE role = 'second' AND promised_us IS NULL AND locked = 0 AND state = 'closed';
+"""
+
+MIGRATIONS = (_VERSION_1, _VERSION_2)
 """Step n leads from `user_version` n to n + 1. Released steps are never changed, only added to."""
 
 

@@ -48,6 +48,7 @@ class Orders:
         retention: how long cameras' recordings are kept; those of others, as long as there is room.
         sweeps: whether this process deletes what may go; one of a node's recorders does,
             for all of its life.
+        trusts_clock: whether this node's UTC may be believed; else nothing is deleted for its age.
     """
 
     cluster_number: int
@@ -55,6 +56,7 @@ class Orders:
     streams: tuple[StreamOrder, ...]
     retention: Mapping[str, Retention]
     sweeps: bool
+    trusts_clock: bool
 
 
 def parse_orders(line: str | bytes) -> Orders:
@@ -63,7 +65,8 @@ def parse_orders(line: str | bytes) -> Orders:
     Args:
         line: `{"version": 1, "cluster_number": n, "volumes": [{"path", "volume_id", "max_bytes",
             "min_free_bytes"}], "streams": [see `parse_stream_order`], "retention": {camera id:
-            {"max_age_us", "max_bytes", "window_us"}}, "sweeps": true}`; the last two may be absent.
+            {"max_age_us", "max_bytes", "window_us"}}, "sweeps": true, "trusts_clock": true}`; the
+            last three may be absent, and no clock is trusted then.
 
     Raises:
         OrdersError: it is not of that form; the message never quotes the line, which may hold
@@ -84,6 +87,7 @@ def parse_orders(line: str | bytes) -> Orders:
                 for camera_id, kept in text.get("retention", {}).items()
             },
             sweeps=bool(text.get("sweeps", True)),
+            trusts_clock=text.get("trusts_clock") is True,
         )
     except CameraError as problem:
         raise OrdersError(str(problem)) from None

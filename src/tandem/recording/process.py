@@ -84,7 +84,7 @@ async def _follow(
     """Apply orders until the input ends; a line that is wrong changes nothing."""
     while True:
         volumes.apply(orders.volumes)
-        sweeper.keep(orders.retention)
+        sweeper.keep(orders.retention, trusts_clock=orders.trusts_clock)
         await recorder.apply({order.key: order for order in orders.streams})
         line = await lines.readline()
         if not line:

@@ -8,14 +8,22 @@ which.
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
+from typing import Final
 from uuid import UUID
 
-from tandem.archive.deletion import Deletion, Policy, Retention
+from tandem.archive.deletion import (
+    Deletion,
+    Policy,
+    Reason,
+    Retention,
+    Stock,
+    overdue_us,
+    plan_deletion,
+)
 from tandem.archive.errors import ArchiveError
-from tandem.archive.planning import plan_volume
+from tandem.archive.planning import take_stock
 from tandem.clock import Clock
 from tandem.recording.disks import Disks
 from tandem.recording.orders import VolumeOrder
@@ -32,6 +40,9 @@ INTERVAL_S = 5.0
 RESERVE_BYTES = 512 << 20
 """Room that every sweep leaves: 5 s of 800 Mbit/s. Without it, writing would wait for sweeping."""
 
+LATE_US: Final = 3_600_000_000
+"""What goes for its age does so within a sweep; what is so much older is told."""
+
 
 class Sweeper:
     """Sweeps the volumes of a node.
@@ -46,17 +57,25 @@ class Sweeper:
     def __init__(
         self, disks: Disks, cluster_number: int, clock: Clock, tasks: asyncio.TaskGroup
     ) -> None:
-        self._policy = Policy({}, wanted_bytes=RESERVE_BYTES)
+        self._retention: Mapping[str, Retention] = {}
+        self._trusts_clock = False
         self._disks = disks
         self._cluster_number = cluster_number
         self._clock = clock
         self._tasks = tasks
         self._told: dict[UUID, str] = {}
+        self._are_late: set[UUID] = set()
         self._adopting: dict[UUID, asyncio.Task[None]] = {}
 
-    def keep(self, retention: Mapping[str, Retention]) -> None:
-        """Keep cameras' recordings as ordered, from the next sweep on."""
-        self._policy = replace(self._policy, retention=retention)
+    def keep(self, retention: Mapping[str, Retention], *, trusts_clock: bool) -> None:
+        """Keep cameras' recordings as ordered, from the next sweep on.
+
+        Args:
+            retention: for how long, by camera.
+            trusts_clock: whether this node's UTC may be believed; else nothing is old.
+        """
+        self._retention = retention
+        self._trusts_clock = trusts_clock
 
     def joined(self, order: VolumeOrder, _: VolumeQuestions) -> None:
         """A volume came into service.
@@ -85,10 +104,11 @@ class Sweeper:
             self._disks.full.clear()
 
     async def sweep(self) -> None:
-        """Plan once for every volume that answers, and have it done.
+        """Plan once for all volumes that answer, and have it done.
 
-        A camera's share is that of the whole node. What a volume has of it that does not answer, or
-        still deletes, is not counted: then less is deleted, never more.
+        A camera's share is that of the whole node, and the oldest beyond it goes, on whichever
+        volume it is. What a volume has of it that does not answer, or still deletes, is not
+        counted: then less is deleted, never more.
         """
         problems: dict[UUID, str] = {}
         serving = {
@@ -96,46 +116,55 @@ class Sweeper:
             for volume_id, state in sorted(self._disks.volumes.items())
             if state.questions is not None and state.writer and not state.writer.is_deleting
         }
-        answers = await asyncio.gather(
-            *(self._held_bytes(questions) for questions in serving.values())
-        )
+        answers = await asyncio.gather(*(_look(questions) for questions in serving.values()))
         held: Counter[str] = Counter()
+        stocks: dict[UUID, Stock] = {}
         for volume_id, answer in zip(serving, answers, strict=True):
             if isinstance(answer, ArchiveError):
                 problems[volume_id] = str(answer)
             else:
-                held.update(answer)
-        for volume_id, questions in serving.items():
-            if volume_id not in problems:
-                try:
-                    plan = await self._plan(questions, held)
-                except ArchiveError as problem:
-                    problems[volume_id] = str(problem)
-                else:
-                    self._carry_out(volume_id, plan, held)
+                stocks[volume_id] = answer[0]
+                held.update(answer[1])
+        now_us = self._clock.utc_us() if self._trusts_clock else None
+        policy = Policy(self._retention, held_bytes=held)
+        plans = await in_own_thread(
+            "planning",
+            partial(plan_deletion, list(stocks.values()), now_us, policy),
+            lambda _: None,
+        )
+        for volume_id, plan in zip(stocks, plans, strict=True):
+            self._carry_out(volume_id, plan)
+            if now_us is not None:
+                self._tell_late(volume_id, plan, now_us, policy)
         for volume_id, told in problems.items():
             if self._told.get(volume_id) != told:
                 log.error("nothing can be deleted from volume %s: %s", volume_id, told)
         self._told = problems
 
-    async def _held_bytes(self, questions: VolumeQuestions) -> dict[str, int] | ArchiveError:
-        try:
-            return await questions.ask(lambda _, reader: reader.held_bytes())
-        except ArchiveError as problem:
-            return problem
-
-    async def _plan(self, questions: VolumeQuestions, held: Counter[str]) -> list[Deletion]:
-        now_us, policy = self._clock.utc_us(), replace(self._policy, held_bytes=dict(held))
-        return await questions.ask(
-            lambda volume, reader: plan_volume(volume, reader, now_us, policy)
-        )
-
-    def _carry_out(self, volume_id: UUID, plan: Sequence[Deletion], held: Counter[str]) -> None:
-        for deletion in plan:
-            held[deletion.segment.camera_id] -= deletion.segment.durable_bytes
+    def _carry_out(self, volume_id: UUID, plan: Sequence[Deletion]) -> None:
         state = self._disks.volumes.get(volume_id)
         if plan and state is not None and state.writer is not None:
             state.writer.submit(Delete(plan))
+
+    def _tell_late(
+        self, volume_id: UUID, plan: Iterable[Deletion], now_us: int, policy: Policy
+    ) -> None:
+        """Tell once when recordings go that should have gone long ago."""
+        aged = [one.segment for one in plan if one.reason is Reason.AGE]
+        late_us = max((overdue_us(segment, now_us, policy) or 0 for segment in aged), default=0)
+        if late_us < LATE_US:
+            self._are_late.discard(volume_id)
+        elif volume_id not in self._are_late:
+            self._are_late.add(volume_id)
+            log.warning(
+                "volume %s: recordings of %d cameras are deleted that are up to %.0f hours past "
+                "their age. That is right if this node or the volume was away, or if they are to "
+                "be kept for less time than before. If not, this node's clock is wrong: see "
+                "`timedatectl`.",
+                volume_id,
+                len({segment.camera_id for segment in aged}),
+                late_us / 3_600_000_000,
+            )
 
     async def _adopt(self, order: VolumeOrder) -> None:
         work = partial(adopt_files, order, self._cluster_number)
@@ -146,3 +175,16 @@ class Sweeper:
             log.error("%s: its files could not all be filed: %s", order.path, failure)
         finally:
             del self._adopting[order.volume_id]
+
+
+async def _look(questions: VolumeQuestions) -> tuple[Stock, dict[str, int]] | ArchiveError:
+    """What might go from a volume, and what it has of each camera."""
+    try:
+        return await questions.ask(
+            lambda volume, reader: (
+                take_stock(volume, reader, RESERVE_BYTES),
+                reader.held_bytes(),
+            )
+        )
+    except ArchiveError as problem:
+        return problem

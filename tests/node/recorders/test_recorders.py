@@ -87,24 +87,6 @@ def test_passwords_are_in_no_argument_no_environment_and_no_log(
     assert PASSWORD not in caplog.text
 
 
-@pytest.mark.real
-def test_on_another_volume_a_recorder_begins_anew_and_that_is_no_failure(tmp_path: Path) -> None:
-    async def scenario() -> None:
-        other = make_volume(tmp_path / "other")
-        async with running(wanted(tmp_path)) as bench:
-            await bench.all_speak()
-            before = bench.pid()
-            bench.want(replace(bench.wanted, volumes=(other,)))
-            await bench.until(
-                lambda: bool(bench.recorders.report().volumes[str(other.volume_id)]["recorders"]),
-                "the other volume is open",
-            )
-            assert bench.pid() != before
-            assert bench.recorders.report().recorders[0].restarts == 0
-
-    asyncio.run(scenario())
-
-
 def test_whoever_does_not_end_when_asked_is_killed(tmp_path: Path) -> None:
     async def scenario() -> int:
         patience = Patience(end_us=100_000)

@@ -1,5 +1,6 @@
 """What each process is told: the whole of its part, in words that recorders read."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from uuid import UUID
@@ -12,7 +13,14 @@ from tests.node.recorders.running import stream
 from tandem.archive.deletion import Retention
 from tandem.archive.rows import Role
 from tandem.archive.space import Limits
-from tandem.node.recorders.wanted import Wanted, encode_orders, needs_another_process, orders_of
+from tandem.cluster.model import Camera, Placement, Protection
+from tandem.node.recorders.wanted import (
+    Wanted,
+    encode_orders,
+    needs_another_process,
+    orders_of,
+    own_cameras,
+)
 from tandem.recording.camera import Login, StreamName, StreamOrder, TransportPreference
 from tandem.recording.orders import Orders, VolumeOrder, parse_orders
 
@@ -48,6 +56,7 @@ ORDERS = st.builds(
     st.lists(STREAMS, max_size=3).map(tuple),
     st.dictionaries(NAMES, st.builds(Retention, NUMBERS, NUMBERS, NUMBERS), max_size=3),
     st.booleans(),
+    st.booleans(),
 )
 
 
@@ -79,9 +88,43 @@ def test_only_what_is_fixed_for_life_needs_another_process() -> None:
     orders = orders_of(0, WANTED, PLACES)
     assert not needs_another_process(orders, replace(orders, streams=(), retention={}))
     moved = replace(VOLUME, path=Path("/srv/b"))
-    assert needs_another_process(orders, replace(orders, volumes=(moved,)))
+    assert not needs_another_process(orders, replace(orders, volumes=(moved,)))
     assert needs_another_process(orders, replace(orders, cluster_number=8))
     assert needs_another_process(orders, replace(orders, sweeps=False))
+
+
+def test_the_agent_vouches_for_the_clock_or_nobody_does() -> None:
+    assert not orders_of(0, WANTED, PLACES).trusts_clock
+    assert orders_of(0, replace(WANTED, trusts_clock=True), PLACES).trusts_clock
+    line = encode_orders(orders_of(0, replace(WANTED, trusts_clock=True), PLACES))
+    text = json.loads(line)
+    for unsure in (None, "false", 1):
+        assert not parse_orders(json.dumps(text | {"trusts_clock": unsure})).trusts_clock
+    del text["trusts_clock"]
+    assert not parse_orders(json.dumps(text)).trusts_clock
+
+
+def test_a_window_ends_for_what_no_other_node_will_promise() -> None:
+    kept = {"a": Retention(5, 6, 7), "b": Retention(window_us=7)}
+    told = orders_of(0, replace(WANTED, retention=kept, own={"a"}), PLACES)
+    assert told.retention == {"a": Retention(5, 6, None), "b": Retention(window_us=7)}
+
+
+def test_a_nodes_own_are_what_it_is_primary_of_and_what_was_removed() -> None:
+    def camera(camera_id: str, *, removed: bool = False) -> Camera:
+        return Camera(camera_id, camera_id, (), Protection.HOT, 1.0, removed=removed)
+
+    cameras = {
+        "first": camera("first"),
+        "second": camera("second"),
+        "waiting": camera("waiting"),
+        "gone": camera("gone", removed=True),
+    }
+    placements = {
+        "first": Placement("first", ("n1", "n2"), 1),
+        "second": Placement("second", ("n2", "n1"), 1),
+    }
+    assert own_cameras("n1", cameras, placements) == {"first", "gone"}
 
 
 def test_a_node_without_a_volume_is_told_what_to_do() -> None:

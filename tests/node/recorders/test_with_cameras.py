@@ -1,6 +1,7 @@
 """Recorders with real processes and cameras: killed, stopped, changed; the others undisturbed."""
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from tests.node.recorders.running import CLUSTER, kill, make_volume, running, st
 from tandem.node.children.health import Condition, Patience
 from tandem.node.recorders.wanted import Wanted
 from tandem.recording.camera import StreamName
+from tandem.recording.orders import VolumeOrder
 
 pytestmark = pytest.mark.real
 
@@ -100,3 +102,41 @@ def test_adding_and_removing_a_camera_disturbs_no_other(
                 assert bench.pid() == pid
 
     asyncio.run(scenario())
+
+
+def test_a_volume_that_comes_and_one_that_goes_disturb_no_camera(
+    cameras: CameraThread, tmp_path: Path
+) -> None:
+    """A disk that is mounted a few seconds late costs no picture, and no connection."""
+
+    async def scenario() -> None:
+        with cameras:
+            wanted = wanted_of(cameras, tmp_path / "volume")
+            late = make_volume(tmp_path / "late")
+            async with running(wanted, count=2) as bench:
+
+                def is_used_by_both() -> bool:
+                    found = bench.recorders.report().volumes[str(late.volume_id)]
+                    return found["recorders"] == 2 and found["free_bytes"] is not None
+
+                await bench.records("c1")
+                await bench.records("c2")
+                pids = bench.pids()
+                bench.want(replace(wanted, volumes=(*wanted.volumes, late)))
+                await bench.until(is_used_by_both, "it is in use by both")
+                await bench.records("c1")
+                bench.want(replace(wanted, volumes=(late,)))
+                await bench.until(lambda: bool(written(late)), "the late one is written to")
+                await bench.records("c1")
+                await bench.records("c2")
+                report = bench.recorders.report()
+                assert bench.pids() == pids
+                assert list(report.volumes) == [str(late.volume_id)]
+                assert [one["connections"] for one in report.streams.values()] == [1, 1]
+                assert report.dropped_bytes == 0
+
+    asyncio.run(scenario())
+
+
+def written(volume: VolumeOrder) -> list[Path]:
+    return list(volume.path.glob("c*/main/*/*.mp4"))

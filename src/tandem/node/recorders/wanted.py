@@ -1,11 +1,12 @@
 """What a node is to record, and what each of its recorder processes is told of it. Pure."""
 
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Final
 
 from tandem.archive.deletion import Retention
+from tandem.cluster.model import Camera, Placement
 from tandem.recording.camera import StreamOrder
 from tandem.recording.orders import VERSION, Orders, VolumeOrder
 
@@ -26,6 +27,8 @@ class Wanted:
         streams: what is to be recorded, each once.
         retention: how long cameras' recordings are kept, those included that are only kept.
         bit_rates_mbps: estimates by camera; `USUAL_MBPS` where there is none.
+        trusts_clock: whether this node's UTC may be believed; else nothing is deleted for its age.
+        own: cameras of which it holds nothing for another node, see `own_cameras`.
     """
 
     cluster_number: int
@@ -33,6 +36,8 @@ class Wanted:
     streams: tuple[StreamOrder, ...] = ()
     retention: Mapping[str, Retention] = field(default_factory=dict)
     bit_rates_mbps: Mapping[str, float] = field(default_factory=dict)
+    trusts_clock: bool = False
+    own: Collection[str] = frozenset()
 
     def __post_init__(self) -> None:
         if not self.volumes:
@@ -49,6 +54,27 @@ class Wanted:
         }
 
 
+def own_cameras(
+    node_id: str, cameras: Mapping[str, Camera], placements: Mapping[str, Placement]
+) -> frozenset[str]:
+    """The cameras of which a node holds nothing for another, even what it recorded as a second.
+
+    It is their primary by now, so nobody else will promise; or they were removed, so nobody will.
+    What is not promised of them goes in its turn, and not after everything else.
+
+    Args:
+        node_id: the node.
+        cameras: by id, removed ones as well.
+        placements: as committed, by camera.
+    """
+    return frozenset(
+        camera_id
+        for camera_id, camera in cameras.items()
+        if camera.removed
+        or ((placement := placements.get(camera_id)) and placement.primary == node_id)
+    )
+
+
 def orders_of(place: int, wanted: Wanted, places: Mapping[str, int]) -> Orders:
     """What one process is told.
 
@@ -62,21 +88,18 @@ def orders_of(place: int, wanted: Wanted, places: Mapping[str, int]) -> Orders:
         cluster_number=wanted.cluster_number,
         volumes=wanted.volumes,
         streams=tuple(one for one in wanted.streams if places[one.camera_id] == place),
-        retention=wanted.retention if sweeps else {},  # nobody else deletes
+        retention=_retention(wanted) if sweeps else {},  # nobody else deletes
         sweeps=sweeps,
+        trusts_clock=wanted.trusts_clock and sweeps,
     )
 
 
 def needs_another_process(old: Orders, new: Orders) -> bool:
     """Whether a process that began with some orders cannot carry out others.
 
-    Volumes, their cluster and sweeping are fixed for the life of a process.
+    The cluster and sweeping are fixed for the life of a process; volumes come and go in it.
     """
-    return (old.cluster_number, old.volumes, old.sweeps) != (
-        new.cluster_number,
-        new.volumes,
-        new.sweeps,
-    )
+    return (old.cluster_number, old.sweeps) != (new.cluster_number, new.sweeps)
 
 
 def encode_orders(orders: Orders) -> bytes:
@@ -97,9 +120,17 @@ def encode_orders(orders: Orders) -> bytes:
             "streams": [_stream(stream) for stream in orders.streams],
             "retention": {camera: asdict(kept) for camera, kept in orders.retention.items()},
             "sweeps": orders.sweeps,
+            "trusts_clock": orders.trusts_clock,
         },
         sort_keys=True,
     ).encode()
+
+
+def _retention(wanted: Wanted) -> dict[str, Retention]:
+    return {
+        camera_id: replace(kept, window_us=None) if camera_id in wanted.own else kept
+        for camera_id, kept in wanted.retention.items()
+    }
 
 
 def _stream(order: StreamOrder) -> dict[str, Any]:
