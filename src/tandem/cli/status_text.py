@@ -120,7 +120,7 @@ def _troubles(document: Json) -> Iterator[str]:
             [why for it in cameras if it["recorded"] and not it["whole"] for why in _whys(it)],
         ),
         ("Nodes, links and disks", document["problems"]),
-        ("Cameras' settings", [why for it in cameras if it["whole"] for why in it["problems"]]),
+        ("Also of cameras", [why for it in cameras if it["whole"] for why in it["problems"]]),
         ("To be considered", document.get("concerns") or []),
     ):
         if sentences:
