@@ -129,6 +129,7 @@ class Agent:
         self._archivist = ArchivistChild(clock, random)
         self._handover = Handover(settings.node_id)
         self._heal = HealOrders()
+        self._is_clock_right = False
         self._work = Work()
         self._store_said = store_document((), "")
 
@@ -191,7 +192,11 @@ class Agent:
         volumes = self._volumes.orders
         if volumes:
             rates = {camera.camera_id: camera.bit_rate_mbps for camera in cameras.values()}
-            self._recording.want(Wanted(self._settings.cluster, volumes, streams, retention, rates))
+            self._recording.want(
+                Wanted(
+                    self._settings.cluster, volumes, streams, retention, rates, self._is_clock_right
+                )
+            )
         if self._catalogue.is_current:  # never by what is merely remembered
             heal = self._heal.orders(self._settings.node_id, cameras, placements)
             self._archivist.order(
@@ -201,7 +206,7 @@ class Agent:
                     dict(placements),
                     retention,
                     heal,
-                    trusts_clock=self._clocks.are_trusted,
+                    trusts_clock=self._is_clock_right,
                 )
             )
 
@@ -211,6 +216,9 @@ class Agent:
             await asyncio.sleep(LOOK_S)
             report = self._recording.report()
             if report and self._heal.note_streams(report.streams):
+                self._changed.set()
+            if self._clocks.are_trusted is not self._is_clock_right:
+                self._is_clock_right = self._clocks.are_trusted
                 self._changed.set()
             if self._handover.ending:
                 await self._look_at_others()

@@ -2,7 +2,8 @@
 
 A clock that runs ahead by a month would have a month of video deleted for its age. So nothing is
 old while the year cannot be right, or while this clock is far from the middle of all others.
-Where no other node answers, it is believed: one server alone has nothing else to go by.
+A node that is to have others believes its clock when one of them has answered. One server alone
+has nothing else to go by.
 """
 
 import asyncio
@@ -65,23 +66,29 @@ class Clocks:
     @property
     def are_trusted(self) -> bool:
         """Whether anything may be taken for old by this node's clock."""
+        if self._others() and not self._offsets_us:
+            return False
         return is_believable(self._clock.utc_us(), self._offsets_us)
 
     async def run(self) -> None:
         """Compare until cancelled."""
         while True:
             answers = await ask_nodes(self._others(), self._tls, self._clock)
-            self._offsets_us = tuple(
-                it.clock_offset_us for it in answers.values() if it.clock_offset_us is not None
-            )
-            is_trusted = self.are_trusted
-            if is_trusted is not self._was_trusted:
-                self._was_trusted = is_trusted
-                if is_trusted:
-                    log.info("this node's clock agrees with the others' again")
-                else:
-                    log.error(
-                        "this node's clock is wrong: nothing is deleted for its age until it is"
-                        " right. See `timedatectl`, or `chronyc tracking`."
-                    )
+            found = [it.clock_offset_us for it in answers.values()]
+            offsets_us = tuple(offset_us for offset_us in found if offset_us is not None)
+            self._offsets_us = offsets_us or self._offsets_us
+            if self._offsets_us:
+                self._tell(is_trusted=self.are_trusted)
             await asyncio.sleep(COMPARE_S)
+
+    def _tell(self, *, is_trusted: bool) -> None:
+        if is_trusted is self._was_trusted:
+            return
+        self._was_trusted = is_trusted
+        if is_trusted:
+            log.info("this node's clock agrees with the others' again")
+        else:
+            log.error(
+                "this node's clock is wrong: nothing is deleted for its age until it is right. See"
+                " `timedatectl`, or `chronyc tracking`."
+            )
