@@ -6,11 +6,13 @@ from tests.node.agent.material import camera
 
 from tandem.archive.rows import Role
 from tandem.cluster.model import Camera, Placement, Protection
-from tandem.node.agent.handover import SURE_US, Handover
+from tandem.node.agent.handover import BEHIND_US, SURE_US, Handover
 from tandem.node.agent.work import work_of
 from tandem.recording.camera import Login, StreamOrder
 
 KEY = ("gate", "main")
+NOW_US = 1_000 * SURE_US
+SINCE_US = NOW_US - SURE_US
 
 
 def unseal(_camera_id: str, _sealed: str) -> Login:
@@ -25,6 +27,7 @@ class Bench:
         self.placements = {"gate": Placement("gate", ("n1", "n2", "n3"), 1)}
         self.suspected = {"n1"}
         self.handover = Handover("n2")
+        self.until_us: int | None = None
 
     def streams(self) -> tuple[StreamOrder, ...]:
         wanted = work_of(
@@ -32,10 +35,26 @@ class Bench:
         ).streams
         return self.handover.streams(wanted, self.cameras, self.placements)
 
-    def release(self, **said: Any) -> bool:
-        stream = {"camera_id": "gate", "stream": "main", "since_us": 1000, "keyframes": 1, **said}
-        status = {"at_us": SURE_US + 1000, "streams": [stream]}
-        return self.handover.release({"n1": status}, self.cameras, self.placements, self.suspected)
+    def release(self, at_us: int = 0, **said: Any) -> bool:
+        stream = {
+            "camera_id": "gate",
+            "stream": "main",
+            "since_us": SINCE_US,
+            "keyframes": 1,
+            **said,
+        }
+        status = {"at_us": at_us or NOW_US, "streams": [stream]}
+        return self.released({"n1": status})
+
+    def released(self, statuses: dict[str, Any]) -> bool:
+        own = {"camera_id": "gate", "stream": "main", "recorded_until_us": self.until_us}
+        return self.handover.release(
+            statuses,
+            self.cameras,
+            self.placements,
+            self.suspected,
+            {"at_us": NOW_US, "streams": [own]},
+        )
 
 
 def returned() -> Bench:
@@ -55,10 +74,30 @@ def test_it_ends_when_the_other_is_seen_to_record() -> None:
     bench = returned()
     assert not bench.release(connected=False)
     assert not bench.release(connected=True, keyframes=0)
-    assert not bench.release(connected=True, since_us=1001)
+    assert not bench.release(connected=True, since_us=SINCE_US + 1)
     assert len(bench.streams()) == 1
     assert bench.release(connected=True)
     assert bench.streams() == ()
+
+
+def test_it_does_not_end_for_a_connection_that_a_frozen_node_still_believes_in() -> None:
+    bench = returned()
+    bench.until_us = NOW_US - SURE_US
+    assert not bench.release(connected=True, recorded_until_us=None)
+    assert not bench.release(connected=True, recorded_until_us=bench.until_us - BEHIND_US - 1)
+    assert len(bench.streams()) == 1
+    assert bench.release(connected=True, recorded_until_us=bench.until_us - BEHIND_US)
+    assert bench.streams() == ()
+
+
+def test_it_ends_whatever_the_other_nodes_clock_says() -> None:
+    bench = returned()
+    bench.until_us = NOW_US - SURE_US
+    hour_us = 3_600_000_000
+    timed_by_itself = {"at_us": NOW_US - hour_us, "since_us": SINCE_US - hour_us}
+    assert bench.release(
+        connected=True, recorded_until_us=bench.until_us - hour_us, **timed_by_itself
+    )
 
 
 def test_it_ends_when_the_camera_refuses_the_other_since_we_hold_on_to_it() -> None:
@@ -70,7 +109,7 @@ def test_it_ends_when_the_camera_refuses_the_other_since_we_hold_on_to_it() -> N
 def test_it_goes_on_for_as_long_as_the_other_does_not_record() -> None:
     bench = returned()
     assert not bench.release(connected=False, cause="unreachable")
-    assert not bench.handover.release({}, bench.cameras, bench.placements, bench.suspected)
+    assert not bench.released({})
     assert len(bench.streams()) == 1
 
 
@@ -78,9 +117,7 @@ def test_what_another_release_says_is_no_reason_to_fail() -> None:
     bench = returned()
     odd: dict[str, Any]
     for odd in ({}, {"streams": [{}]}, {"streams": [{"camera_id": "gate", "stream": "main"}]}):
-        assert not bench.handover.release(
-            {"n1": odd}, bench.cameras, bench.placements, bench.suspected
-        )
+        assert not bench.released({"n1": odd})
     assert not bench.release(connected=True, since_us=None)
 
 

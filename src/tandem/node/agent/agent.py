@@ -48,7 +48,7 @@ from tandem.node.control.composed import Known
 from tandem.node.control.protocol import VERSION
 from tandem.node.control.service import AGENT_PORT
 from tandem.node.home import Home
-from tandem.node.recorders.wanted import Wanted
+from tandem.node.recorders.wanted import Wanted, own_cameras
 from tandem.node.seal import Sealer
 from tandem.node.settings import NodeSettings
 from tandem.node.store.protocol import Store
@@ -123,7 +123,7 @@ class Agent:
             lambda: self._membership.revision,
             clock,
         )
-        self._clocks = Clocks(self.known.others, tls, clock)
+        self._clocks = Clocks(self.known.others, tls, clock, self._changed.set)
         self._volumes = Volumes(settings.volumes, self._changed.set)
         self._recording = Recording(len(os.sched_getaffinity(0)), clock, random)
         self._archivist = ArchivistChild(clock, random)
@@ -232,6 +232,7 @@ class Agent:
             self._catalogue.cameras.values,
             self._catalogue.placements.values,
             self._beats.state.suspected,
+            self._status(),
         ):
             self._changed.set()
 
