@@ -10,6 +10,7 @@ from tandem.cluster.second_copy import (
     Copy,
     Drop,
     Keep,
+    Own,
     Second,
     Situation,
     answered,
@@ -117,3 +118,10 @@ def test_forgotten_questions_do_not_pile_up() -> None:
     later = replace(OLD, now_us=OLD.now_us + DEADLINE_US)
     state, _ = ask(state, replace(COPY, segment_id="s2"), PICTURES, later, "n2")
     assert set(state.open) == {"s2"}
+
+
+def test_what_the_primary_will_never_have_becomes_this_nodes_own() -> None:
+    never = Answer("n1", promised=False, missing=(0,), is_yours=True)
+    assert answered(asked(), COPY, never, OLD)[1] == Own("s1")
+    swapped = replace(OLD, placement=Placement("gate", ("a", "c", "b"), 5))
+    assert answered(asked(), COPY, never, swapped)[1] is Keep.PLACEMENT_CHANGED

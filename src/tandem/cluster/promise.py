@@ -71,12 +71,14 @@ class Answer:
         promised: it holds every picture asked for, durably, and keeps it for the retention.
         missing: otherwise, the places in the question of the pictures that it lacks.
         reason: otherwise, why, as a sentence.
+        is_yours: it will never have them. The asker is to keep its copy as a recording of its own.
     """
 
     nonce: str
     promised: bool
     missing: tuple[int, ...] = ()
     reason: str = ""
+    is_yours: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,11 +97,13 @@ class ReadBack:
         carrying: the segments that hold what was found, each read from a healthy volume past the
             page cache, its hash agreeing (D3).
         missing: the places in the question of the pictures not found in these.
+        foreign: those of them whose time this node has in another encoding.
     """
 
     nonce: str
     carrying: tuple[str, ...]
     missing: tuple[int, ...]
+    foreign: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,13 +285,25 @@ def _read_back(state: Primary, pending: Pending, found: ReadBack) -> tuple[Prima
         verified = replace(pending, carrying=found.carrying)
         state = replace(state, pending={**state.pending, found.nonce: verified})
         return state, [Commit(found.nonce, found.carrying)]
+    lacking = tuple(place for place in missing if place not in frozenset(found.foreign))
+    if not lacking:
+        return _answered(state, pending, _encoded_separately(state, question, missing))
     reason = (
-        f"Node {state.node_id} lacks {len(missing)} of {len(question.identities)} pictures,"
+        f"Node {state.node_id} lacks {len(lacking)} of {len(question.identities)} pictures,"
         " and fetches them."
     )
     answer = Answer(question.nonce, promised=False, missing=missing, reason=reason)
     state, effects = _answered(state, pending, answer)
-    return state, [Fetch(question, missing), *effects]
+    return state, [Fetch(question, lacking), *effects]
+
+
+def _encoded_separately(state: Primary, question: Question, missing: tuple[int, ...]) -> Answer:
+    """This node has the time, in pictures of its own: fetching would only double it."""
+    reason = (
+        f"Camera {question.camera_id} is encoded separately for each client: node"
+        f" {state.node_id} has other pictures of the same time."
+    )
+    return Answer(question.nonce, promised=False, missing=missing, reason=reason, is_yours=True)
 
 
 def _answered(state: Primary, pending: Pending, answer: Answer) -> tuple[Primary, list[Effect]]:

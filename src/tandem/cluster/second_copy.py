@@ -9,6 +9,9 @@ A segment may go when three things hold *at the moment of the answer*:
 - the answer promises every picture, came in time, and answers a question that this node asked under
   the placement that still holds (D1, D5).
 
+A primary may also answer that it will never have these pictures. Then the copy becomes a recording
+of this node's own, and is deleted as one: by age, share and want of space, never by a verdict.
+
 Nothing of an answer is kept: the state holds the open questions alone, and a crash forgets them
 (D5). Whatever is in doubt keeps the copy.
 """
@@ -121,6 +124,17 @@ class Drop:
     segment_id: str
 
 
+@dataclass(frozen=True, slots=True)
+class Own:
+    """To do: mark the segment as promised by this node itself, so that it is its own from now on.
+
+    Attributes:
+        segment_id: which.
+    """
+
+    segment_id: str
+
+
 def why_keep(state: Second, copy: Copy, now: Situation) -> Keep | None:
     """Why a copy is not to be asked about, let alone dropped; None if the primary may be asked."""
     if now.placement is None:
@@ -173,7 +187,7 @@ def ask(
 
 def answered(
     state: Second, copy: Copy, answer: Answer, now: Situation
-) -> tuple[Second, Drop | Keep]:
+) -> tuple[Second, Drop | Own | Keep]:
     """Take an answer.
 
     Args:
@@ -190,13 +204,13 @@ def answered(
         return state, Keep.NOT_ASKED
     left = {name: it for name, it in state.open.items() if name != copy.segment_id}
     state = replace(state, open=left)
-    if not answer.promised:
+    if not (answer.promised or answer.is_yours):
         return state, Keep.NOT_PROMISED
     if keep := why_keep(state, copy, now):
         return state, keep
     if now.placement is None or now.placement.generation != open_.question.generation:
         return state, Keep.PLACEMENT_CHANGED
-    return state, Drop(copy.segment_id)
+    return state, Drop(copy.segment_id) if answer.promised else Own(copy.segment_id)
 
 
 def _is_past_window(copy: Copy, now: Situation) -> bool:

@@ -99,6 +99,7 @@ async def test_a_silent_peer_costs_the_deadline_and_no_more(
 async def test_an_answer_to_another_question_is_none(tmp_path: Path) -> None:
     async def earlier(_request: web.Request) -> web.Response:
         answer = {"version": 1, "nonce": "old", "promised": True, "missing": [], "reason": ""}
+        answer |= {"is_yours": False}
         return web.json_response(answer)
 
     application = web.Application()

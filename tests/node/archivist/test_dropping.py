@@ -303,3 +303,17 @@ async def test_on_a_slow_disk_some_of_a_portion_is_promised_in_time_and_goes(
         assert first.clock.now_us - began_us == 25 * SECOND_US
         assert [answer.promised for answer in faulty.answers].count(True) == 2
         assert len(await sweep(second)) == 2
+
+
+@in_a_loop
+async def test_a_separate_encoding_stays_as_a_recording_of_this_nodes_own(tmp_path: Path) -> None:
+    async with sites(tmp_path, "n1", "n2") as (first, second):
+        first.film(scene="for n1", fragments=60)
+        copy = second.film(Role.SECOND, scene="for n2", fragments=60)
+        faulty = over_faults(second)
+        assert await sweep(second) == []
+        row = second.row(copy)
+        assert row is not None
+        assert row.promised_us
+        assert await sweep(second) == []
+        assert len(faulty.answers) == 1  # and is not asked about again

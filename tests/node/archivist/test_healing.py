@@ -32,7 +32,7 @@ from tandem.node.archivist.client import Peers
 from tandem.node.archivist.errors import ArchivistError, PeerLiesError, PeerUnreachableError
 from tandem.node.archivist.filing import NamelessFile
 from tandem.node.archivist.healing import Healer
-from tandem.node.archivist.matching import Match
+from tandem.node.archivist.matching import Held, Match
 from tandem.node.archivist.throttle import Throttle
 
 
@@ -201,7 +201,8 @@ async def test_what_is_not_found_however_often_it_is_fetched_is_told_and_left(
 ) -> None:
     async with sites(tmp_path, "n1", "n2") as (first, second):
         copy = second.film(Role.SECOND)
-        monkeypatch.setattr(first.holdings, "find", lambda _wanted: Match((0,), frozenset()))
+        never = Match((0,), frozenset()), list[Held]()
+        monkeypatch.setattr(first.holdings, "_search", lambda *_: never)
         for _ in range(5):
             assert not (await second.peers.ask("n1", inquiry(second, copy))).promised
             await first.healer.heal_wanted()

@@ -6,7 +6,7 @@ from uuid import UUID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tandem.node.archivist.matching import Held, match
+from tandem.node.archivist.matching import Held, foreign, match
 
 FRAME_US = 40_000
 
@@ -17,7 +17,7 @@ class Shot(NamedTuple):
 
 
 def shots(*numbers: int, shift_us: int = 0) -> list[Shot]:
-    return [Shot(bytes([number]), number * FRAME_US + shift_us) for number in numbers]
+    return [Shot(number.to_bytes(2, "little"), number * FRAME_US + shift_us) for number in numbers]
 
 
 def held(number: int, pictures: list[Shot]) -> Held:
@@ -88,3 +88,23 @@ def test_a_short_stretch_of_a_still_scene_is_not_found_in_what_was_filmed_before
     around = held(1, [*still[: 2 * group], *still[3 * group :]])
     assert len(match(asked, [around]).missing) == group
     assert match(asked, [around, held(2, asked)]).missing == ()
+
+
+def test_ten_seconds_of_other_pictures_tell_that_the_camera_encodes_separately() -> None:
+    asked = shots(*range(251))
+    others = held(1, [Shot(b"other", at * FRAME_US + 3_000) for at in range(250)])
+    assert foreign(asked, range(251), [others]) == list(range(251))
+    assert foreign(asked, range(250), [others]) == []  # not quite ten seconds
+
+
+def test_a_hole_in_another_encoding_is_what_lacks() -> None:
+    asked = shots(*range(600))
+    others = held(1, [Shot(b"o", at * FRAME_US) for at in range(600) if not 300 < at < 400])
+    found = foreign(asked, range(600), [others])
+    assert set(range(600)) - set(found) == set(range(305, 395))
+
+
+def test_what_lacks_here_and_there_is_not_taken_for_another_encoding() -> None:
+    asked = shots(*range(600))
+    ours = held(1, [shot for at, shot in enumerate(asked) if at % 100 >= 30])
+    assert foreign(asked, [at for at in range(600) if at % 100 < 30], [ours]) == []

@@ -79,6 +79,8 @@ def test_a_question_that_is_not_as_it_should_be_is_refused(changed: dict[str, ob
         {"promised": "yes"},
         {"promised": 1},
         {"promised": True, "missing": [3]},
+        {"promised": True, "is_yours": True},
+        {"is_yours": 1},
         {"missing": [None]},
         {"nonce": 5},
     ],

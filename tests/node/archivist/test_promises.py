@@ -11,7 +11,7 @@ from uuid import UUID
 import pytest
 from tests.archive.file_systems import ext4
 from tests.conformance.store.subjects import in_a_loop
-from tests.node.archivist.material import Site, inquiry, sites, spoil
+from tests.node.archivist.material import CAMERA, Site, inquiry, sites, spoil
 
 from tandem.archive.errors import DiskFailedError
 from tandem.archive.layout import INDEX_FILE
@@ -231,3 +231,41 @@ async def test_a_suspect_or_open_segment_is_never_promised(tmp_path: Path) -> No
         assert not answer.promised
         assert len(answer.missing) == 100
         assert promised_on_disk(first) == 0
+
+
+@in_a_loop
+async def test_what_a_camera_encoded_separately_for_the_second_is_not_fetched(
+    tmp_path: Path,
+) -> None:
+    async with sites(tmp_path, "n1", "n2") as (first, second):
+        first.film(scene="for n1", fragments=60)
+        copy = second.film(Role.SECOND, scene="for n2", fragments=60, shift_us=3_000)
+        answer = await second.peers.ask("n1", inquiry(second, copy))
+        assert answer.is_yours
+        assert "encoded separately" in answer.reason
+        await first.healer.heal_wanted()
+        assert first.healer.progress.fetched_bytes == 0
+        assert len(first.rows()) == 1
+        assert first.holdings.separate == {CAMERA}
+
+
+@in_a_loop
+async def test_a_hole_is_filled_with_the_other_encoding_and_no_more(tmp_path: Path) -> None:
+    async with sites(tmp_path, "n1", "n2") as (first, second):
+        first.film(scene="for n1", fragments=60, without=frozenset(range(30, 35)))
+        copy = second.film(Role.SECOND, scene="for n2", fragments=60)
+        assert len((await second.peers.ask("n1", inquiry(second, copy))).missing) == 60 * 25
+        await first.healer.heal_wanted()
+        assert sorted(row.frames for row in first.rows()) == [5 * 25, 55 * 25]
+        assert (await second.peers.ask("n1", inquiry(second, copy))).is_yours
+
+
+@in_a_loop
+async def test_what_rotted_here_is_not_taken_for_another_encoding(tmp_path: Path) -> None:
+    async with sites(tmp_path, "n1", "n2") as (first, second):
+        spoil(first.path(first.film(fragments=60)))
+        copy = second.film(Role.SECOND, fragments=60)
+        answer = await second.peers.ask("n1", inquiry(second, copy))
+        assert not answer.is_yours
+        await first.healer.heal_wanted()
+        assert (await second.peers.ask("n1", inquiry(second, copy))).promised

@@ -18,7 +18,7 @@ from tandem.archive.rows import Segment
 from tandem.clock import Clock
 from tandem.cluster import second_copy
 from tandem.cluster.promise import Answer
-from tandem.cluster.second_copy import Copy, Drop, Situation
+from tandem.cluster.second_copy import Copy, Drop, Own, Situation
 from tandem.node.archivist.client import Peers
 from tandem.node.archivist.contents import Picture
 from tandem.node.archivist.errors import ArchivistError, PeerError, PeerUnreachableError
@@ -92,8 +92,11 @@ class Dropper:
         gone: list[Segment] = []
         for portion in _portions(await asyncio.to_thread(self._candidates)):
             reachable = [row for row in portion if self._primary(row) not in silent]
-            confirmed = self._verdicts(await self._ask_all(reachable, silent))
+            confirmed, owned = self._verdicts(await self._ask_all(reachable, silent))
             utc_us = self._view.utc_us()
+            if owned and utc_us is not None:
+                await asyncio.to_thread(self._holdings.promise, owned, utc_us)
+                log.info("%d second copies are now recordings of this node's own", len(owned))
             if confirmed and utc_us is not None:
                 policy = Policy(self._view.retention())
                 dropped = await asyncio.to_thread(self._holdings.drop, confirmed, utc_us, policy)
@@ -171,15 +174,18 @@ class Dropper:
             log.info("node %s does not promise yet: %s", primary, answer.reason)
         return _Answered(copy, answer)
 
-    def _verdicts(self, answered: Iterable[_Answered]) -> frozenset[UUID]:
-        """What may go, as things are now; to be carried out at once (D5)."""
+    def _verdicts(self, answered: Iterable[_Answered]) -> tuple[frozenset[UUID], frozenset[UUID]]:
+        """What may go, and what is this node's own, as things are now; to be done at once (D5)."""
         confirmed: set[UUID] = set()
+        owned: set[UUID] = set()
         for copy, answer in answered:
             situation = self._situation(copy.camera_id)
             self._state, verdict = second_copy.answered(self._state, copy, answer, situation)
             if isinstance(verdict, Drop):
                 confirmed.add(UUID(verdict.segment_id))
-        return frozenset(confirmed)
+            elif isinstance(verdict, Own):
+                owned.add(UUID(verdict.segment_id))
+        return frozenset(confirmed), frozenset(owned)
 
     def _primary(self, row: Segment) -> str | None:
         placement = self._view.placements().get(row.camera_id)

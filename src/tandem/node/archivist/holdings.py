@@ -28,7 +28,7 @@ from tandem.node.archivist.contents import (
     read_verified,
 )
 from tandem.node.archivist.errors import UnsoundError
-from tandem.node.archivist.matching import Held, Match, match
+from tandem.node.archivist.matching import Held, Match, foreign, match
 
 log = logging.getLogger(__name__)
 
@@ -58,10 +58,12 @@ class Holdings:
 
     Attributes:
         changing: held while rows are changed.
+        separate: cameras that were last found to encode separately for each client.
     """
 
     def __init__(self, archive: Archive) -> None:
         self.changing = threading.Lock()
+        self.separate: set[str] = set()
         self._archive = archive
 
     def find(self, wanted: Wanted, check: Check = no_check) -> Match:
@@ -73,22 +75,24 @@ class Holdings:
             GivenUpError: `check` says so.
             DiskError: an index cannot be read.
         """
-        located = self._located(wanted, State.CLOSED)
-        likely = match(wanted.pictures, self._read(located, read_contents)).carrying
-        carriers = [one for one in located if one.segment.segment_id in likely]
-        return match(wanted.pictures, self._read(carriers, partial(read_verified, check=check)))
+        return self._search(wanted, check)[0]
 
     def lacking(self, wanted: Wanted) -> tuple[int, ...]:
         """Places of the pictures that this node neither has nor is writing just now.
 
+        Those whose time it has in another encoding are none of them.
+
         Raises:
             DiskError: an index cannot be read.
         """
-        missing = self.find(wanted).missing
-        left = [wanted.pictures[place] for place in missing]
-        being_written = self._located(wanted, State.OPEN) if left else []
-        found = match(left, self._read(being_written, read_contents))
-        return tuple(missing[place] for place in found.missing)
+        found, sound = self._search(wanted, no_check)
+        if not found.missing:
+            return ()
+        left = [wanted.pictures[place] for place in found.missing]
+        being_written = self._read(self._located(wanted, State.OPEN), read_contents)
+        missing = [found.missing[place] for place in match(left, being_written).missing]
+        others = {*found.foreign, *foreign(wanted.pictures, missing, [*sound, *being_written])}
+        return tuple(place for place in missing if place not in others)
 
     def segment(self, segment_id: UUID) -> tuple[Volume, Segment] | None:
         """One segment that may be read, and its volume; None if there is none.
@@ -230,6 +234,26 @@ class Holdings:
         """
         healthy = self._archive.healthy()
         return max(healthy, key=lambda mounted: mounted.space().room_bytes, default=None)
+
+    def _search(self, wanted: Wanted, check: Check) -> tuple[Match, list[Held]]:
+        """What `find` finds, and the segments that were read for it."""
+        reading = partial(read_verified, check=check)
+        located = self._located(wanted, State.CLOSED)
+        tables = self._read(located, read_contents)
+        likely = match(wanted.pictures, tables).carrying
+        sound = self._read([one for one in located if one.segment.segment_id in likely], reading)
+        found = match(wanted.pictures, sound)
+        others = [one for one in tables if one.segment_id not in likely]
+        if foreign(wanted.pictures, found.missing, [*sound, *others]):
+            rest = [one for one in located if one.segment.segment_id not in likely]
+            sound += self._read(rest, reading)
+            in_vain = tuple(foreign(wanted.pictures, found.missing, sound))
+            found = found._replace(foreign=in_vain)
+        if found.foreign:
+            self.separate.add(wanted.camera_id)
+        elif not found.missing:
+            self.separate.discard(wanted.camera_id)
+        return found, sound
 
     def _located(self, wanted: Wanted, state: State) -> list[Located]:
         """The segments in some state that may have pictures, by their times."""

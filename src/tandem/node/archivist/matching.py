@@ -5,12 +5,24 @@ wherever a clock has put it. Where a still scene repeats the same picture, `arch
 them, by order and time. So whoever asks tells the times too.
 """
 
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 from uuid import UUID
 
+from tandem.archive.coverage import coverage
 from tandem.archive.merge import TWIN_US, Timed, twins
+
+SEPARATE_US: Final = 10_000_000
+"""Where as much was recorded here, and not one picture of it is among as many that were recorded
+elsewhere, the camera encodes separately for each client."""
+
+_JOINED_US: Final = 2_000_000
+"""Pictures further apart have a hole between them."""
+
+_EDGE_US: Final = 200_000
+"""Nothing lacks this close to a picture."""
 
 
 class Held(NamedTuple):
@@ -31,10 +43,12 @@ class Match(NamedTuple):
     Attributes:
         missing: places of the pictures asked for that no segment holds.
         carrying: the segments that hold at least one.
+        foreign: those of the missing ones whose time is held in another encoding.
     """
 
     missing: tuple[int, ...]
     carrying: frozenset[UUID]
+    foreign: tuple[int, ...] = ()
 
 
 def match(asked: Sequence[Timed], held: Sequence[Held]) -> Match:
@@ -60,6 +74,43 @@ def match(asked: Sequence[Timed], held: Sequence[Held]) -> Match:
             carrying.add(owners[place])
     missing = tuple(at for at in range(len(asked)) if at not in found)
     return Match(missing, frozenset(carrying))
+
+
+def foreign(asked: Sequence[Timed], missing: Sequence[int], held: Sequence[Held]) -> list[int]:
+    """Tell what is missing for good, since it is held in another encoding.
+
+    A camera that encodes separately for each client sends no two nodes the same picture.
+
+    Args:
+        asked: in decode order.
+        missing: places of those that were not found, ascending.
+        held: segments that were read back, those without any of the pictures asked for included.
+
+    Returns:
+        The missing ones at times that are held, where `SEPARATE_US` of them are held on end and
+        none was found; else nothing.
+    """
+    spans = (
+        (one.time_us - _EDGE_US, one.time_us + _EDGE_US)
+        for segment in held
+        for one in segment.pictures
+    )
+    covered = coverage(spans, _JOINED_US - 2 * _EDGE_US)
+    starts = [span.from_us for span in covered]
+    found: list[int] = []
+    is_separate = False
+    first = last = -2
+    for place in missing:
+        time_us = asked[place].time_us
+        before = bisect_right(starts, time_us) - 1
+        if before < 0 or time_us >= covered[before].to_us:
+            continue
+        found.append(place)
+        if place != last + 1:
+            first = place
+        last = place
+        is_separate |= time_us - asked[first].time_us >= SEPARATE_US
+    return found if is_separate else []
 
 
 def _known_by_identity(asked: Sequence[Timed], held: Sequence[Held]) -> dict[bytes, int]:

@@ -80,6 +80,7 @@ def encode_answer(answer: Answer) -> Json:
         "promised": answer.promised,
         "missing": list(answer.missing),
         "reason": answer.reason,
+        "is_yours": answer.is_yours,
     }
 
 
@@ -180,14 +181,18 @@ def _inquiry(text: Json) -> Inquiry:
 
 
 def _answer(text: Json) -> Answer:
-    if not isinstance(text["promised"], bool):
-        raise TypeError("promised is neither true nor false")
+    for name in ("promised", "is_yours"):
+        if not isinstance(text[name], bool):
+            raise TypeError(f"{name} is neither true nor false")
     missing = tuple(text["missing"])
     if any(type(place) is not int for place in missing):
         raise TypeError("a missing place is no whole number")
     if text["promised"] and missing:
         raise ValueError("it promises what it says is missing")
-    return Answer(_text(text, "nonce"), text["promised"], missing, _text(text, "reason"))
+    if text["promised"] and text["is_yours"]:
+        raise ValueError("it promises what it says it will never have")
+    reason = _text(text, "reason")
+    return Answer(_text(text, "nonce"), text["promised"], missing, reason, text["is_yours"])
 
 
 def _encode_row(row: Segment) -> Json:

@@ -93,6 +93,7 @@ class _Report:
             "promised_segments": 0,
             "dropped_segments": 0,
             "healing": asdict(Progress()),
+            "encoded_separately": [],
             "cameras": {},
         }
         return said if self.parts is None else said | _status_of(*self.parts)
@@ -112,6 +113,7 @@ def _status_of(archivist: Archivist, reconciler: Reconciler) -> dict[str, Any]:
         "promised_segments": archivist.promiser.promised,
         "dropped_segments": archivist.dropper.dropped,
         "healing": asdict(progress) | {"waiting": progress.waiting + reconciler.waiting},
+        "encoded_separately": sorted(archivist.holdings.separate.copy()),
         "cameras": reconciler.status(),
     }
 

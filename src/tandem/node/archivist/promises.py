@@ -117,7 +117,7 @@ class Promiser:
         except (ArchiveError, GivenUpError) as failure:
             return promise.Failed(question.nonce, str(failure))
         carrying = tuple(sorted(map(str, found.carrying)))
-        return promise.ReadBack(question.nonce, carrying, found.missing)
+        return promise.ReadBack(question.nonce, carrying, found.missing, found.foreign)
 
     def _commit(self, effect: promise.Commit, inquiry: Inquiry) -> promise.Event:
         try:
