@@ -123,7 +123,7 @@ class Agent:
             lambda: self._membership.revision,
             clock,
         )
-        self._clocks = Clocks(self.known.others, tls, clock, self._changed.set)
+        self._clocks = Clocks(self.known.others, tls, clock)
         self._volumes = Volumes(settings.volumes, self._changed.set)
         self._recording = Recording(len(os.sched_getaffinity(0)), clock, random)
         self._archivist = ArchivistChild(clock, random)
@@ -191,12 +191,16 @@ class Agent:
         retention = retention_of(cameras.values())
         volumes = self._volumes.orders
         if volumes:
-            rates = {camera.camera_id: camera.bit_rate_mbps for camera in cameras.values()}
-            self._recording.want(
-                Wanted(
-                    self._settings.cluster, volumes, streams, retention, rates, self._is_clock_right
-                )
+            wanted = Wanted(
+                self._settings.cluster,
+                volumes,
+                streams,
+                retention,
+                {camera.camera_id: camera.bit_rate_mbps for camera in cameras.values()},
+                self._is_clock_right,
+                own_cameras(self._settings.node_id, cameras, placements),
             )
+            self._recording.want(wanted)
         if self._catalogue.is_current:  # never by what is merely remembered
             heal = self._heal.orders(self._settings.node_id, cameras, placements)
             self._archivist.order(
