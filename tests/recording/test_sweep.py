@@ -11,9 +11,9 @@ from tests.recording.streams import T0_US, order
 from tandem.archive.deletion import Retention
 from tandem.archive.errors import DiskError
 from tandem.archive.rows import State
-from tandem.clock import SystemClock
 from tandem.recording import volume_questions
 from tandem.recording.orders import VolumeOrder
+from tandem.recording.steadiness import SETTLED_US
 from tandem.recording.sweep import Sweeper
 from tandem.recording.volume_jobs import Delete, End
 
@@ -95,21 +95,25 @@ def test_beyond_a_cameras_share_the_newest_stay_whichever_volume_they_are_on(
     asyncio.run(test())
 
 
-class SetClock(SystemClock):
-    """UTC as a test sets it."""
+class SetClock:
+    """Both clocks as a test sets them."""
 
     def __init__(self, utc_us: int) -> None:
-        self._utc_us = utc_us
+        self.offset_us = utc_us
+        self.now_us = 0
+
+    def boot_us(self) -> int:
+        return self.now_us
 
     def utc_us(self) -> int:
-        return self._utc_us
+        return self.now_us + self.offset_us
 
 
 DAY_US = 86_400_000_000
 MONTH = {"gate": Retention(max_age_us=30 * DAY_US)}
 
 
-def test_a_clock_that_is_not_trusted_deletes_nothing_for_its_age(tmp_path: Path) -> None:
+def test_only_a_clock_that_is_trusted_and_runs_evenly_deletes_for_an_age(tmp_path: Path) -> None:
     async def test() -> None:
         async with Bench(tmp_path) as bench, asyncio.TaskGroup() as tasks:
             one = bench.order("one")
@@ -117,11 +121,21 @@ def test_a_clock_that_is_not_trusted_deletes_nothing_for_its_age(tmp_path: Path)
             await bench.until(lambda: bench.is_serving(one))
             await fill(bench, 0, 1)
             await bench.until(lambda: closed(one) == 2)
-            sweeper = Sweeper(bench.disks, 1, SetClock(T0_US + 31 * DAY_US), tasks)
+            clock = SetClock(T0_US)
+            sweeper = Sweeper(bench.disks, 1, clock, tasks)
+
+            async def assert_all_stay() -> None:
+                await sweeper.sweep()
+                assert not any(it.is_deleting for it in writers(bench))
+                assert closed(one) == 2
+
+            clock.now_us += SETTLED_US
+            sweeper.keep(MONTH, trusts_clock=True)
+            clock.offset_us += 31 * DAY_US
+            await assert_all_stay()  # it was just set
+            clock.now_us += SETTLED_US
             sweeper.keep(MONTH, trusts_clock=False)
-            await sweeper.sweep()
-            assert not any(it.is_deleting for it in writers(bench))
-            assert closed(one) == 2
+            await assert_all_stay()
             sweeper.keep(MONTH, trusts_clock=True)
             await sweeper.sweep()
             await bench.until(lambda: closed(one) == 0)
@@ -137,8 +151,10 @@ def test_what_should_have_gone_long_ago_goes_and_is_told_once(
             one = bench.order("one")
             bench.volumes.apply([one])
             await bench.until(lambda: bench.is_serving(one))
-            sweeper = Sweeper(bench.disks, 1, SetClock(T0_US + 31 * DAY_US), tasks)
+            clock = SetClock(T0_US + 31 * DAY_US)
+            sweeper = Sweeper(bench.disks, 1, clock, tasks)
             sweeper.keep(MONTH, trusts_clock=True)
+            clock.now_us += SETTLED_US
             for number in (0, 1):
                 await fill(bench, number)
                 await bench.until(lambda: closed(one) == 1)
@@ -158,9 +174,10 @@ def test_what_goes_at_its_time_is_no_news(tmp_path: Path, caplog: pytest.LogCapt
             await bench.until(lambda: bench.is_serving(one))
             await fill(bench, 0)
             await bench.until(lambda: closed(one) == 1)
-            now_us = T0_US + 30 * DAY_US + 10_000_000
-            sweeper = Sweeper(bench.disks, 1, SetClock(now_us), tasks)
+            clock = SetClock(T0_US + 30 * DAY_US + 10_000_000)
+            sweeper = Sweeper(bench.disks, 1, clock, tasks)
             sweeper.keep(MONTH, trusts_clock=True)
+            clock.now_us += SETTLED_US
             await sweeper.sweep()
             await bench.until(lambda: closed(one) == 0)
 

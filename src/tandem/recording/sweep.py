@@ -28,6 +28,7 @@ from tandem.clock import Clock
 from tandem.recording.disks import Disks
 from tandem.recording.orders import VolumeOrder
 from tandem.recording.own_thread import in_own_thread
+from tandem.recording.steadiness import Steadiness
 from tandem.recording.volume_jobs import Delete
 from tandem.recording.volume_opening import adopt_files
 from tandem.recording.volume_questions import VolumeQuestions
@@ -61,7 +62,7 @@ class Sweeper:
         self._trusts_clock = False
         self._disks = disks
         self._cluster_number = cluster_number
-        self._clock = clock
+        self._steadiness = Steadiness(clock)
         self._tasks = tasks
         self._told: dict[UUID, str] = {}
         self._are_late: set[UUID] = set()
@@ -125,7 +126,8 @@ class Sweeper:
             else:
                 stocks[volume_id] = answer[0]
                 held.update(answer[1])
-        now_us = self._clock.utc_us() if self._trusts_clock else None
+        settled_us = self._steadiness.settled_utc_us()
+        now_us = settled_us if self._trusts_clock else None
         policy = Policy(self._retention, held_bytes=held)
         plans = await in_own_thread(
             "planning",
