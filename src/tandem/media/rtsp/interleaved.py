@@ -1,10 +1,10 @@
 """The hot path: RTP packets and RTSP messages out of one TCP stream (RFC 2326 section 10.12).
 
 About 360 packets a second arrive from each camera. The network writes into one buffer for the life
-of the connection; packets are handed on where they lie, each by a call and without an object. Nine
-of ten are taken without even that: they are the middle of a picture, as long as their neighbours,
-and nothing in their headers differs but the sequence number. In front of the first such packet
-stands one that was handed on, so what is done here is only more of the same.
+of the connection; packets are handed on where they lie, each by a call and without an object. Four
+of five (of a camera of 4 Mbit/s) are taken without even that: they are the middle of a picture, as
+long as their neighbours, and nothing in their headers differs but the sequence number. In front of
+the first such packet stands one that was handed on, so what is done here is only more of the same.
 """
 
 import re
