@@ -237,6 +237,19 @@ class IndexReader:
                 rows += found
         return list({row["segment_id"]: _segment(row) for row in rows}.values())
 
+    def oldest(self, limit: int) -> list[Segment]:
+        """Some closed and suspect segments without a lock, the oldest of all; by time."""
+        return [_segment(row) for row in self._ask(_OLDEST, {"n": limit})]
+
+    def oldest_of(self, camera_id: str, stream: str) -> list[Segment]:
+        """The oldest of each copy of a stream, closed or suspect, and without a lock."""
+        which = {"camera": camera_id, "stream": stream, "from": EARLIEST_US, "n": 1}
+        return [
+            _segment(row)
+            for role in Role
+            for row in self._ask(_OLDEST_OF_COPY, which | {"role": role})
+        ]
+
     def unpromised(
         self, camera_id: str, before_us: int, after: Segment | None, limit: int
     ) -> list[Segment]:

@@ -63,13 +63,14 @@ class SetView:
     known: Known
     placement: Placement = FIRST_PLACEMENT
     window_us: int | None = WINDOW_US
+    share_bytes: int | None = None
     now_us: int | None = NOW_US
 
     def placements(self) -> dict[str, Placement]:
         return {CAMERA: self.placement}
 
     def retention(self) -> dict[str, Retention]:
-        return {CAMERA: Retention(window_us=self.window_us)}
+        return {CAMERA: Retention(max_bytes=self.share_bytes, window_us=self.window_us)}
 
     def utc_us(self) -> int | None:
         return self.now_us

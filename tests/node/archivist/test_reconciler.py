@@ -7,7 +7,7 @@ from random import Random
 from typing import Any
 
 import pytest
-from tests.archive.material import BASE_US
+from tests.archive.material import BASE_US, NO_FLOOR
 from tests.conformance.store.subjects import eventually, in_a_loop
 from tests.node.archivist.filming import Filming
 from tests.node.archivist.material import (
@@ -23,6 +23,7 @@ from tests.node.archivist.material import (
 from tests.node.archivist.test_healing import faults
 
 from tandem.archive.rows import Role, Segment, State
+from tandem.archive.space import Limits
 from tandem.cluster.model import Placement
 from tandem.node.archivist import reconciler as module
 from tandem.node.archivist.filing import Filed
@@ -326,3 +327,52 @@ async def test_what_promises_wait_for_is_fetched_while_a_window_is_healed(
             running.cancel()
         assert order_of_filing[1] == asked_for.start_us
         assert len(order_of_filing) == 4
+
+
+@pytest.mark.parametrize("limit", ["volume", "share"])
+@in_a_loop
+async def test_what_was_deleted_for_want_of_room_is_not_fetched_again(
+    tmp_path: Path, limit: str
+) -> None:
+    """A mirror with less room than its primary: else it would heal for ever."""
+    async with sites(tmp_path, "n1", "n2") as (first, second):
+        kept = (5, 6, 8, 9)
+        for minute in range(10):
+            start_us = BASE_US + minute * MINUTE_US
+            first.film(start_us=start_us, fragments=60 if minute in kept else 4)
+            if minute in kept:
+                second.film(Role.SECOND, start_us=start_us, fragments=60)
+        held_bytes = sum(row.durable_bytes for row in second.rows())
+        second.view.window_us = None
+        if limit == "volume":
+            second.mounted.volume.limits = Limits(held_bytes * 21 // 20, 0)
+        else:
+            second.view.share_bytes = held_bytes * 21 // 20
+        reconciler = reconciler_of(second)
+        reconciler.order(order("n1"))
+        await turn(second, reconciler)
+        assert (await turn(second, reconciler))["whole"]
+        minutes = sorted((row.start_us - BASE_US) // MINUTE_US for row in second.rows())
+        assert minutes == [5, 6, 7, 8, 9]
+        second.view.share_bytes = None
+        second.mounted.volume.limits = NO_FLOOR
+        assert second.holdings.kept_since_us(CAMERA, "main", {}) is None
+
+
+@pytest.mark.parametrize("nodes", [("n1", "n2"), ("n2", "n1")])
+@in_a_loop
+async def test_a_window_is_healed_on_a_full_disk_too(
+    tmp_path: Path, nodes: tuple[str, str]
+) -> None:
+    """Whoever just became the second, or primary, has little of it; what is older gives way."""
+    async with sites(tmp_path, "n1", "n2") as (first, second):
+        lacking = first.film(start_us=NOW_US - 3 * MINUTE_US, fragments=2)
+        second.film(Role.SECOND, start_us=NOW_US - 40 * SECOND_US, fragments=30)
+        second.film(start_us=BASE_US, fragments=60)
+        held_bytes = sum(row.durable_bytes for row in second.rows())
+        second.mounted.volume.limits = Limits(held_bytes * 11 // 10, 0)
+        second.view.placement = Placement(CAMERA, nodes, 2)
+        reconciler = reconciler_of(second)
+        reconciler.order(order("n1", since_us=NOW_US - 5 * MINUTE_US))
+        await turn(second, reconciler)
+        assert lacking.start_us in {row.start_us for row in second.rows()}

@@ -151,7 +151,7 @@ class Healer:
                 await self._fetch(peer, row, file, looked.resume_bytes, row.durable_bytes)
             fetched = Fetched(peer, row, file, until_us, looked)
             filed = await asyncio.to_thread(
-                file_lacking, fetched, self._holdings, mounted, self._role(row.camera_id)
+                file_lacking, fetched, self._holdings, mounted, self.role(row.camera_id)
             )
         finally:
             await asyncio.to_thread(file.close)
@@ -198,7 +198,7 @@ class Healer:
             await asyncio.to_thread(file.write, data, offset)
             self.progress.fetched_bytes += length
 
-    def _role(self, camera_id: str) -> Role:
-        """The role of what is filed here; where nobody knows, the one that is kept longest."""
+    def role(self, camera_id: str) -> Role:
+        """The role of what is filed here now; where nobody knows, the one that is kept longest."""
         placement = self._view.placements().get(camera_id)
         return placement.role_of(self._node_id) if placement else Role.PRIMARY

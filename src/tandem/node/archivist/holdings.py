@@ -7,18 +7,20 @@ does both, so a lock in its memory is enough.
 
 import logging
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Final
 from uuid import UUID
 
 from tandem.archive import cleaner
 from tandem.archive.archive import Archive, Located
-from tandem.archive.deletion import Policy, Reason, Stock, plan_deletion
+from tandem.archive.deletion import Policy, Reason, Retention, Stock, plan_deletion
 from tandem.archive.errors import DiskFailedError
 from tandem.archive.merge import LONGEST_OFFSET_US, Timed
 from tandem.archive.mount import Mounted
 from tandem.archive.rows import Extent, Gap, Segment, State
+from tandem.archive.space import Space
 from tandem.archive.volume import Volume
 from tandem.node.archivist.contents import (
     Check,
@@ -31,6 +33,14 @@ from tandem.node.archivist.errors import UnsoundError
 from tandem.node.archivist.matching import Held, Match, foreign, match
 
 log = logging.getLogger(__name__)
+
+SHORT_BYTES: Final = 1 << 30
+SHORT_SHARE: Final = 0.1
+"""A volume with less room than both is kept from filling up by deleting, or soon will be: twice
+what a sweep leaves free."""
+
+_OLDEST: Final = 256
+"""Among so many of a volume there is one that is held for no other node, or nothing is sure."""
 
 _Reading = Callable[[Volume, Segment], Contents]
 
@@ -235,6 +245,38 @@ class Holdings:
         healthy = self._archive.healthy()
         return max(healthy, key=lambda mounted: mounted.space().room_bytes, default=None)
 
+    def kept_since_us(
+        self, camera_id: str, stream: str, retention: Mapping[str, Retention]
+    ) -> int | None:
+        """From when on recordings of this node's own stay, where older ones give way to newer ones.
+
+        What is older would be deleted as soon as it was fetched.
+
+        Args:
+            camera_id: the camera.
+            stream: which of its streams.
+            retention: of all cameras.
+
+        Returns:
+            UTC; None where there is room for more.
+
+        Raises:
+            DiskError: an index or a volume does not answer.
+        """
+        healthy, policy = self._archive.healthy(), Policy(retention)
+        next_to_go: list[Segment] = []
+        if all(_is_short(mounted.space()) for mounted in healthy):
+            oldest = [row for mounted in healthy for row in mounted.reader.oldest(_OLDEST)]
+            next_to_go += [row for row in oldest if not policy.is_held_for_another(row)]
+        share_bytes = retention.get(camera_id, Retention()).max_bytes
+        first = [row for it in healthy for row in it.reader.oldest_of(camera_id, stream)]
+        if first and share_bytes is not None:
+            held_bytes = sum(it.reader.held_bytes().get(camera_id, 0) for it in healthy)
+            oldest_of_it = min(first, key=lambda row: row.start_us)
+            if held_bytes + 2 * oldest_of_it.durable_bytes > share_bytes:
+                return oldest_of_it.start_us
+        return min((row.start_us for row in next_to_go), default=None)
+
     def _search(self, wanted: Wanted, check: Check) -> tuple[Match, list[Held]]:
         """What `find` finds, and the segments that were read for it."""
         reading = partial(read_verified, check=check)
@@ -287,3 +329,7 @@ class Holdings:
             if contents.pictures:
                 held.append(Held(segment.segment_id, contents.pictures))
         return held
+
+
+def _is_short(space: Space) -> bool:
+    return space.room_bytes < min(SHORT_BYTES, space.capacity_bytes * SHORT_SHARE)

@@ -16,7 +16,7 @@ from uuid import UUID
 
 from tandem.archive.deletion import Retention
 from tandem.archive.errors import ArchiveError
-from tandem.archive.rows import Segment
+from tandem.archive.rows import Role, Segment
 from tandem.clock import Clock
 from tandem.node.archivist.client import Peers
 from tandem.node.archivist.comparing import Comparison, compare
@@ -233,6 +233,7 @@ class Reconciler:
             if since_us is None:
                 since_us = max(0, now_us - self._window_us(camera_id))
             side = camera.sides[stream, peer] = _Side(since_us)
+        side.since_us = max(side.since_us, await self._kept_since_us(camera_id, stream))
         from_us = max(0, side.since_us - _BEFORE_US)
         theirs = await self._list(peer, camera_id, stream, from_us, now_us)
         ours = await asyncio.to_thread(
@@ -310,6 +311,15 @@ class Reconciler:
             raise
         self._silent.pop(peer, None)
         return list(found.values())
+
+    async def _kept_since_us(self, camera_id: str, stream: str) -> int:
+        """Before it nothing is fetched; what is held for another node is the last to be deleted."""
+        retention, role = self._view.retention(), self._healer.role(camera_id)
+        window_us = retention.get(camera_id, Retention()).window_us
+        if role is Role.SECOND and window_us is not None:
+            return 0
+        kept_since_us = self._holdings.kept_since_us
+        return await asyncio.to_thread(kept_since_us, camera_id, stream, retention) or 0
 
     def _window_us(self, camera_id: str) -> int:
         """How far back a copy of this node reaches."""
