@@ -97,13 +97,15 @@ class ReadBack:
         carrying: the segments that hold what was found, each read from a healthy volume past the
             page cache, its hash agreeing (D3).
         missing: the places in the question of the pictures not found in these.
-        foreign: those of them whose time this node has in another encoding.
+        in_vain: those of them that are not to be fetched, since this node will never keep them.
+        reason: why not, as a sentence.
     """
 
     nonce: str
     carrying: tuple[str, ...]
     missing: tuple[int, ...]
-    foreign: tuple[int, ...] = ()
+    in_vain: tuple[int, ...] = ()
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,9 +287,12 @@ def _read_back(state: Primary, pending: Pending, found: ReadBack) -> tuple[Prima
         verified = replace(pending, carrying=found.carrying)
         state = replace(state, pending={**state.pending, found.nonce: verified})
         return state, [Commit(found.nonce, found.carrying)]
-    lacking = tuple(place for place in missing if place not in frozenset(found.foreign))
+    lacking = tuple(place for place in missing if place not in frozenset(found.in_vain))
     if not lacking:
-        return _answered(state, pending, _encoded_separately(state, question, missing))
+        never = Answer(
+            found.nonce, promised=False, missing=missing, reason=found.reason, is_yours=True
+        )
+        return _answered(state, pending, never)
     reason = (
         f"Node {state.node_id} lacks {len(lacking)} of {len(question.identities)} pictures,"
         " and fetches them."
@@ -295,15 +300,6 @@ def _read_back(state: Primary, pending: Pending, found: ReadBack) -> tuple[Prima
     answer = Answer(question.nonce, promised=False, missing=missing, reason=reason)
     state, effects = _answered(state, pending, answer)
     return state, [Fetch(question, lacking), *effects]
-
-
-def _encoded_separately(state: Primary, question: Question, missing: tuple[int, ...]) -> Answer:
-    """This node has the time, in pictures of its own: fetching would only double it."""
-    reason = (
-        f"Camera {question.camera_id} is encoded separately for each client: node"
-        f" {state.node_id} has other pictures of the same time."
-    )
-    return Answer(question.nonce, promised=False, missing=missing, reason=reason, is_yours=True)
 
 
 def _answered(state: Primary, pending: Pending, answer: Answer) -> tuple[Primary, list[Effect]]:

@@ -317,3 +317,33 @@ async def test_a_separate_encoding_stays_as_a_recording_of_this_nodes_own(tmp_pa
         assert row.promised_us
         assert await sweep(second) == []
         assert len(faulty.answers) == 1  # and is not asked about again
+
+
+@in_a_loop
+async def test_what_the_primary_has_no_room_for_is_kept_as_this_nodes_own(tmp_path: Path) -> None:
+    """A window longer than the primary holds: else it would be fetched and deleted in turns."""
+    async with sites(tmp_path, "n1", "n2") as (first, second):
+        first.film(start_us=BASE_US + 600 * SECOND_US, fragments=60)
+        held_bytes = sum(row.durable_bytes for row in first.rows())
+        first.mounted.volume.limits = Limits(held_bytes * 21 // 20, 0)
+        copy = second.film(Role.SECOND)
+        faulty = over_faults(second)
+        assert await sweep(second) == []
+        await first.healer.heal_wanted()
+        assert first.healer.progress.fetched_bytes == 0
+        assert "past what node n1 keeps" in faulty.answers[0].reason
+        row = second.row(copy)
+        assert row is not None
+        assert row.promised_us
+
+
+@in_a_loop
+async def test_a_full_primary_fetches_what_is_newer_than_its_oldest(tmp_path: Path) -> None:
+    async with sites(tmp_path, "n1", "n2") as (first, second):
+        first.film(fragments=60)
+        held_bytes = sum(row.durable_bytes for row in first.rows())
+        first.mounted.volume.limits = Limits(held_bytes * 109 // 100, 0)
+        second.film(Role.SECOND, start_us=BASE_US + 600 * SECOND_US, fragments=2)
+        assert await sweep(second) == []
+        await first.healer.heal_wanted()
+        assert len(await sweep(second)) == 1

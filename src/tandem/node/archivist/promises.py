@@ -16,6 +16,7 @@ from tandem.cluster import promise
 from tandem.cluster.promise import WORK_US, Answer, Question
 from tandem.node.archivist.errors import GivenUpError
 from tandem.node.archivist.holdings import Holdings, Wanted
+from tandem.node.archivist.matching import Match
 from tandem.node.archivist.messages import Inquiry
 from tandem.node.archivist.view import View
 
@@ -53,6 +54,7 @@ class Promiser:
     ) -> None:
         self.promised = 0
         self._state = promise.Primary(node_id)
+        self._node_id = node_id
         self._holdings = holdings
         self._view = view
         self._clock = clock
@@ -114,10 +116,39 @@ class Promiser:
         try:
             check()
             found = self._holdings.find(_wanted(inquiry), check)
+            in_vain, reason = self._in_vain(inquiry, found)
         except (ArchiveError, GivenUpError) as failure:
             return promise.Failed(question.nonce, str(failure))
         carrying = tuple(sorted(map(str, found.carrying)))
-        return promise.ReadBack(question.nonce, carrying, found.missing, found.foreign)
+        return promise.ReadBack(question.nonce, carrying, found.missing, in_vain, reason)
+
+    def _in_vain(self, inquiry: Inquiry, found: Match) -> tuple[tuple[int, ...], str]:
+        """What this node lacks and will never keep, and why.
+
+        Raises:
+            DiskError: an index or a volume does not answer.
+        """
+        question = inquiry.question
+        if not found.missing:
+            return (), ""
+        kept_since_us = self._holdings.kept_since_us(
+            question.camera_id, question.stream, self._view.retention()
+        )
+        past = {
+            place
+            for place in found.missing
+            if kept_since_us is not None and inquiry.times_us[place] < kept_since_us
+        }
+        reason = (
+            f"Camera {question.camera_id} is encoded separately for each client: node"
+            f" {self._node_id} has other pictures of the same time."
+        )
+        if past:
+            reason = (
+                f"These pictures are past what node {self._node_id} keeps: it has no room for"
+                " anything older than its oldest recordings."
+            )
+        return tuple(sorted(past.union(found.foreign))), reason
 
     def _commit(self, effect: promise.Commit, inquiry: Inquiry) -> promise.Event:
         try:
