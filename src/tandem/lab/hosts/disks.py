@@ -105,7 +105,11 @@ class OpenDisk:
 
         Also lets go of whoever waits because the disk hangs.
         """
-        fcntl.ioctl(self._fd, _FS_IOC_SHUTDOWN, struct.pack("I", _NO_LOG_FLUSH))
+        try:
+            fcntl.ioctl(self._fd, _FS_IOC_SHUTDOWN, struct.pack("I", _NO_LOG_FLUSH))
+        except OSError as error:
+            if error.errno != errno.ENOTTY:  # its disk was taken out, and nobody put one in again
+                raise
         self.resume()
 
     def hang(self) -> None:
