@@ -11,8 +11,8 @@ import pytest
 from tandem.archive.space import Limits
 from tandem.node.beats import PORT, Route
 from tandem.node.settings import (
-    CapacitySettings,
     DATA,
+    CapacitySettings,
     LinkSettings,
     PeerSettings,
     VolumeSettings,
