@@ -1,12 +1,13 @@
 """Which of a peer's segments are fetched, and up to when two copies are compared."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from uuid import UUID
 
 from tests.archive.material import BASE_US, row
 
 from tandem.archive.rows import Segment, State
-from tandem.node.archivist.comparing import Comparison, compare
+from tandem.node.archivist.comparing import Comparison, compare, richer
 
 S = 1_000_000
 NOW = 1_000
@@ -136,3 +137,33 @@ def test_a_peer_without_any_row_has_nothing_to_give() -> None:
     found = compared([], [segment(1, 0, 60)])
     assert lacking(found) == []
     assert found.is_final
+
+
+def filled(number: int, start: float, end: float, frames: int) -> Segment:
+    return replace(segment(number, start, end), frames=frames)
+
+
+def test_what_a_disk_failed_on_here_counts_as_nothing() -> None:
+    found = compared([segment(1, 0, 60)], [segment(2, 0, 60, State.SUSPECT)])
+    assert lacking(found) == [0]
+
+
+def test_segments_are_told_that_have_more_pictures_than_this_node_has_of_their_time() -> None:
+    theirs = [filled(at, at * 60, at * 60 + 60, 1_500) for at in range(4)]
+    ours = [filled(10 + at, at * 60 - 20, at * 60 + 40, 1_500) for at in range(5)]
+    assert richer(theirs, ours) == set()
+    ours[2] = replace(ours[2], frames=1_400)  # from 100 to 160: of the second and the third
+    assert richer(theirs, ours) == {theirs[1].segment_id, theirs[2].segment_id}
+    ours.append(filled(20, 110, 114, 100))  # healed
+    assert theirs[1].segment_id not in richer(theirs, ours)
+
+
+def test_a_richer_segment_lacks_until_it_was_looked_through() -> None:
+    theirs, ours = [filled(1, 0, 60, 1_500)], [filled(2, 0, 60, 1_400)]
+    ids = richer(theirs, ours)
+    now_us = BASE_US + NOW * S
+    found = compare(theirs, ours, {}, BASE_US, now_us, ids)
+    assert lacking(found) == [0]
+    assert found.whole_until_us == BASE_US
+    (only,) = ids
+    assert compare(theirs, ours, {only: theirs[0].end_us}, BASE_US, now_us, ids).lacking == []

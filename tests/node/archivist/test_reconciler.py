@@ -1,7 +1,9 @@
 """Copies are made whole, from segments that are still being written too, each byte fetched once."""
 
 import asyncio
+import sqlite3
 from collections import Counter
+from contextlib import closing
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -22,6 +24,7 @@ from tests.node.archivist.material import (
 )
 from tests.node.archivist.test_healing import faults
 
+from tandem.archive.layout import INDEX_FILE
 from tandem.archive.rows import Role, Segment, State
 from tandem.archive.space import Limits
 from tandem.cluster.model import Placement
@@ -376,3 +379,37 @@ async def test_a_window_is_healed_on_a_full_disk_too(
         reconciler.order(order("n1", since_us=NOW_US - 5 * MINUTE_US))
         await turn(second, reconciler)
         assert lacking.start_us in {row.start_us for row in second.rows()}
+
+
+@in_a_loop
+async def test_a_mirror_fetches_what_a_disk_failed_on_and_what_lacks_within_a_segment(
+    tmp_path: Path,
+) -> None:
+    """Nobody asks it about single pictures: it drops nothing."""
+    async with sites(tmp_path, "n1", "n2") as (first, second):
+        second.view.window_us = None
+        first.film(fragments=20)
+        failed = second.film(Role.SECOND, fragments=20)
+        second.path(failed).write_bytes(bytes(100))
+        with closing(sqlite3.connect(second.mounted.volume.root / INDEX_FILE)) as index, index:
+            index.execute("UPDATE segment SET state = 'suspect', hash = NULL")
+        for without in (frozenset(range(5, 8)), frozenset[int]()):
+            start_us = BASE_US + (1 if without else 2) * MINUTE_US
+            first.film(start_us=start_us, fragments=20)
+            second.film(Role.SECOND, start_us=start_us, fragments=20, without=without)
+        reconciler = reconciler_of(second)
+        reconciler.order(order("n1"))
+        assert not (await turn(second, reconciler))["whole"]
+        assert (await turn(second, reconciler))["whole"]
+        held = Counter(
+            one.identity
+            for row in second.rows()
+            if row.state is State.CLOSED
+            for one in second.holdings.read(row).pictures
+        )
+        assert len(held) == 3 * 20 * 25
+        assert set(held.values()) == {1}
+        fetched_bytes = second.healer.progress.fetched_bytes
+        reconciler.order(order("n1", token="2"))
+        assert (await turn(second, reconciler))["whole"]
+        assert second.healer.progress.fetched_bytes == fetched_bytes

@@ -1,6 +1,7 @@
 """What this node's copy of a stream lacks that another node's has. Pure.
 
-Only times are compared, by the rows of both. What is compared has an end, since both may be
+Times are compared, by the rows of both; and, where nobody asks about every picture (D6), how many
+pictures there are. What is compared has an end, since both may be
 recording at this moment, and what one of them has not yet written is no lack:
 
 - where this node is recording, up to the moment from which on it has recorded without a hole;
@@ -8,7 +9,8 @@ recording at this moment, and what one of them has not yet written is no lack:
 - else all that there is.
 """
 
-from collections.abc import Mapping, Sequence
+from bisect import bisect_left
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final, NamedTuple
 from uuid import UUID
 
@@ -28,6 +30,12 @@ EDGE_US: Final = 5_000_000
 STEP_US: Final = 10_000_000
 """How much must lack of a segment that is being written, while this node does not record: else each
 look would make a segment of two seconds."""
+
+FEWER_US: Final = 500_000
+"""So long must pictures lack within a segment: rows are cut at other times on each node, and how
+many pictures a part of one has is an estimate."""
+
+_SOUND: Final = frozenset({State.CLOSED, State.OPEN})
 
 
 class Comparison(NamedTuple):
@@ -57,18 +65,21 @@ def compare(
     looked_until_us: Mapping[UUID, int],
     since_us: int,
     now_us: int,
+    richer: Collection[UUID] = (),
 ) -> Comparison:
     """Compare two copies of one stream.
 
     Args:
         theirs: rows of the other node from `since_us` on. What a disk has failed on is left out:
             its tables are not to be believed, and it has no hash.
-        ours: rows of this node from `since_us` on.
+        ours: rows of this node from `since_us` on. What a disk has failed on counts as nothing.
         looked_until_us: up to where segments of the other one were looked through already.
         since_us: from when on, UTC.
         now_us: UTC.
+        richer: closed segments of the other one that lack here though their time does not.
     """
-    sound = [row for row in theirs if row.state in {State.CLOSED, State.OPEN}]
+    ours = [row for row in ours if row.state in _SOUND]
+    sound = [row for row in theirs if row.state in _SOUND]
     newest_us = max((row.end_us for row in sound), default=since_us)
     covered = coverage(((row.start_us, row.end_us) for row in ours), TOLERANCE_US)
     covered_until_us = covered[-1].to_us if covered else since_us
@@ -90,6 +101,8 @@ def compare(
         from_us = max(row.start_us, looked_until_us.get(row.segment_id, row.start_us))
         span = clip([Interval(from_us, row.end_us)], Interval(since_us, until_us))
         holes = [hole for hole in subtract(span, covered) if _length(hole) > TOLERANCE_US]
+        if not holes and row.segment_id in richer and row.start_us >= since_us:
+            holes = [one for one in span if one.to_us == row.end_us]
         if not holes:
             continue
         whole_until_us = min(whole_until_us, holes[0].from_us)
@@ -105,6 +118,35 @@ def compare(
         is_live=they_record,
         waits_for_us=they_record and not we_record,
     )
+
+
+def richer(theirs: Sequence[Segment], ours: Sequence[Segment]) -> set[UUID]:
+    """Which closed segments of another node have more pictures than this one has of their time.
+
+    Args:
+        theirs: rows of the other node.
+        ours: rows of this one, for as long at least.
+    """
+    rows = sorted((row for row in ours if row.state in _SOUND), key=lambda row: row.start_us)
+    starts = [row.start_us for row in rows]
+    longest_us = max((row.end_us - row.start_us for row in rows), default=0)
+    found: set[UUID] = set()
+    for row in theirs:
+        if row.state is not State.CLOSED or row.end_us <= row.start_us:
+            continue
+        first = bisect_left(starts, row.start_us - longest_us)
+        near = rows[first : bisect_left(starts, row.end_us)]
+        lacking = row.frames - sum(_pictures(one, row.start_us, row.end_us) for one in near)
+        if lacking * (row.end_us - row.start_us) > row.frames * FEWER_US:
+            found.add(row.segment_id)
+    return found
+
+
+def _pictures(row: Segment, from_us: int, to_us: int) -> float:
+    """About how many pictures a segment has over a stretch."""
+    length_us = row.end_us - row.start_us
+    overlap_us = min(row.end_us, to_us) - max(row.start_us, from_us)
+    return row.frames * overlap_us / length_us if overlap_us > 0 else 0
 
 
 def _recording_since(

@@ -16,10 +16,10 @@ from uuid import UUID
 
 from tandem.archive.deletion import Retention
 from tandem.archive.errors import ArchiveError
-from tandem.archive.rows import Role, Segment
+from tandem.archive.rows import Role, Segment, State
 from tandem.clock import Clock
 from tandem.node.archivist.client import Peers
-from tandem.node.archivist.comparing import Comparison, compare
+from tandem.node.archivist.comparing import Comparison, compare, richer
 from tandem.node.archivist.errors import ArchivistError, PeerLiesError, PeerUnreachableError
 from tandem.node.archivist.filing import Looked
 from tandem.node.archivist.healing import MOST_FETCHES, Healer
@@ -125,6 +125,7 @@ class Reconciler:
         self._random = random
         self._cameras: dict[str, _Camera] = {}
         self._silent: dict[str, _Silent] = {}
+        self._in_vain: set[UUID] = set()
         self._woken = asyncio.Event()
 
     def order(self, orders: Mapping[str, HealOrder]) -> None:
@@ -240,7 +241,10 @@ class Reconciler:
             self._holdings.segments, camera_id, stream, from_us, now_us + _LIST_US
         )
         looked = {segment_id: one.until_us for segment_id, one in side.looked.items()}
-        found = compare(theirs, ours, looked, side.since_us, now_us)
+        fuller: set[UUID] = set()
+        if self._view.retention().get(camera_id, Retention()).window_us is None:
+            fuller = await asyncio.to_thread(richer, theirs, ours) - self._in_vain
+        found = compare(theirs, ours, looked, side.since_us, now_us, fuller)
         side.since_us = max(side.since_us, found.whole_until_us)  # need not be listed again
         return found
 
@@ -288,6 +292,8 @@ class Reconciler:
                 problems.append(str(problem))
             else:
                 side.looked[row.segment_id] = filed.looked
+                if not filed.segments and row.state is State.CLOSED:
+                    self._in_vain.add(row.segment_id)
                 came += 1
         return came
 
