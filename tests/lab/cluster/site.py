@@ -1,0 +1,296 @@
+"""A cluster of three nodes and six cameras of all protections, to be hurt and mended."""
+
+import json
+import sys
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from tests.lab.cluster.pictures import Found, found_in
+
+from tandem.clock import SystemClock
+from tandem.cluster.model import Protection
+from tandem.lab.cluster import ClusterPlan, LabCluster, Steps, services
+from tandem.lab.cluster.agents import client
+from tandem.lab.cluster.mix import camera_id
+from tandem.lab.cluster.waiting import wait_for
+from tandem.lab.demo.copies import lacking
+from tandem.lab.demo.exports import export_all
+from tandem.lab.demo.programs import ask, at_once, span_options
+from tandem.lab.hosts import Host
+from tandem.lab.hosts.commands import wait_until
+from tandem.node.control.client import AskingError
+
+WINDOW_S: Final = 30
+PROTECTION: Final = {
+    1: Protection.FAILOVER,
+    2: Protection.FAILOVER,
+    3: Protection.MIRROR,
+    4: Protection.HOT,
+    5: Protection.HOT,
+    6: Protection.HOT,
+}
+FAILOVER: Final = [number for number, it in PROTECTION.items() if it is Protection.FAILOVER]
+PROTECTED: Final = [number for number in PROTECTION if number not in FAILOVER]
+CAMERAS: Final = list(PROTECTION)
+MIRRORED: Final = 3
+
+UNSETTLED_US: Final = 5_000_000
+"""Newer pictures are not counted: a fragment of 2 s, a sync each 2 s, and the time to ask."""
+
+ASIDE_US: Final = 5_000_000
+"""A second may drop what has left its window while it is being asked."""
+
+LEAD_US: Final = 2_000_000
+WHOLE_S: Final = 75.0
+AGENT: Final = "[m] tandem.node.agent"
+ETCD: Final = "[e]tcd --name"
+PLACING: Final = Path(__file__).with_name("placing.py")
+
+Json = Mapping[str, Any]
+
+
+@dataclass(slots=True)
+class Site:
+    """A cluster that records, and what is known of it.
+
+    Attributes:
+        cluster: in the lab.
+        clock: of this machine.
+        since_us: everything is recorded as it should be since then, UTC.
+        whole_us: when all was well for the last time before the present test, UTC.
+        is_whole: whether all was well when it was looked at last.
+    """
+
+    cluster: LabCluster
+    clock: SystemClock
+    since_us: int = 0
+    whole_us: int = 0
+    is_whole: bool = True
+
+    def node(self, name: str) -> Host:
+        return self.cluster.lab.host(name)
+
+    @property
+    def now_us(self) -> int:
+        return self.clock.utc_us()
+
+    # --- What it says of itself ------------------------------------------------------------------
+
+    def status(self, asked: Host | None = None) -> Json:
+        return client(asked or self.cluster.living[0]).status()
+
+    def placement(self, camera: int) -> list[str]:
+        found = client(self.cluster.living[0]).camera(camera_id(camera))["placement"]["nodes"]
+        return [str(node) for node in found]
+
+    def said_by(self, name: str) -> Json:
+        """What a node's own agent says of it."""
+        return client(self.node(name)).node()
+
+    def recorded_alone_by(self, name: str) -> list[int]:
+        """The cameras of which a node has the only copy."""
+        return [number for number in FAILOVER if self.placement(number)[0] == name]
+
+    def oldest_us(self, name: str) -> int:
+        """When the oldest file of a node was made, UTC."""
+        root = self.node(name).outside("/mnt")
+        return min(file.stat().st_ctime_ns for file in root.glob("v*/*/*/*/*.mp4")) // 1000
+
+    def heard(self, name: str, other: str, links: Collection[str]) -> str:
+        """On which of these links a node hears another one; empty: on none."""
+        peers = {it["node_id"]: it["links"] for it in self.said_by(name)["peers"]}
+        return "".join(
+            sorted(it["link"] for it in peers[other] if it["link"] in links and it["inbound"])
+        )
+
+    # --- Waiting ---------------------------------------------------------------------------------
+
+    def wait(self, missing: Callable[[], str], what: str, deadline_s: float = 30.0) -> float:
+        """Until nothing is missing; returns after how many seconds that was."""
+        began_us = self.clock.boot_us()
+
+        def asked() -> str:
+            try:
+                return missing()
+            except AskingError as error:
+                return str(error)
+
+        wait_for(asked, what, deadline_s, self.clock)
+        return (self.clock.boot_us() - began_us) / 1e6
+
+    def record_until(self, until_us: int) -> None:
+        left_s = max(0.0, (until_us - self.now_us) / 1e6)
+        self.wait(lambda: "" if self.now_us >= until_us else "not yet", "time passes", left_s + 10)
+
+    def wait_until_recorded(self, asked: Host | None = None) -> float:
+        """Until some node records each camera, by the word of a node that is on."""
+
+        def unrecorded() -> str:
+            cameras = self.status(asked)["cameras"]
+            return ", ".join(each["camera_id"] for each in cameras if not each["recorded"])
+
+        return self.wait(unrecorded, "every camera is recorded")
+
+    def wait_until_dead(self, name: str, volume: str) -> float:
+        """Until a node says that it does not record to a volume."""
+
+        def alive() -> str:
+            volumes = {it["path"]: it for it in self.said_by(name)["volumes"]}
+            return "" if volumes[f"/mnt/{volume}"]["dead"] else "it does"
+
+        return self.wait(alive, f"{volume} of {name} is found dead")
+
+    def wait_until_whole(self, deadline_s: float = WHOLE_S) -> float:
+        """Until all is as it was before: every copy where it belongs, and nothing lacks in any."""
+        self.is_whole = False
+        self.cluster.wait_until_nodes_answer()
+        took_s = self.wait(lambda: troubles(self.status()), "all is well", deadline_s)
+        took_s += self.wait_for_copies()
+        self.is_whole = True
+        return took_s
+
+    def wait_for_copies(self, asked: Host | None = None, deadline_s: float = 30.0) -> float:
+        """Until two nodes have all that they are to have of each protected camera."""
+        host = asked or self.cluster.living[0]
+
+        def holes(number: int) -> str:
+            to_us = self.now_us - UNSETTLED_US - ASIDE_US
+            from_us = self.now_us - WINDOW_S * 1_000_000 + ASIDE_US
+            if PROTECTION[number] is Protection.MIRROR:
+                from_us = self.since_us
+            span = span_options(max(from_us, self.since_us), to_us)
+            if to_us <= max(from_us, self.since_us):
+                return "too little is recorded yet"
+            told = lacking(ask(host, ["coverage", camera_id(number), *span], (0, 3, 4), 30))
+            whole = list(told.values()).count([])
+            return "" if whole >= 2 else f"of {camera_id(number)}: {told}"
+
+        return self.wait(
+            lambda: "; ".join(filter(None, at_once(holes, PROTECTED))), "two copies", deadline_s
+        )
+
+    # --- Counting --------------------------------------------------------------------------------
+
+    def count(
+        self, from_us: int, asked: Host | None = None, alone_from_us: int = 0
+    ) -> dict[int, Found]:
+        """What is in exports of all cameras, made now, against what the cameras took."""
+        host, until_us = asked or self.cluster.living[0], self.now_us
+        place = Path("/tmp/exports")
+        exports = export_all(host, len(CAMERAS), place, from_us - LEAD_US, until_us)
+        ledgers = {number: self.cluster.ledger(number) for number in CAMERAS}
+        since_us = {
+            number: max(self.since_us, alone_from_us if number in FAILOVER else 0)
+            for number in CAMERAS
+        }
+        found = found_in(exports, ledgers, since_us, from_us, until_us - UNSETTLED_US)
+        host.run(["rm", "-r", str(place)])
+        return found
+
+    def count_window(self, fault_us: int, asked: Host | None = None) -> dict[int, Found]:
+        """From the start of the window before a fault on.
+
+        A camera that one node alone records has no window: what earlier tests cost it is not ours.
+        """
+        return self.count(fault_us - WINDOW_S * 1_000_000, asked, self.whole_us)
+
+    # --- Processes -------------------------------------------------------------------------------
+
+    def recorders(self, name: str) -> list[int]:
+        return [int(it["pid"]) for it in self.said_by(name)["recorders"] if it["pid"]]
+
+    def runs(self, name: str, pattern: str) -> list[int]:
+        """The processes of a node with such a command line, that of the question left out."""
+        asked = ["sh", "-c", 'pgrep -f "$1" | grep -vx $$ || true', "sh", pattern]
+        return [int(pid) for pid in self.node(name).run(asked).split()]
+
+    def wait_for_a_write(self, name: str) -> None:
+        """Until a recording of a node is seen to grow: its recorder is at work that moment."""
+        root = self.node(name).outside("/mnt/v1")
+
+        def size_bytes() -> int:
+            return sum(file.stat().st_size for file in root.glob("camera-*/*/*/*.mp4"))
+
+        before_bytes = size_bytes()
+        wait_until(lambda: size_bytes() > before_bytes, f"nothing is recorded on {name}")
+
+    def signal(self, name: str, pids: list[int], word: str) -> None:
+        self.node(name).run(["kill", f"-{word}", *map(str, pids)])
+
+    def start_services(self, name: str) -> None:
+        """As the service manager does with what has died."""
+        services.start(self.node(name), self.cluster.record)
+
+    def repair_with_services_stopped(self, name: str, volume: str) -> None:
+        """As an administrator does: Tandem ends in order, the disk is seen to, Tandem starts."""
+        self.signal(name, self.runs(name, AGENT), "TERM")
+        self.wait(
+            lambda: "it does" if self.runs(name, "[m] tandem.") or self.runs(name, ETCD) else "",
+            f"nothing runs on {name}",
+        )
+        self.cluster.repair_volume(name, volume)
+        self.start_services(name)
+
+    def mend(self) -> None:
+        """Undo whatever is still done to it, after a test that failed; the next one may begin."""
+        lab = self.cluster.lab
+        lab.heal()
+        for node in self.cluster.nodes:
+            lab.thaw(node.name) if node.is_on else self.cluster.start(node.name)
+            if stopped := self.runs(node.name, ETCD):
+                self.signal(node.name, stopped, "CONT")
+            for volume in lab.status().hosts[node.name].volumes:
+                self.cluster.repair_volume(node.name, volume)
+            if not self.runs(node.name, AGENT):
+                self.start_services(node.name)
+        if not self.is_whole:
+            self.wait_until_whole()
+        self.whole_us, self.is_whole = self.now_us, False
+
+    # --- The store -------------------------------------------------------------------------------
+
+    def swap_roles(self, asked: Host, cameras: list[int]) -> None:
+        """Let primary and second of cameras change places."""
+        names = [camera_id(number) for number in cameras]
+        asked.run([sys.executable, "-", *names], given=PLACING.read_text(), deadline_s=20)
+
+    def protect(self) -> None:
+        """Give each camera the protection that it is to have."""
+        asked = client(self.cluster.nodes[0])
+        for camera in asked.cameras()["cameras"]:
+            number = CAMERAS[[camera_id(each) for each in CAMERAS].index(camera["camera_id"])]
+            asked.put_camera({**camera, "protection": PROTECTION[number]}, camera["revision"])
+
+
+def say(text: str) -> None:
+    """What is measured and done; shown by `pytest -s`."""
+    sys.stdout.write(text)
+
+
+def troubles(status: Json) -> str:
+    """What is not as it is to be; empty: nothing."""
+    found = [str(problem) for problem in status["problems"]]
+    for camera in status["cameras"]:
+        wanted = camera["placement"]["nodes"][: Protection(camera["protection"]).copies]
+        recorders = [copy["node_id"] for copy in camera["copies"] if copy["recording"]]
+        if recorders != wanted or not camera["whole"]:
+            told = json.dumps(camera["problems"])
+            found.append(f"{camera['camera_id']} by {recorders}, not {wanted}: {told}")
+    return "; ".join(found)
+
+
+@contextmanager
+def site(place: Path, volumes: int = 1) -> Iterator[Site]:
+    """A cluster for the tests of a module."""
+    clock = SystemClock()
+    plan = ClusterPlan(cameras=len(CAMERAS), volumes=volumes, window_s=WINDOW_S)
+    cluster = LabCluster.up(place / "lab", plan, Steps(say, clock), clock)
+    with cluster.lab:
+        one = Site(cluster, clock)
+        one.protect()
+        one.wait(lambda: troubles(one.status()), "all cameras are protected", WHOLE_S)
+        one.since_us = one.now_us
+        yield one

@@ -1,0 +1,89 @@
+"""What befalls disks and copies while promises are in flight; each picture is counted."""
+
+from collections.abc import Iterator
+
+import pytest
+from tests.lab.cluster.pictures import UNSURE_US, tell
+from tests.lab.cluster.site import CAMERAS, PROTECTED, Site, site
+
+from tandem.lab.hosts import VolumeFault
+
+pytestmark = [pytest.mark.lab("loop"), pytest.mark.timeout(240)]
+
+VOLUMES = ("v1", "v2")
+AFTER_US = 8_000_000
+"""So much is recorded after a fault before it is counted: what is older than 5 s is."""
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    with site(tmp_path_factory.mktemp("copies"), volumes=len(VOLUMES)) as one:
+        yield one
+
+
+@pytest.fixture
+def one(shared: Site) -> Site:
+    """Each test leaves it as it was; one that failed may not have."""
+    shared.mend()
+    return shared
+
+
+def busiest_volume(one: Site, name: str, cameras: list[int]) -> str:
+    """The volume of a node to which most of these cameras were recorded last."""
+    found = []
+    for number in cameras:
+        root = one.node(name).outside("/mnt")
+        files = sorted(root.glob(f"v*/camera-{number}/*/*/*.mp4"), key=lambda it: it.parts[-2:])
+        found += [file.relative_to(root).parts[0] for file in files[-1:]]
+    return max(VOLUMES, key=found.count)
+
+
+def dropped(one: Site, name: str) -> int:
+    """How many second copies a node's archivist has dropped since it began."""
+    state = one.said_by(name)["archivist"]["state"] or {}
+    return int(state.get("dropped_segments", 0))
+
+
+def test_roles_may_change_all_the_time_while_second_copies_are_promised_and_dropped(
+    one: Site,
+) -> None:
+    names = [node.name for node in one.cluster.nodes]
+    before = {name: dropped(one, name) for name in names}
+    swaps = 0
+
+    def kept() -> str:
+        nonlocal swaps
+        one.swap_roles(one.node(names[swaps % len(names)]), PROTECTED)
+        swaps += 1
+        few = [name for name in names if dropped(one, name) < before[name] + 3]
+        return f"{few} dropped too little in {swaps} swaps" if few else ""
+
+    took_s = one.wait(kept, "every node drops second copies", 120)
+    gone = sum(dropped(one, name) - before[name] for name in names)
+    healed_s = one.wait_until_whole()
+    found = one.count(one.since_us)
+    tell("roles changed", found, swaps=swaps, in_s=took_s, dropped=gone, healed_s=healed_s)
+    for number in CAMERAS:
+        found[number].assert_whole()
+
+
+def test_a_disk_that_turns_read_only_costs_no_picture_where_two_record_and_seconds_where_one_does(
+    one: Site,
+) -> None:
+    name = one.placement(1)[0]
+    alone = one.recorded_alone_by(name)
+    hit_us = one.now_us
+    volume = busiest_volume(one, name, alone)
+    one.cluster.lab.break_volume(name, volume, VolumeFault.READ_ONLY)
+    noticed_s = one.wait_until_dead(name, volume)
+    one.wait_until_recorded()
+    one.record_until(hit_us + AFTER_US)
+    found = one.count_window(hit_us)
+    tell("read-only", found, noticed_s=noticed_s)
+    for number in CAMERAS:
+        if number in alone:
+            found[number].assert_lost_only(hit_us - UNSURE_US, hit_us + UNSURE_US)
+        else:
+            found[number].assert_whole()
+    one.repair_with_services_stopped(name, volume)
+    tell("read-only, repaired", healed_s=one.wait_until_whole())
