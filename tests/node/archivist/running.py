@@ -94,6 +94,7 @@ class Bench:
 
     @property
     def camera(self) -> dict[str, Any]:
+        """What is said of its copy; nothing once it is whole."""
         return dict(self.state.get("cameras", {}).get(CAMERA, {}))
 
     @property
@@ -106,10 +107,9 @@ class Bench:
             lambda: bool(self.state.get("listening")) and bool(self.addresses), "it listens"
         )
 
-    async def is_whole(self, token: str = "1") -> None:
-        await self.until(
-            lambda: self.camera.get("token") == token and self.camera["whole"], "it is whole"
-        )
+    async def is_whole(self) -> None:
+        whole = {"ordered": 1, "whole": 1}
+        await self.until(lambda: self.state.get("copies") == whole, "it is whole")
 
     async def until(self, condition: Callable[[], bool], what: str) -> None:
         deadline = monotonic() + DEADLINE_S

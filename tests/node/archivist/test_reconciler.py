@@ -1,15 +1,13 @@
 """Copies are made whole, from segments that are still being written too, each byte fetched once."""
 
 import asyncio
-import sqlite3
 from collections import Counter
-from contextlib import closing
 from pathlib import Path
 from random import Random
 from typing import Any
 
 import pytest
-from tests.archive.material import BASE_US, NO_FLOOR
+from tests.archive.material import BASE_US
 from tests.conformance.store.subjects import eventually, in_a_loop
 from tests.node.archivist.filming import Filming
 from tests.node.archivist.material import (
@@ -24,9 +22,7 @@ from tests.node.archivist.material import (
 )
 from tests.node.archivist.test_healing import faults
 
-from tandem.archive.layout import INDEX_FILE
 from tandem.archive.rows import Role, Segment, State
-from tandem.archive.space import Limits
 from tandem.cluster.model import Placement
 from tandem.node.archivist import reconciler as module
 from tandem.node.archivist.filing import Filed
@@ -330,86 +326,3 @@ async def test_what_promises_wait_for_is_fetched_while_a_window_is_healed(
             running.cancel()
         assert order_of_filing[1] == asked_for.start_us
         assert len(order_of_filing) == 4
-
-
-@pytest.mark.parametrize("limit", ["volume", "share"])
-@in_a_loop
-async def test_what_was_deleted_for_want_of_room_is_not_fetched_again(
-    tmp_path: Path, limit: str
-) -> None:
-    """A mirror with less room than its primary: else it would heal for ever."""
-    async with sites(tmp_path, "n1", "n2") as (first, second):
-        kept = (5, 6, 8, 9)
-        for minute in range(10):
-            start_us = BASE_US + minute * MINUTE_US
-            first.film(start_us=start_us, fragments=60 if minute in kept else 4)
-            if minute in kept:
-                second.film(Role.SECOND, start_us=start_us, fragments=60)
-        held_bytes = sum(row.durable_bytes for row in second.rows())
-        second.view.window_us = None
-        if limit == "volume":
-            second.mounted.volume.limits = Limits(held_bytes * 21 // 20, 0)
-        else:
-            second.view.share_bytes = held_bytes * 21 // 20
-        reconciler = reconciler_of(second)
-        reconciler.order(order("n1"))
-        await turn(second, reconciler)
-        assert (await turn(second, reconciler))["whole"]
-        minutes = sorted((row.start_us - BASE_US) // MINUTE_US for row in second.rows())
-        assert minutes == [5, 6, 7, 8, 9]
-        second.view.share_bytes = None
-        second.mounted.volume.limits = NO_FLOOR
-        assert second.holdings.kept_since_us(CAMERA, "main", {}) is None
-
-
-@pytest.mark.parametrize("nodes", [("n1", "n2"), ("n2", "n1")])
-@in_a_loop
-async def test_a_window_is_healed_on_a_full_disk_too(
-    tmp_path: Path, nodes: tuple[str, str]
-) -> None:
-    """Whoever just became the second, or primary, has little of it; what is older gives way."""
-    async with sites(tmp_path, "n1", "n2") as (first, second):
-        lacking = first.film(start_us=NOW_US - 3 * MINUTE_US, fragments=2)
-        second.film(Role.SECOND, start_us=NOW_US - 40 * SECOND_US, fragments=30)
-        second.film(start_us=BASE_US, fragments=60)
-        held_bytes = sum(row.durable_bytes for row in second.rows())
-        second.mounted.volume.limits = Limits(held_bytes * 11 // 10, 0)
-        second.view.placement = Placement(CAMERA, nodes, 2)
-        reconciler = reconciler_of(second)
-        reconciler.order(order("n1", since_us=NOW_US - 5 * MINUTE_US))
-        await turn(second, reconciler)
-        assert lacking.start_us in {row.start_us for row in second.rows()}
-
-
-@in_a_loop
-async def test_a_mirror_fetches_what_a_disk_failed_on_and_what_lacks_within_a_segment(
-    tmp_path: Path,
-) -> None:
-    """Nobody asks it about single pictures: it drops nothing."""
-    async with sites(tmp_path, "n1", "n2") as (first, second):
-        second.view.window_us = None
-        first.film(fragments=20)
-        failed = second.film(Role.SECOND, fragments=20)
-        second.path(failed).write_bytes(bytes(100))
-        with closing(sqlite3.connect(second.mounted.volume.root / INDEX_FILE)) as index, index:
-            index.execute("UPDATE segment SET state = 'suspect', hash = NULL")
-        for without in (frozenset(range(5, 8)), frozenset[int]()):
-            start_us = BASE_US + (1 if without else 2) * MINUTE_US
-            first.film(start_us=start_us, fragments=20)
-            second.film(Role.SECOND, start_us=start_us, fragments=20, without=without)
-        reconciler = reconciler_of(second)
-        reconciler.order(order("n1"))
-        assert not (await turn(second, reconciler))["whole"]
-        assert (await turn(second, reconciler))["whole"]
-        held = Counter(
-            one.identity
-            for row in second.rows()
-            if row.state is State.CLOSED
-            for one in second.holdings.read(row).pictures
-        )
-        assert len(held) == 3 * 20 * 25
-        assert set(held.values()) == {1}
-        fetched_bytes = second.healer.progress.fetched_bytes
-        reconciler.order(order("n1", token="2"))
-        assert (await turn(second, reconciler))["whole"]
-        assert second.healer.progress.fetched_bytes == fetched_bytes

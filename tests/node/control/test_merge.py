@@ -125,14 +125,23 @@ def test_copies_of_two_halves_are_not_two_copies() -> None:
 
 @pytest.mark.parametrize("problem", [None, "node3 does not answer."])
 def test_a_copy_that_still_lacks_something_is_not_whole(problem: str | None) -> None:
-    state = {"cameras": {"gate": {"whole": False, "problem": problem}}}
+    state = {"cameras": {"gate": {"healed_until_us": None, "problem": problem}}}
     other = second()
     other["archivist"]["state"] = state
     found = only(merged(well(), {"node2": said(other)}))
     assert not found["whole"]
     assert found["problems"][0].startswith("Gate (gate): node2 still fetches what its copy lacks")
-    state["cameras"]["gate"]["whole"] = True
+    del state["cameras"]["gate"]
     assert only(merged(well(), {"node2": said(other)}))["whole"]
+
+
+def test_a_camera_that_encodes_separately_for_each_node_is_whole_and_told() -> None:
+    other = second()
+    other["archivist"]["state"] = {"encoded_separately": ["gate"]}
+    found = only(merged(well(), {"node2": said(other)}))
+    assert found["whole"]
+    (sentence,) = found["problems"]
+    assert sentence.startswith("Gate (gate): it encodes separately for each node")
 
 
 def test_a_removed_camera_is_not_missed() -> None:

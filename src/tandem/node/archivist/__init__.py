@@ -9,6 +9,8 @@ an archivist, and an archivist that stops makes copies live longer, and that is 
     Deciding, pure (with `cluster.promise` and `cluster.second_copy`):
     messages   what archivists say to each other
     matching   which pictures that somebody names are held here
+    comparing  what lacks here of another node's copy
+    copies     how far this node's copies are
 
     Acting, blocking:
     contents   a segment read again from the disk, and verified
@@ -22,5 +24,7 @@ an archivist, and an archivist that stops makes copies live longer, and that is 
     dropping   the second's side: may this copy be dropped?
     throttle   how fast
     healing    fetching what lacks
+    listing    what other nodes have
+    reconciler comparing copies until nothing lacks
     archivist  all of it put together
 """

@@ -94,6 +94,7 @@ class _Report:
             "dropped_segments": 0,
             "healing": asdict(Progress()),
             "encoded_separately": [],
+            "copies": {"ordered": 0, "whole": 0},
             "cameras": {},
         }
         return said if self.parts is None else said | _status_of(*self.parts)
@@ -114,7 +115,7 @@ def _status_of(archivist: Archivist, reconciler: Reconciler) -> dict[str, Any]:
         "dropped_segments": archivist.dropper.dropped,
         "healing": asdict(progress) | {"waiting": progress.waiting + reconciler.waiting},
         "encoded_separately": sorted(archivist.holdings.separate.copy()),
-        "cameras": reconciler.status(),
+        **reconciler.report(),
     }
 
 

@@ -1,15 +1,14 @@
 """Making this node's copies whole: comparing them with other nodes', until nothing lacks.
 
 For each order whose token is new, each stream is compared with each peer's (`comparing`), and what
-lacks is fetched; then again, until one pass found nothing. Cameras take turns, a portion each. A
-peer that does not answer is asked less and less often, whichever camera it is for.
+lacks is fetched; then again, until one pass found nothing. Cameras take turns, a portion each.
+What was compared with one peer is not asked for again while another one is silent.
 """
 
 import asyncio
+import heapq
 import logging
-from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from random import Random
 from typing import Any, Final
 from uuid import UUID
@@ -20,37 +19,21 @@ from tandem.archive.rows import Role, Segment, State
 from tandem.clock import Clock
 from tandem.node.archivist.client import Peers
 from tandem.node.archivist.comparing import Comparison, compare, richer
+from tandem.node.archivist.copies import Copy, Side, report
 from tandem.node.archivist.errors import ArchivistError, PeerLiesError, PeerUnreachableError
-from tandem.node.archivist.filing import Looked
 from tandem.node.archivist.healing import MOST_FETCHES, Healer
 from tandem.node.archivist.holdings import Holdings
+from tandem.node.archivist.listing import AHEAD_US, LIST_US, Listing, delay_us
 from tandem.node.archivist.orders import HealOrder
 from tandem.node.archivist.view import View
 
 log = logging.getLogger(__name__)
 
-AGAIN_US: Final = 2_000_000
-"""Between two passes of a camera that is not whole yet."""
-
-LONGEST_US: Final = 30_000_000
-"""Between two attempts at what failed again and again."""
-
 PORTION: Final = 10
 """How many segments are fetched for one camera before the next one has its turn."""
 
-BEGINNING_US: Final = 30_000_000
-"""For how long it is waited for a recorder of this node to begin, before a copy counts as whole
-that lacks nothing yet: what comes in between would lack."""
-
-SETTLING_US: Final = 10_000_000
-"""For how long a token is looked at while others record: a segment of this node that ended just now
-is still called open, and the next one is not yet in the index."""
-
 _BEFORE_US: Final = 60_000_000
 """Listed beyond what is compared: who is recording is told by rows that end there."""
-
-_LIST_US: Final = 4 * 86_400_000_000
-"""A list of more time might be too long for one answer."""
 
 _LONGEST_WINDOW_US: Final = 366 * 86_400_000_000
 """Compared where recordings are kept as long as there is room."""
@@ -58,38 +41,6 @@ _LONGEST_WINDOW_US: Final = 366 * 86_400_000_000
 _WITHOUT_SECOND_US: Final = 600_000_000
 """Compared where no second is meant to be: what a stand-in recorded meanwhile. What is older is
 fetched when that one asks for a promise (D6)."""
-
-
-@dataclass(slots=True)
-class _Side:
-    """One peer's copy of one stream."""
-
-    since_us: int
-    looked: dict[UUID, Looked] = field(default_factory=dict)
-    lies: Counter[UUID] = field(default_factory=Counter)
-
-
-@dataclass(slots=True)
-class _Camera:
-    """How far a camera is, under one token."""
-
-    order: HealOrder
-    begun_us: int
-    next_us: int
-    is_whole: bool = False
-    healed_until_us: int | None = None
-    problem: str | None = None
-    failures: int = 0
-    sides: dict[tuple[str, str], _Side] = field(default_factory=dict)
-
-
-@dataclass(slots=True)
-class _Silent:
-    """A peer that did not answer, and when it is asked again."""
-
-    times: int
-    until_us: int
-    problem: str
 
 
 class Reconciler:
@@ -119,39 +70,38 @@ class Reconciler:
         self.waiting = 0
         self._holdings = holdings
         self._view = view
-        self._peers = peers
+        self._listing = Listing(peers, clock, random)
         self._healer = healer
         self._clock = clock
         self._random = random
-        self._cameras: dict[str, _Camera] = {}
-        self._silent: dict[str, _Silent] = {}
-        self._in_vain: set[UUID] = set()
+        self._copies: dict[str, Copy] = {}
+        self._due: list[tuple[int, str]] = []
+        self._in_vain = set[UUID]()
         self._woken = asyncio.Event()
 
     def order(self, orders: Mapping[str, HealOrder]) -> None:
         """What is to be whole from now on; a camera whose token is known goes on as it was."""
         now_us = self._clock.boot_us()
-        cameras: dict[str, _Camera] = {}
+        copies: dict[str, Copy] = {}
         for camera_id, order in orders.items():
-            known = self._cameras.get(camera_id)
+            known = self._copies.get(camera_id)
             if known is None or known.order.token != order.token:
-                known = _Camera(order, now_us, now_us)
+                known = Copy(order, now_us, now_us)
             known.order = order
-            cameras[camera_id] = known
-        self._cameras = cameras
+            known.conclude(self._view.placements().get(camera_id))
+            copies[camera_id] = known
+        self._copies = copies
+        self._due = [(copy.next_us, name) for name, copy in copies.items() if copy.pending()]
+        heapq.heapify(self._due)
         self._woken.set()
 
     def status(self) -> dict[str, dict[str, Any]]:
         """How far each camera is, as JSON values."""
-        return {
-            camera_id: {
-                "token": camera.order.token,
-                "whole": camera.is_whole,
-                "healed_until_us": camera.healed_until_us,
-                "problem": camera.problem,
-            }
-            for camera_id, camera in sorted(self._cameras.items())
-        }
+        return {name: copy.document() for name, copy in sorted(self._copies.items())}
+
+    def report(self) -> dict[str, Any]:
+        """How far all are, in short; see `copies.report`."""
+        return report(self._copies)
 
     async def run(self) -> None:
         """Make copies whole until cancelled."""
@@ -171,77 +121,79 @@ class Reconciler:
         Returns:
             How long it is until the next turn, us; None if there will be none.
         """
-        due = [(one.next_us, name) for name, one in self._cameras.items() if not one.is_whole]
-        if not due:
+        if not self._due:
             return None
-        next_us, camera_id = min(due)
+        next_us, camera_id = self._due[0]
         wait_us = next_us - self._clock.boot_us()
         if wait_us <= 0:
-            await self._pass(camera_id, self._cameras[camera_id])
+            heapq.heappop(self._due)
+            copy = self._copies[camera_id]
+            if copy.next_us != next_us:
+                return 0  # new orders came during its last turn
+            await self._pass(camera_id, copy)
+            if self._copies.get(camera_id) is copy and copy.pending():
+                heapq.heappush(self._due, (copy.next_us, camera_id))
         return max(0, wait_us)
 
-    async def _pass(self, camera_id: str, camera: _Camera) -> None:
-        """Compare once with each peer, and fetch a portion of what lacks."""
+    async def _pass(self, camera_id: str, copy: Copy) -> None:
+        """Compare once with each peer that is left, and fetch a portion of what lacks."""
         problems: list[str] = []
-        found: list[Comparison] = []
+        silent: list[str] = []
         fetched = 0
-        for stream in camera.order.streams:
-            for peer in camera.order.peers:
-                try:
-                    one = await self._compare(camera_id, camera, stream, peer)
-                    found.append(one)
-                    side = camera.sides[stream, peer]
-                    rows = one.lacking[: PORTION - fetched]
-                    fetched += await self._fetch(peer, side, rows, one.until_us, problems)
-                except (ArchiveError, ArchivistError) as problem:
-                    problems.append(str(problem))
+        for stream, peer in copy.pending():
+            try:
+                self._listing.check(peer)
+                side = await self._side(camera_id, copy, stream, peer)
+                found = await self._compare(camera_id, side, stream, peer)
+                rows = found.lacking[: PORTION - fetched]
+                came = await self._fetch(peer, side, rows, found.until_us, problems)
+                fetched += came
+                side.note(found, self._clock.boot_us() - copy.begun_us)
+            except PeerUnreachableError as problem:
+                silent.append(str(problem))
+            except (ArchiveError, ArchivistError) as problem:
+                problems.append(str(problem))
         self.waiting = 0
-        self._conclude(camera_id, camera, found, problems, fetched)
+        new = [one for one in problems if one not in (copy.problem or "")]
+        for sentence in dict.fromkeys(new):
+            log.warning("camera %s: this node's copy is not whole: %s", camera_id, sentence)
+        copy.problem = " ".join(dict.fromkeys(problems + silent)) or None
+        copy.failures = copy.failures + 1 if problems and not fetched else 0
+        self._conclude(camera_id, copy, fetched)
 
-    def _conclude(
-        self,
-        camera_id: str,
-        camera: _Camera,
-        found: list[Comparison],
-        problems: list[str],
-        fetched: int,
-    ) -> None:
+    def _conclude(self, camera_id: str, copy: Copy, fetched: int) -> None:
         """Say how far the camera is, and when it is looked at again."""
+        copy.conclude(self._view.placements().get(camera_id))
+        if copy.is_whole:
+            log.debug("camera %s: this node's copy is whole (%s)", camera_id, copy.order.token)
         now_us = self._clock.boot_us()
-        problem = " ".join(dict.fromkeys(problems)) or None
-        if problem is not None and problem != camera.problem:
-            log.warning("camera %s: this node's copy cannot be made whole: %s", camera_id, problem)
-        camera.problem = problem
-        camera.healed_until_us = min((one.whole_until_us for one in found), default=None)
-        age_us = now_us - camera.begun_us
-        camera.is_whole = not problems and all(_is_whole(one, age_us) for one in found)
-        if camera.is_whole:
-            log.info("camera %s: this node's copy is whole (%s)", camera_id, camera.order.token)
-        camera.failures = camera.failures + 1 if problems and not fetched else 0
-        delay_us = self._delay_us(camera.failures)
-        camera.next_us = now_us if fetched >= PORTION else now_us + delay_us
+        copy.next_us = now_us
+        if fetched < PORTION:
+            answer_us = min(
+                (self._listing.silent_until_us(peer) for _, peer in copy.pending()), default=0
+            )
+            copy.next_us = max(answer_us, now_us + delay_us(copy.failures, self._random))
 
-    def _delay_us(self, failures: int) -> int:
-        """How long until the next attempt: doubled with each failure, `LONGEST_US` at most."""
-        delay_us = min(LONGEST_US, AGAIN_US << min(failures, 4))
-        return int(delay_us * self._random.uniform(0.75, 1.0))
-
-    async def _compare(self, camera_id: str, camera: _Camera, stream: str, peer: str) -> Comparison:
-        now_us = self._clock.utc_us()
-        side = camera.sides.get((stream, peer))
+    async def _side(self, camera_id: str, copy: Copy, stream: str, peer: str) -> Side:
+        """What is to be compared with a peer, from when on."""
+        side = copy.sides.get((stream, peer))
         if side is None:
-            since_us = camera.order.since_us
+            since_us = copy.order.since_us
             if since_us is None:
-                since_us = max(0, now_us - self._window_us(camera_id))
-            side = camera.sides[stream, peer] = _Side(since_us)
+                since_us = max(0, self._clock.utc_us() - self._window_us(camera_id))
+            side = copy.sides[stream, peer] = Side(since_us)
         side.since_us = max(side.since_us, await self._kept_since_us(camera_id, stream))
+        return side
+
+    async def _compare(self, camera_id: str, side: Side, stream: str, peer: str) -> Comparison:
+        now_us = self._clock.utc_us()
         from_us = max(0, side.since_us - _BEFORE_US)
-        theirs = await self._list(peer, camera_id, stream, from_us, now_us)
+        theirs = await self._listing.rows(peer, camera_id, stream, from_us, now_us)
         ours = await asyncio.to_thread(
-            self._holdings.segments, camera_id, stream, from_us, now_us + _LIST_US
+            self._holdings.segments, camera_id, stream, from_us, now_us + AHEAD_US + LIST_US
         )
         looked = {segment_id: one.until_us for segment_id, one in side.looked.items()}
-        fuller: set[UUID] = set()
+        fuller = set[UUID]()
         if self._view.retention().get(camera_id, Retention()).window_us is None:
             fuller = await asyncio.to_thread(richer, theirs, ours) - self._in_vain
         found = compare(theirs, ours, looked, side.since_us, now_us, fuller)
@@ -251,7 +203,7 @@ class Reconciler:
     async def _fetch(
         self,
         peer: str,
-        side: _Side,
+        side: Side,
         rows: Sequence[Segment],
         until_us: int,
         problems: list[str],
@@ -297,27 +249,6 @@ class Reconciler:
                 came += 1
         return came
 
-    async def _list(
-        self, peer: str, camera_id: str, stream: str, since_us: int, now_us: int
-    ) -> list[Segment]:
-        """The rows of a peer, unless it was silent a moment ago."""
-        silent = self._silent.get(peer)
-        boot_us = self._clock.boot_us()
-        if silent and boot_us < silent.until_us:
-            raise PeerUnreachableError(silent.problem)
-        found: dict[UUID, Segment] = {}
-        try:
-            for from_us in range(since_us, now_us + _LIST_US, _LIST_US):
-                to_us = from_us + _LIST_US
-                rows = await self._peers.segments(peer, camera_id, stream, from_us, to_us)
-                found |= {row.segment_id: row for row in rows}
-        except PeerUnreachableError as problem:
-            times = silent.times + 1 if silent else 0
-            self._silent[peer] = _Silent(times, boot_us + self._delay_us(times), str(problem))
-            raise
-        self._silent.pop(peer, None)
-        return list(found.values())
-
     async def _kept_since_us(self, camera_id: str, stream: str) -> int:
         """Before it nothing is fetched; what is held for another node is the last to be deleted."""
         retention, role = self._view.retention(), self._healer.role(camera_id)
@@ -333,12 +264,3 @@ class Reconciler:
         if kept.window_us is not None:
             return kept.window_us or _WITHOUT_SECOND_US
         return kept.max_age_us if kept.max_age_us is not None else _LONGEST_WINDOW_US
-
-
-def _is_whole(found: Comparison, age_us: int) -> bool:
-    """Whether nothing lacks, nor will, as of a token of that age."""
-    if found.lacking:
-        return False
-    if found.waits_for_us:
-        return age_us >= BEGINNING_US
-    return found.is_final and (age_us >= SETTLING_US or not found.is_live)

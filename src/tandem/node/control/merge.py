@@ -122,7 +122,7 @@ def _camera(
     healing = {
         node_id: copy.get("problem")
         for node_id in recording
-        if (copy := _archived(nodes[node_id].status, camera.camera_id)) and not copy.get("whole")
+        if (copy := _lacking(nodes[node_id].status, camera.camera_id))
     }
     return {
         "camera_id": camera.camera_id,
@@ -177,7 +177,7 @@ def _is_recorded(copies: Sequence[Json], stream: str, node_id: str | None = None
     )
 
 
-def _archived(status: Json | None, camera_id: str) -> Json:
-    """What a node's archivist says of its copy of a camera; it fetches what that lacks."""
+def _lacking(status: Json | None, camera_id: str) -> Json:
+    """What a node's archivist says of its copy of a camera, if that is not whole yet."""
     state = ((status or {}).get("archivist") or {}).get("state") or {}
     return dict((state.get("cameras") or {}).get(camera_id) or {})

@@ -57,7 +57,18 @@ def camera_troubles(
         reason = f" ({problem.removesuffix('.')})" if problem else ""
         sentences.append(f"{label}: {node_id} still fetches what its copy lacks{reason}.")
     sentences += [f"{label}: {why}" for why in _clock(copies)]
+    if any(_encodes_separately(camera, status) for status in statuses.values()):
+        sentences.append(
+            f"{label}: it encodes separately for each node, so the two copies have no picture in"
+            " common. Neither is fetched to the other node, and both are kept for the retention."
+            " Let it send both nodes the same stream, if it can."
+        )
     return sentences
+
+
+def _encodes_separately(camera: Camera, status: Json | None) -> bool:
+    state = ((status or {}).get("archivist") or {}).get("state") or {}
+    return camera.camera_id in (state.get("encoded_separately") or ())
 
 
 def _absences(
