@@ -161,6 +161,14 @@ def test_a_hole_in_a_frozen_picture_does_not_double_what_follows_it() -> None:
     assert numbers(merge(copies), kept) == list(range(500))
 
 
+def test_what_holes_leave_of_a_repeated_picture_in_each_copy_is_not_taken_for_one() -> None:
+    identities = scene(75, repeats_every=25)
+    kept = [[0, *range(2, 51)], list(range(25))]
+    ours, theirs = (copy_of(identities, part, at) for at, part in enumerate(kept))
+    found = [(kept[0][at], kept[1][place]) for at, place in twins(ours, theirs, 0)]
+    assert found == [(number, number) for number in range(25) if number != 1]
+
+
 @pytest.mark.parametrize("late_us", [0, 3_000, -7_000])
 def test_what_fills_a_hole_of_a_frozen_picture_is_not_taken_for_what_is_beside_it(
     late_us: int,

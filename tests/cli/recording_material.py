@@ -56,9 +56,11 @@ def over(first_s: float = 0, end_s: float = 10) -> list[str]:
 
 
 @contextmanager
-def agent_naming(node: Node, names: dict[str, str]) -> Iterator[None]:
-    """An agent on a node's control socket that tells the names of cameras."""
-    cameras = [{"camera_id": camera_id, "name": name} for camera_id, name in names.items()]
+def agent_naming(node: Node, names: dict[str, str], **fields: object) -> Iterator[None]:
+    """An agent on a node's control socket that tells of cameras: names, and what all have alike."""
+    cameras = [
+        {"camera_id": camera_id, "name": name, **fields} for camera_id, name in names.items()
+    ]
     document: dict[str, Any] = {"version": 1, "cameras": cameras, "problems": []}
 
     class Handler(BaseHTTPRequestHandler):

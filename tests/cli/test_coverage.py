@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from tests.archive.material import BASE_US, Writing
-from tests.cli.recording_material import SECOND_US, At, at, over
+from tests.cli.recording_material import SECOND_US, At, agent_naming, at, over
 from tests.node.retrieval.cluster import Node, cluster
 
 from tandem.archive.rows import GapCause
@@ -42,6 +42,27 @@ def test_each_copy_is_told_and_what_all_of_them_lack(nodes: list[Node], at: At) 
         "Missing from all copies:",
         f"{lacking}camera_stalled: Nothing came.",
     ]
+
+
+def test_what_was_never_a_nodes_to_keep_does_not_read_like_a_fault(
+    nodes: list[Node], at: At
+) -> None:
+    nodes[0].film(fragments=40)
+    nodes[1].film(fragments=20, start_us=BASE_US + 20 * SECOND_US)
+    nodes[2].film(fragments=3, start_us=BASE_US + 5 * SECOND_US)
+    at.now_us = BASE_US + 40 * SECOND_US
+    placed = {"nodes": ["n1", "n2", "n3"], "generation": 1}
+    with agent_naming(nodes[0], {"gate": "Gate"}, placement=placed, protection="hot", window_s=30):
+        done = at.run("coverage", nodes[0], "gate", *over(0, 40))
+        told = json.loads(at.run("coverage", nodes[0], "gate", *over(0, 40), "--json").stdout)
+    lines = [line.split("Z  ")[1].strip() for line in done.stdout.splitlines() if "n" in line[62:]]
+    assert lines == [
+        "10.0 s  not this node's to keep",
+        "10.0 s  not here, unknown",
+        "5.0 s  not this node's to keep",
+        "32.0 s  not this node's to keep",
+    ]
+    assert {gap["cause"] for copy in told["copies"] for gap in copy["gaps"]} == {"unknown"}
 
 
 def test_two_whole_copies_are_equal_to_a_program(nodes: list[Node], at: At) -> None:

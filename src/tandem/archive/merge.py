@@ -12,7 +12,9 @@ order). Identities alone do not suffice, since a still scene may repeat them eve
 every frame of sound. Such frames are paired between two anchors, by time: each with the nearest
 equal one at the offset of the last twins, which follows them, because each clock is slewed by up to
 500 ppm. Without any anchor the offset is taken to be small, since nodes of one cluster agree on the
-time to well under a GOP: else the ends of a still scene would be taken for its later beginning.
+time to well under a GOP: else the ends of a still scene would be taken for its later beginning. And
+where holes leave each copy one of a repeated picture, of other moments, these are no anchor: amid
+repeated pictures an anchor has to be at the offset that is known.
 
 Invariants (`tests/archive/test_merge.py` has one test each):
 
@@ -29,9 +31,12 @@ from itertools import pairwise
 from statistics import median_low
 from typing import NamedTuple, Protocol
 
-TWIN_US = 400_000
+TWIN_US = 450_000
 """How far from the expected offset a repeated picture's twin may be at most: beyond the wander of
 clocks between two twins. Where the picture comes again sooner, half the time between."""
+
+REPEATING_US = 10_000_000
+"""So near a repeated picture the scene is still; the longest GOP."""
 
 LONGEST_OFFSET_US = 30_000_000
 """Copies further apart than this are not of one cluster's clocks."""
@@ -92,7 +97,7 @@ def merge(copies: Sequence[Sequence[Frame]]) -> list[Frame]:
 
 def offset_us(ours: Sequence[Timed], theirs: Sequence[Timed]) -> int | None:
     """By how much `theirs` is later than `ours`; None where no picture is in both."""
-    anchors = _anchors(ours, theirs)
+    anchors = _anchors(ours, theirs, None)
     if anchors:
         return median_low([theirs[place].time_us - ours[at].time_us for at, place in anchors])
     return _Repeated(ours, theirs).offset_us()
@@ -111,7 +116,7 @@ def twins(
     Returns:
         Places of the same frame in both, ascending in both (M3).
     """
-    anchors = _anchors(ours, theirs)
+    anchors = _anchors(ours, theirs, known_offset_us)
     repeated = _Repeated(ours, theirs)
     if known_offset_us is not None:
         offset = known_offset_us
@@ -205,7 +210,9 @@ class _Repeated:
         return self._places
 
 
-def _anchors(ours: Sequence[Timed], theirs: Sequence[Timed]) -> list[Pair]:
+def _anchors(
+    ours: Sequence[Timed], theirs: Sequence[Timed], known_offset_us: int | None
+) -> list[Pair]:
     """Places of the frames that occur once in either copy: as many as there are in order."""
     place_of = _single_places(theirs)
     identities = [frame.identity for frame in ours]
@@ -217,7 +224,38 @@ def _anchors(ours: Sequence[Timed], theirs: Sequence[Timed]) -> list[Pair]:
         and count.get(identity, 1) == 1
         and abs(theirs[place].time_us - frame.time_us) <= LONGEST_OFFSET_US
     ]
+    if known_offset_us is not None:
+        shared = _without_remnants(shared, ours, theirs, known_offset_us)
     return _longest_rising(shared)
+
+
+def _without_remnants(
+    shared: list[Pair], ours: Sequence[Timed], theirs: Sequence[Timed], offset_us: int
+) -> list[Pair]:
+    """Leave out repeated pictures of which holes have left one to each copy, of other moments."""
+
+    def is_near(pair: Pair) -> bool:
+        distance_us = theirs[pair[1]].time_us - ours[pair[0]].time_us - offset_us
+        return abs(distance_us) <= TWIN_US
+
+    if all(map(is_near, shared)):
+        return shared
+    repeated = [_repeated_us(ours), _repeated_us(theirs)]
+
+    def is_amid_repeated(pair: Pair) -> bool:
+        times = ours[pair[0]].time_us, theirs[pair[1]].time_us
+        return any(
+            bisect_left(known, time_us - REPEATING_US) < bisect_left(known, time_us + REPEATING_US)
+            for known, time_us in zip(repeated, times, strict=True)
+        )
+
+    return [pair for pair in shared if is_near(pair) or not is_amid_repeated(pair)]
+
+
+def _repeated_us(frames: Sequence[Timed]) -> list[int]:
+    """When there are frames that a copy has more than once."""
+    count = Counter(frame.identity for frame in frames)
+    return sorted(frame.time_us for frame in frames if count[frame.identity] > 1)
 
 
 def _longest_rising(pairs: list[Pair]) -> list[Pair]:

@@ -20,6 +20,7 @@ from tandem.cli.recordings import (
 )
 from tandem.clock import SystemClock
 from tandem.node.retrieval.coverage import CopyCoverage, Coverage, ask_holdings, compare
+from tandem.node.retrieval.tasks import Tasks, split, tasks_of
 
 
 @click.command("coverage")
@@ -51,20 +52,20 @@ def coverage_command(
     if as_json:
         echo_json(told.to_json())
     else:
-        _echo(told)
+        _echo(told, tasks_of(found.camera, now_us))
     if not told.intervals:
         raise SystemExit(EXIT_NOTHING)
     if told.missing:
         raise SystemExit(EXIT_MISSING)
 
 
-def _echo(told: Coverage) -> None:
+def _echo(told: Coverage, tasks: Tasks | None) -> None:
     click.echo(
         f"Camera {told.camera_id} ({told.stream}), {moment(told.wanted.from_us)} - "
         f"{moment(told.wanted.to_us)}"
     )
     for copy in told.copies:
-        _echo_copy(copy)
+        _echo_copy(copy, tasks)
     click.echo(
         "Missing from all copies:" if told.missing else "Nothing is missing from all copies."
     )
@@ -75,7 +76,7 @@ def _echo(told: Coverage) -> None:
     )
 
 
-def _echo_copy(copy: CopyCoverage) -> None:
+def _echo_copy(copy: CopyCoverage, tasks: Tasks | None) -> None:
     if not copy.intervals:
         if not copy.unreachable:
             click.echo(f"{copy.node_id}: nothing")
@@ -88,4 +89,6 @@ def _echo_copy(copy: CopyCoverage) -> None:
     for start, end in copy.intervals:
         click.echo(f"  {moment(start)} - {moment(end)}  {length(end - start):>10}")
     for gap in copy.gaps:
-        echo_missing(gap.from_us, gap.to_us, f"not here, {gap.cause}", gap.detail, ())
+        for lacking, is_kept in split(gap, copy.node_id, tasks):
+            why = f"not here, {gap.cause}" if is_kept else "not this node's to keep"
+            echo_missing(*lacking, why, gap.detail, ())

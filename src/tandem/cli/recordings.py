@@ -1,11 +1,11 @@
 """What `tandem export` and `tandem coverage` share: which camera, which time, whom to ask."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
-from typing import Final, NoReturn, TypeVar
+from typing import Any, Final, NoReturn, TypeVar
 
 import click
 
@@ -67,11 +67,13 @@ class Opened:
         recordings: of all nodes.
         camera_id: the camera that was meant.
         wanted: the time, up to what can be on a disk now.
+        camera: as this node's agent tells it; None where it does not.
     """
 
     recordings: Recordings
     camera_id: str
     wanted: Interval
+    camera: Mapping[str, Any] | None
 
 
 def asks_for_recordings(command: Command) -> Command:
@@ -124,14 +126,16 @@ def opened(question: Question, now_us: int) -> Iterator[Opened]:
     try:
         settings = read_settings(question.settings)
         with open_recordings(settings, SystemClock(), Random()) as found:  # noqa: S311 - jitter
+            cameras = _cameras(settings)
             camera_id = find_camera(
                 question.camera,
-                _names(settings),
+                _named(cameras),
                 found.camera_ids,
                 [source.node_id for source in found.sources],
             )
             _check_stream(found, camera_id, question.stream)
-            yield Opened(found, camera_id, _settled(found, camera_id, question, now_us))
+            wanted = _settled(found, camera_id, question, now_us)
+            yield Opened(found, camera_id, wanted, (cameras or {}).get(camera_id))
     except NothingRecordedError as problem:
         fail(str(problem), question, EXIT_NOTHING)
     except (
@@ -184,13 +188,19 @@ def echo_unreachable(unreachable: Sequence[Unreachable]) -> None:
         click.echo(f"  {copy.node_id}: {clean(copy.reason)}")
 
 
-def _names(settings: NodeSettings) -> list[Named] | None:
-    """The cluster's cameras; None where this node's agent does not tell."""
+def _cameras(settings: NodeSettings) -> dict[str, Mapping[str, Any]] | None:
+    """The cluster's cameras by their ids; None where this node's agent does not tell."""
     try:
-        cameras = ControlClient(Home(settings.data).socket).cameras()["cameras"]
-        return [Named(str(camera["camera_id"]), str(camera["name"])) for camera in cameras]
+        told = ControlClient(Home(settings.data).socket).cameras()["cameras"]
+        return {str(camera["camera_id"]): dict(camera) for camera in told}
     except (AskingError, KeyError, TypeError):
         return None
+
+
+def _named(cameras: Mapping[str, Mapping[str, Any]] | None) -> list[Named] | None:
+    if cameras is None:
+        return None
+    return [Named(camera_id, str(camera["name"])) for camera_id, camera in cameras.items()]
 
 
 def _check_stream(found: Recordings, camera_id: str, stream: str) -> None:

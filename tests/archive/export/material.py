@@ -296,14 +296,8 @@ def add(
 ) -> None:
     """Record a film on a node that may have other recordings."""
     chosen = sorted(range(len(camera.pictures)) if kept is None else kept)
-    connections: list[list[int]] = []
-    for place, number in enumerate(chosen):
-        lost_long = place and number - chosen[place - 1] > FPS
-        if place == 0 or number in breaks or lost_long:
-            connections.append([])
-        connections[-1].append(number)
-    for place, numbers in enumerate(connections):
-        fragments = list(_fragments(camera, numbers, late_us + place * ANCHOR_US))
+    for place, numbers in enumerate(connections_of(chosen, breaks)):
+        fragments = list(fragments_of(camera, numbers, late_us + place * ANCHOR_US))
         begun: list[Fragment] = []
         for one in fragments:
             is_cut = one.begins_with_keyframe and begun and _is_full(begun, one, segment_us)
@@ -312,6 +306,17 @@ def add(
                 begun = []
             begun.append(one)
         source.write(begun)
+
+
+def connections_of(chosen: Sequence[int], breaks: Collection[int]) -> list[list[int]]:
+    """What of a film came by which connection: one ends where much is lost."""
+    connections: list[list[int]] = []
+    for place, number in enumerate(chosen):
+        lost_long = place and number - chosen[place - 1] > FPS
+        if place == 0 or number in breaks or lost_long:
+            connections.append([])
+        connections[-1].append(number)
+    return connections
 
 
 def _is_full(begun: list[Fragment], coming: Fragment, segment_us: int) -> bool:
@@ -323,7 +328,7 @@ def _is_full(begun: list[Fragment], coming: Fragment, segment_us: int) -> bool:
     )
 
 
-def _fragments(camera: Film, numbers: list[int], late_us: int) -> Iterator[Fragment]:
+def fragments_of(camera: Film, numbers: list[int], late_us: int) -> Iterator[Fragment]:
     """One connection: pictures and sound arrive in the order of their times."""
     rate = _rate(camera.sounds[0].config) if camera.sounds else 1
     video_clock, audio_clock = CaptureClock(90_000), CaptureClock(rate)

@@ -214,7 +214,10 @@ def _result(
 ) -> ExportResult:
     catalogue = found.catalogue
     names = [source.node_id for source in catalogue.sources]
-    groups = [sorted(names[source] for source in family) for family in planned.families]
+    groups = [
+        sorted({names[catalogue.entries[number].source] for number in family})
+        for family in planned.families
+    ]
     return ExportResult(
         camera_id=request.camera_id,
         stream=request.stream,

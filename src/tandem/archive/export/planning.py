@@ -1,14 +1,14 @@
 """From a request to all that is to be written: which frames, from where, in which files."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from tandem.archive.coverage import coverage
 from tandem.archive.errors import ArchiveError
 from tandem.archive.export.assembly import Assembly
-from tandem.archive.export.families import find_families, keyframe_times
+from tandem.archive.export.families import covered_us, find_families, keyframe_times
 from tandem.archive.export.layout import FileLayout, lay_out
 from tandem.archive.export.reader import Catalogue, RunReader
 from tandem.archive.export.runs import Entry, Run, find_runs
@@ -56,7 +56,7 @@ class Plan:
         files: one for each target.
         taken: how many pictures come from each source.
         held: how many of them each source has.
-        families: sources that share their pictures.
+        families: numbers of the segments of each encoding, see `families`.
     """
 
     files: list[FileLayout]
@@ -146,11 +146,11 @@ def _segments(source: SegmentSource, request: Request) -> Sequence[Segment]:
     return segments
 
 
-def _entries(catalogue: Catalogue, sources: set[int], turn: Turn) -> list[Entry]:
+def _entries(catalogue: Catalogue, family: set[int], turn: Turn) -> list[Entry]:
     return [
         entry
         for entry in catalogue.entries
-        if entry.source in sources
+        if entry.number in family
         and entry.segment.start_us < turn.to_us + MARGIN_US
         and entry.segment.end_us > turn.from_us - MARGIN_US
     ]
@@ -159,26 +159,32 @@ def _entries(catalogue: Catalogue, sources: set[int], turn: Turn) -> list[Entry]
 def _join(catalogue: Catalogue, runs: Sequence[Run], first: int) -> Iterator[Batch]:
     """Join the runs from number `first` on; the best copy is the base."""
     numbers = range(first, len(runs))
-    ranked = _ranked({run.source for run in runs[first:]}, catalogue)
+    ranked = _ranked([entry for run in runs[first:] for entry in run.entries], catalogue)
     feeds = {number: RunReader(catalogue, runs[number]) for number in numbers}
     return join(feeds, {number: ranked.index(runs[number].source) for number in numbers})
 
 
-def _ranked(sources: Iterable[int], catalogue: Catalogue) -> list[int]:
+def _ranked(entries: Sequence[Entry], catalogue: Catalogue) -> list[int]:
     """The best copy first: the one with most pictures, then the primary's, then by name."""
 
     def worth(source: int) -> tuple[int, int, str]:
-        rows = [one.segment for one in catalogue.entries if one.source == source]
+        rows = [one.segment for one in entries if one.source == source]
         primaries = sum(row.role is Role.PRIMARY for row in rows)
         return (-sum(row.frames for row in rows), -primaries, catalogue.sources[source].node_id)
 
-    return sorted(sources, key=worth)
+    return sorted({entry.source for entry in entries}, key=worth)
 
 
 def _ranked_families(catalogue: Catalogue) -> list[set[int]]:
+    """The best encoding first: the one with most time, then that of the best copy."""
     families = find_families(catalogue, catalogue.entries)
-    ranked = _ranked({entry.source for entry in catalogue.entries}, catalogue)
-    return sorted(families, key=lambda family: min(map(ranked.index, family)))
+    ranked = _ranked(catalogue.entries, catalogue)
+
+    def worth(family: set[int]) -> tuple[int, int]:
+        entries = [catalogue.entries[number] for number in family]
+        return (-covered_us(entries), min(ranked.index(entry.source) for entry in entries))
+
+    return sorted(families, key=worth)
 
 
 def _turns(catalogue: Catalogue, families: Sequence[set[int]]) -> list[Turn]:
@@ -196,7 +202,7 @@ def _turns(catalogue: Catalogue, families: Sequence[set[int]]) -> list[Turn]:
             [
                 (entry.segment.start_us, entry.segment.end_us)
                 for entry in catalogue.entries
-                if entry.source in family
+                if entry.number in family
             ],
             GAP_US,
         )

@@ -73,8 +73,9 @@ class ExportResult:
         unreachable: copies that could not be read.
         problems: segments that could not be used, or not all of them.
         unsound_frames: frames that were not taken since their bytes are not what was recorded.
-        separate_encodings: groups of nodes whose copies share no picture, since the camera encodes
-            for each client; they were joined by time, at keyframes. Empty where all copies are one.
+        separate_encodings: where the camera encodes for each client, the nodes that have each
+            encoding, the preferred one first; a node that fetched from others may have several.
+            They were joined by time, at keyframes. Empty where all copies are one.
     """
 
     camera_id: str

@@ -3,7 +3,8 @@
 The timeline is that of the copy that is best when it begins; every other run is moved onto it by
 its *lag*, which its twins tell. Who is on the timeline already stays the base until it ends, so
 time does not jump when a better copy comes back. A run without twins lags as the last one of its
-node did: both have their times from one clock.
+node did: both have their times from one clock. But a piece that a node fetched has the times of
+another: where it would stand among pictures of the node's own, it is moved aside, into their hole.
 
 Pictures that a camera sends again on connecting are twins of pictures of the same node, at whatever
 time: they are not doubled, and teach no lag, since it is their time that is wrong.
@@ -17,11 +18,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from heapq import merge as heap_merge
 from typing import NamedTuple, Protocol
 
+from tandem.archive.export.fitting import fitting_shift_us, present
 from tandem.archive.export.units import Row, Unit
 from tandem.archive.merge import LONGEST_OFFSET_US, TWIN_US, Pair, twins
+from tandem.archive.rows import Interval
 
 WINDOW_US = 120_000_000
 """What is joined at once: some thousands of frames of each copy."""
+
+_ASIDE_US = 2_000_000
+"""How far a piece is moved at most: clocks of a cluster are hardly further apart."""
+
+_JITTER_US = 10_000
+"""Less than pictures are apart."""
 
 MARGIN_US = LONGEST_OFFSET_US + 2 * TWIN_US
 
@@ -140,8 +149,12 @@ class _Track:
         known_us = self.known_lag_us(run)
         pairs = twins(rows, units, known_us)
         lag_us = known_us or 0
+        aside_us = 0
         if run not in self._lags_us:
             lag_us = self._first_lag_us(rows, run, units, pairs, lag_us)
+            if not pairs and self._like is None:
+                aside_us = _aside_us(rows, units, lag_us)
+                lag_us -= aside_us
         joined: list[Row] = []
         at = place = 0
         local_us: int | None = None
@@ -149,7 +162,7 @@ class _Track:
             is_twin = our_twin < len(rows)
             next_us = units[their_twin].time_us - rows[our_twin].time_us if is_twin else None
             if their_twin > place:
-                late_us = lag_us if local_us is None or local_us != next_us else local_us
+                late_us = next_us if next_us is not None and local_us in {None, next_us} else lag_us
                 joined += _in_order(rows[at:our_twin], _rows(units[place:their_twin], run, late_us))
             else:
                 joined += rows[at:our_twin]
@@ -161,7 +174,8 @@ class _Track:
                 if next_us != lag_us and not self._is_kin(row, run):
                     lag_us = next_us
             at, place = our_twin + 1, their_twin + 1
-        self._lags_us[run] = self._lags_of_sources_us[self._sources[run]] = lag_us
+        self._lags_us[run] = lag_us
+        self._lags_of_sources_us[self._sources[run]] = lag_us + aside_us
         return joined
 
     def _first_lag_us(
@@ -186,6 +200,21 @@ def _rows(units: Sequence[Unit], run: int, late_us: int) -> list[Row]:
         Row(unit.identity, unit.time_us - late_us, unit.decode_us - late_us, unit, run, ())
         for unit in units
     ]
+
+
+def _aside_us(rows: Sequence[Row], units: Sequence[Unit], lag_us: int) -> int:
+    """By how much later to put units that share nothing with the rows, to be between them."""
+    ours = present(((unit.decode_us - lag_us, unit.duration) for unit in units), _JITTER_US)
+    near = Interval(ours[0].from_us - 2 * _ASIDE_US, ours[-1].to_us + 2 * _ASIDE_US)
+    theirs = present(
+        (
+            (row.decode_us, row.unit.duration)
+            for row in rows
+            if near.from_us < row.decode_us < near.to_us
+        ),
+        _JITTER_US,
+    )
+    return fitting_shift_us(ours, theirs, _ASIDE_US, _JITTER_US) or 0
 
 
 def _in_order(ours: list[Row], theirs: list[Row]) -> list[Row]:
