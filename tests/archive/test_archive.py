@@ -52,3 +52,16 @@ def test_a_volume_whose_index_breaks_does_not_hide_the_others(mounted: list[Moun
     archive = Archive(mounted)
     assert [one.volume_id for one in archive.segments("gate", 0, 1 << 60)] == [IDS[0], IDS[2]]
     assert list(archive.bypassed) == [IDS[1]]
+
+
+def test_what_a_broken_index_cannot_tell_is_told_by_the_others(mounted: list[Mounted]) -> None:
+    for place in range(3):
+        record(mounted[place], place)
+    mounted[1].index._connection.execute("DROP TABLE segment")
+    archive = Archive(mounted)
+    found = archive.answers(lambda reader: [one.camera_id for one in reader.extents()])
+    assert [(one.volume_id, cameras) for one, cameras in found] == [
+        (IDS[0], ["gate"]),
+        (IDS[2], ["gate"]),
+    ]
+    assert list(archive.bypassed) == [IDS[1]]

@@ -1,12 +1,15 @@
 """The volumes of a node as one archive: what there is of a camera."""
 
-from collections.abc import Iterable
-from typing import NamedTuple
+from collections.abc import Callable, Iterable
+from typing import NamedTuple, TypeVar
 from uuid import UUID
 
 from tandem.archive.errors import ArchiveError, DiskError, VolumeError
+from tandem.archive.index_reader import IndexReader
 from tandem.archive.mount import Mounted
 from tandem.archive.rows import Segment
+
+_Answer = TypeVar("_Answer")
 
 
 class Located(NamedTuple):
@@ -44,12 +47,23 @@ class Archive:
 
     def segments(self, camera_id: str, from_us: int, to_us: int) -> list[Located]:
         """What there is of a camera in [from_us, to_us), over all volumes in use, by time."""
-        found: list[Located] = []
+        found = [
+            Located(mounted.volume_id, row)
+            for mounted, rows in self.answers(lambda it: it.segments(camera_id, from_us, to_us))
+            for row in rows
+        ]
+        return sorted(found, key=lambda one: (one.segment.start_us, one.segment.segment_id))
+
+    def answers(self, ask: Callable[[IndexReader], _Answer]) -> list[tuple[Mounted, _Answer]]:
+        """Ask the index of each volume in use; one that cannot be read hides no other.
+
+        Args:
+            ask: the question.
+        """
+        found: list[tuple[Mounted, _Answer]] = []
         for mounted in self.healthy():
             try:
-                rows = mounted.reader.segments(camera_id, from_us, to_us)
+                found.append((mounted, ask(mounted.reader)))
             except ArchiveError as error:
                 self.bypass(mounted.volume_id, str(error))
-            else:
-                found.extend(Located(mounted.volume_id, row) for row in rows)
-        return sorted(found, key=lambda one: (one.segment.start_us, one.segment.segment_id))
+        return found

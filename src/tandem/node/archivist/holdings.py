@@ -105,13 +105,8 @@ class Holdings:
         return tuple(place for place in missing if place not in others)
 
     def segment(self, segment_id: UUID) -> tuple[Volume, Segment] | None:
-        """One segment that may be read, and its volume; None if there is none.
-
-        Raises:
-            DiskError: an index cannot be read.
-        """
-        for mounted in self._archive.healthy():
-            segment = mounted.reader.segment(segment_id)
+        """One segment that may be read, and its volume; None if there is none."""
+        for mounted, segment in self._archive.answers(lambda it: it.segment(segment_id)):
             if segment is not None and segment.state is not State.GARBAGE:
                 return mounted.volume, segment
         return None
@@ -127,28 +122,20 @@ class Holdings:
         return [one.segment for one in found if one.segment.stream == stream]
 
     def gaps(self, camera_id: str, stream: str, from_us: int, to_us: int) -> list[Gap]:
-        """Why there is nothing of a stream at some times of [from_us, to_us), by start.
-
-        Raises:
-            DiskError: an index cannot be read.
-        """
+        """Why there is nothing of a stream at some times of [from_us, to_us), by start."""
         found = [
             gap
-            for mounted in self._archive.healthy()
-            for gap in mounted.reader.gaps(camera_id, from_us, to_us)
+            for _, gaps in self._archive.answers(lambda it: it.gaps(camera_id, from_us, to_us))
+            for gap in gaps
             if gap.stream == stream
         ]
         return sorted(found, key=lambda gap: (gap.from_us, gap.to_us))
 
     def extents(self) -> list[Extent]:
-        """The streams that this node knows, each once, and from when to when.
-
-        Raises:
-            DiskError: an index cannot be read.
-        """
+        """The streams that this node knows, each once, and from when to when."""
         joined: dict[tuple[str, str], Extent] = {}
-        for mounted in self._archive.healthy():
-            for one in mounted.reader.extents():
+        for _, extents in self._archive.answers(lambda it: it.extents()):
+            for one in extents:
                 known = joined.get((one.camera_id, one.stream), one)
                 joined[one.camera_id, one.stream] = one._replace(
                     from_us=min(known.from_us, one.from_us), to_us=max(known.to_us, one.to_us)
