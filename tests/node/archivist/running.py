@@ -27,6 +27,8 @@ from tandem.recording.orders import VolumeOrder
 DEADLINE_S = 40.0
 POLL_S = 0.02
 MINUTE_US = 60_000_000
+NOWHERE = Address("127.0.0.1", 1)
+"""Of a node that asks, and is not asked."""
 PLACEMENT = Placement(CAMERA, ("n1", "n3"), 1)
 
 
@@ -53,6 +55,7 @@ def orders_of(directory: Path, files: Files, name: str) -> ArchivistOrders:
         healing_bytes_s=1 << 40,
         placements={CAMERA: PLACEMENT},
         retention={CAMERA: Retention(window_us=10 * MINUTE_US)},
+        addresses=dict.fromkeys(PLACEMENT.nodes, (NOWHERE,)),
     )
 
 

@@ -254,3 +254,21 @@ async def test_a_node_is_reached_by_either_of_its_links(tmp_path: Path) -> None:
             known["n1"] = [link]
             assert await second.peers.segments("n1", "gate", "main", BASE_US, BASE_US + 1)
         assert len({link.port for link in links}) == 2
+
+
+@in_a_loop
+async def test_a_node_that_is_no_peer_any_more_is_refused_and_this_node_itself_is_not(
+    tmp_path: Path,
+) -> None:
+    async with sites(tmp_path, "n1", "n2") as (first, second):
+        copy = second.film(Role.SECOND)
+        segment = first.film()
+        own = await first.peers.segments("n1", "gate", "main", BASE_US, BASE_US + 1)
+        assert [row.segment_id for row in own] == [segment.segment_id]
+        first.view.known = {"n1": first.view.known["n1"]}
+        with pytest.raises(PeerRefusedError, match=r"403.*Node n2 is none of the peers of node n1"):
+            await second.peers.segments("n1", "gate", "main", BASE_US, BASE_US + 1)
+        with pytest.raises(PeerRefusedError, match="403"):
+            await second.peers.read("n1", segment.segment_id, 0, 1)
+        with pytest.raises(PeerRefusedError, match="403"):
+            await second.peers.ask("n1", inquiry(second, copy))

@@ -14,7 +14,7 @@ from uuid import UUID
 
 from tests.archive.export.material import MemorySource
 from tests.archive.material import CLUSTER, NO_FLOOR, create
-from tests.node.archivist.material import FAST, SetClock, SetView, film
+from tests.node.archivist.material import FAST, Known, SetClock, SetView, film
 from tests.node.test_tls import Files
 
 from tandem.archive.archive import Archive
@@ -136,7 +136,9 @@ def _start(loop: asyncio.AbstractEventLoop, node: Node, files: Files) -> None:
     ours = [Address(host, ARCHIVIST_PORT) for host in node.hosts]
     credentials = Home(node.settings.data).credentials
     settings = Settings(node.name, ours, files.authority, credentials, FAST)
-    opened = open_archivist(settings, Archive([node.mounted]), SetView({}), SetClock())
+    nowhere = Address("127.0.0.1", 1)
+    known = Known({it.node_id: [nowhere] for it in node.settings.peers})
+    opened = open_archivist(settings, Archive([node.mounted]), SetView(known), SetClock())
     ready, over = Future[None](), asyncio.Event()
 
     async def serve() -> None:

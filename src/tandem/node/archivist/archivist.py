@@ -95,6 +95,6 @@ async def open_archivist(
         healer = Healer(node_id, holdings, view, peers, throttle)
         promiser = Promiser(node_id, holdings, view, clock, healer.want)
         dropper = Dropper(node_id, holdings, view, peers, clock)
-        application = Service(holdings, promiser).application()
+        application = Service(node_id, view, holdings, promiser).application()
         async with listen(application, settings.links, serving) as listening:
             yield Archivist(listening, holdings, peers, promiser, dropper, healer)

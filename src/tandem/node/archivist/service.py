@@ -1,6 +1,7 @@
 """What other nodes may ask of this one, over HTTPS; see docs/design/two-copies.md.
 
-Whoever asks has shown a certificate of the cluster's authority, or no request was read. Disks and
+Whoever asks has shown a certificate of the cluster's authority, or no request was read; and is this
+node or one of its peers, since the certificate of a node that was taken out stays valid. Disks and
 indexes are read in threads: a request never holds up the others.
 """
 
@@ -32,6 +33,7 @@ from tandem.node.archivist.messages import (
     encode_rows,
 )
 from tandem.node.archivist.promises import Promiser
+from tandem.node.archivist.view import View
 from tandem.node.authority import AuthorityError
 from tandem.node.tls import peer_node
 
@@ -52,18 +54,22 @@ class Service:
     """The requests.
 
     Args:
+        node_id: this node.
+        view: the cluster: who is a node of it.
         holdings: what this node has.
         promiser: gives its promises.
     """
 
-    def __init__(self, holdings: Holdings, promiser: Promiser) -> None:
+    def __init__(self, node_id: str, view: View, holdings: Holdings, promiser: Promiser) -> None:
+        self._node_id = node_id
+        self._view = view
         self._holdings = holdings
         self._promiser = promiser
 
     def application(self) -> web.Application:
         """The requests as aiohttp serves them."""
         application = web.Application(
-            client_max_size=LARGEST_QUESTION_BYTES, middlewares=[_speaks_in_sentences]
+            client_max_size=LARGEST_QUESTION_BYTES, middlewares=[_speaks_in_sentences, self._admit]
         )
         application.router.add_post("/v1/promises", self._promise)
         application.router.add_get("/v1/cameras", self._take_inventory)
@@ -71,6 +77,17 @@ class Service:
         application.router.add_get("/v1/segments", self._list)
         application.router.add_get("/v1/segments/{segment_id}", self._read)
         return application
+
+    @web.middleware
+    async def _admit(self, request: web.Request, handler: _Handler) -> web.StreamResponse:
+        """Hear only who is a node of this cluster now."""
+        peer = _peer(request)
+        if peer != self._node_id and not self._view.addresses(peer):
+            raise AuthorityError(
+                f"Node {peer} is none of the peers of node {self._node_id}. If it belongs to the"
+                f" cluster, enter it under [[peers]] in the settings of node {self._node_id}."
+            )
+        return await handler(request)
 
     async def _promise(self, request: web.Request) -> web.StreamResponse:
         async with asyncio.timeout(PROMISE_DEADLINE_S):
@@ -181,9 +198,8 @@ def _peer(request: web.Request) -> str:
 
 @web.middleware
 async def _speaks_in_sentences(request: web.Request, handler: _Handler) -> web.StreamResponse:
-    """Turn what goes wrong into an answer that says so; who asks must be a node."""
+    """Turn what goes wrong into an answer that says so."""
     try:
-        _peer(request)
         return await handler(request)
     except AuthorityError as problem:
         return _problem(HTTPStatus.FORBIDDEN, str(problem))
