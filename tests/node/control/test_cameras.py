@@ -222,6 +222,7 @@ async def test_a_store_that_cannot_be_asked_says_so_itself() -> None:
         ({"name": " "}, "printable"),
         ({"name": "x\x1b[2J"}, "printable"),
         ({"window_s": 0}, "window"),
+        ({"protection": Protection.RELAYED}, "not built yet; use failover"),
         ({"keep_s": 0}, "kept for no time"),
     ],
 )
@@ -242,7 +243,10 @@ async def test_an_id_that_cannot_name_a_directory_and_a_key_is_refused(camera_id
         await PlayedAgent().put_camera(camera(camera_id), None, 0)
 
 
-@given(st.lists(st.sampled_from([None, *Fault]), max_size=8), st.sampled_from(Protection))
+@given(
+    st.lists(st.sampled_from([None, *Fault]), max_size=8),
+    st.sampled_from(sorted({*Protection} - {Protection.RELAYED})),
+)
 def test_whatever_befalls_the_store_a_change_is_made_once_or_said_not_to_be(
     faults: list[Fault | None], protection: Protection
 ) -> None:

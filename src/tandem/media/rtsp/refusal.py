@@ -7,7 +7,7 @@ from tandem.media.rtsp.message import Response
 from tandem.media.rtsp.url import quote
 
 _FREE_A_SESSION: Final = (
-    "Close other viewers, raise the limit in the camera's settings, or protect it as `relayed`."
+    "Close other viewers, raise the limit in the camera's settings, or protect it as `failover`."
 )
 _MEANINGS: Final = {
     403: (
