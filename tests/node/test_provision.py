@@ -127,6 +127,25 @@ def test_a_beginning_that_was_cut_short_is_begun_again(tmp_path: Path) -> None:
     client_context(Home(tmp_path).authority, Home(tmp_path).credentials)
 
 
+def test_a_certificate_that_was_lost_is_issued_anew_and_costs_nothing_else(tmp_path: Path) -> None:
+    clock = Clock()
+    made = keep_cluster(tmp_path, 7, clock)
+    provision_node(settings(tmp_path), made, clock)
+    Home(tmp_path).credentials.unlink()
+    assert keep_cluster(tmp_path, 7, clock) == made
+    provision_node(settings(tmp_path), made, clock)
+    client_context(Home(tmp_path).authority, Home(tmp_path).credentials)
+
+
+def test_secrets_of_a_node_that_has_run_are_never_made_anew(tmp_path: Path) -> None:
+    clock = Clock()
+    keep_cluster(tmp_path, 7, clock)
+    Home(tmp_path).etcd_has_begun.touch()
+    Home(tmp_path).cluster_key.unlink()
+    with pytest.raises(ProvisionError, match=r"cluster\.key is missing"):
+        keep_cluster(tmp_path, 7, clock)
+
+
 def test_a_node_whose_authority_is_elsewhere_does_not_become_one(tmp_path: Path) -> None:
     clock = Clock()
     provision_node(settings(tmp_path), create_cluster(7, clock), clock)

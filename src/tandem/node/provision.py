@@ -81,19 +81,21 @@ def keep_cluster(data: Path, number: int, clock: Clock) -> ClusterSecrets:
         OSError: they cannot be read or written.
     """
     home = Home(data)
-    if not home.credentials.exists():
+    secrets_of = (home.authority_key, home.authority, home.cluster_key)
+    missing = [path for path in secrets_of if not path.exists()]
+    if missing and not (home.credentials.exists() or home.etcd_has_begun.exists()):
         data.mkdir(mode=0o700, parents=True, exist_ok=True)
         made = create_cluster(number, clock)
-        # Nothing was signed yet: what a crash left of an earlier attempt can go.
+        # Nothing was signed or sealed yet: what a crash left of an earlier attempt can go.
         write_secret(home.authority_key, made.authority.key)
         write_secret(home.authority, made.authority.certificate)
         write_secret(home.cluster_key, made.key)
         return made
-    if not home.authority_key.exists():
+    if missing:
         raise ProvisionError(
-            f"The node in {data} is a member of a cluster, and its authority is elsewhere: "
-            f"{home.authority_key} is missing. Start it with `python -m tandem.node.agent`, or "
-            f"restore that file from a backup."
+            f"{missing[0]} is missing, and this node has run before. If another node is the"
+            f" authority of its cluster, start it with `python -m tandem.node.agent`; else restore"
+            f" that file from a backup: without it the cluster's cameras have to be entered anew."
         )
     authority = Credentials(home.authority_key.read_bytes(), home.authority.read_bytes())
     return ClusterSecrets(authority, home.cluster_key.read_bytes())
