@@ -242,8 +242,9 @@ class Site:
             lab.thaw(node.name) if node.is_on else self.cluster.start(node.name)
             if stopped := self.runs(node.name, ETCD):
                 self.signal(node.name, stopped, "CONT")
-            for volume in lab.status().hosts[node.name].volumes:
-                self.cluster.repair_volume(node.name, volume)
+            for volume, fault in lab.status().hosts[node.name].volumes.items():
+                if fault:
+                    self.repair_with_services_stopped(node.name, volume)
             if not self.runs(node.name, AGENT):
                 self.start_services(node.name)
         if not self.is_whole:

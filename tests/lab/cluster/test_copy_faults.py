@@ -87,3 +87,53 @@ def test_a_disk_that_turns_read_only_costs_no_picture_where_two_record_and_secon
             found[number].assert_whole()
     one.repair_with_services_stopped(name, volume)
     tell("read-only, repaired", healed_s=one.wait_until_whole())
+
+
+def test_a_disk_that_is_destroyed_right_after_its_promise_costs_nothing_that_is_in_the_window(
+    one: Site,
+) -> None:
+    name, second = one.placement(4)[:2]
+    alone = one.recorded_alone_by(name)
+    before = dropped(one, second)
+    waited_s = one.wait(
+        lambda: "" if dropped(one, second) > before else f"{second} dropped nothing",
+        "a promise is given, and a second copy dropped",
+        120,
+    )
+    lost_us = one.now_us
+    volume = busiest_volume(one, name, [4])
+    one.cluster.lab.break_volume(name, volume, VolumeFault.DESTROYED)
+    noticed_s = one.wait_until_dead(name, volume)
+    one.wait_until_recorded()
+    one.record_until(lost_us + AFTER_US)
+    found = one.count_window(lost_us)
+    tell("destroyed", found, waited_s=waited_s, noticed_s=noticed_s)
+    for number in CAMERAS:
+        if number in alone:
+            found[number].assert_lost_only(0, lost_us + UNSURE_US)
+        else:
+            found[number].assert_whole()
+    one.repair_with_services_stopped(name, volume)
+    tell("destroyed, replaced", healed_s=one.wait_until_whole())
+
+
+def test_on_full_disks_old_recordings_go_and_the_newest_is_kept(one: Site) -> None:
+    name = one.placement(1)[0]
+    alone = one.recorded_alone_by(name)
+    old_us, full_us = one.oldest_us(name), one.now_us
+    for volume in VOLUMES:
+        one.cluster.lab.break_volume(name, volume, VolumeFault.FULL)
+    deleted_s = one.wait(
+        lambda: "" if one.oldest_us(name) > old_us else "nothing", "the oldest recording goes"
+    )
+    one.record_until(full_us + AFTER_US)
+    found = one.count_window(full_us)
+    for volume in VOLUMES:
+        one.cluster.repair_volume(name, volume)
+    one.wait_until_recorded()
+    tell("full disks", found, deleted_s=deleted_s)
+    for number in CAMERAS:
+        if number in alone:
+            found[number].assert_lost_only(0, full_us)
+        else:
+            found[number].assert_whole()
