@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Final
 
 from tandem.node.children.lines import LineSplitter
@@ -107,7 +108,8 @@ class Child:
     def kill(self) -> None:
         """End it at once, with all that it has started."""
         if self._process.returncode is None:
-            os.killpg(self._process.pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):  # it may end at this very moment
+                os.killpg(self._process.pid, signal.SIGKILL)
 
     async def _write(self) -> None:
         try:
