@@ -162,7 +162,11 @@ class _Track:
             is_twin = our_twin < len(rows)
             next_us = units[their_twin].time_us - rows[our_twin].time_us if is_twin else None
             if their_twin > place:
-                late_us = next_us if next_us is not None and local_us in {None, next_us} else lag_us
+                late_us = lag_us
+                if next_us is not None and local_us in {None, next_us}:
+                    late_us = next_us
+                elif next_us is None and local_us is not None and abs(local_us - lag_us) <= TWIN_US:
+                    late_us = local_us  # clocks differ by so little; what is sent again, by more
                 joined += _in_order(rows[at:our_twin], _rows(units[place:their_twin], run, late_us))
             else:
                 joined += rows[at:our_twin]
