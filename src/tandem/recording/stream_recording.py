@@ -18,6 +18,7 @@ from tandem.media.units import VIDEO_CLOCK_HZ, AccessUnit, TimelineBreak
 from tandem.recording.backoff import Backoff
 from tandem.recording.camera import StreamOrder
 from tandem.recording.file_budget import FileBudget
+from tandem.recording.opening import Arrived, Opening
 from tandem.recording.source import Cause, Source, SourceError
 
 log = logging.getLogger(__name__)
@@ -116,6 +117,7 @@ class StreamSink:
         self._keep = keep
         self._note = note
         self._audio_clock: CaptureClock | None = None
+        self._opening = Opening(self.video_clock)
         self._fragmenter = Fragmenter(self.video_clock)
         self._connected_boot_us = 0
         self._lost_before = (0, 0)
@@ -153,6 +155,7 @@ class StreamSink:
         self.state.since_us = self._clock.utc_us()
         self.state.connected = True
         self.video_clock.restart()
+        self._opening = Opening(self.video_clock)
         self._audio_clock = CaptureClock(audio_clock_hz) if audio_clock_hz else None
         self._fragmenter = Fragmenter(self.video_clock, self._audio_clock)
         counters = self.state.counters
@@ -167,9 +170,7 @@ class StreamSink:
                 continue
             if self.video_clock.observe(item.rtp_time, boot_us, utc_us):
                 self._break_timeline()
-            fragment = self._fragmenter.video(item, boot_us)
-            if fragment is not None:
-                self._close(fragment)
+            self._fragment(self._opening.push(item, boot_us))
 
     def audio(self, items: Sequence[AccessUnit | TimelineBreak]) -> None:
         """Sound arrived."""
@@ -235,7 +236,14 @@ class StreamSink:
         self._fragmenter.drop_sound()
         clock.restart()
 
+    def _fragment(self, arrived: Sequence[Arrived]) -> None:
+        for unit, boot_us in arrived:
+            fragment = self._fragmenter.video(unit, boot_us)
+            if fragment is not None:
+                self._close(fragment)
+
     def _finish(self) -> None:
+        self._fragment(self._opening.release())
         fragment = self._fragmenter.finish()
         if fragment is not None:
             self._close(fragment)

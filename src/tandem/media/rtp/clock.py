@@ -2,8 +2,10 @@
 
 **The line.** A recording is timed by one line, `us = anchor + ticks * (10**6 + ppm) / clock_hz`. It
 is never taken from each arrival. It is laid when a capture time is first asked for, so that what
-came until then decides its place. After that it only bends: `advance`, at the end of each fragment,
-pins it there and chooses the slope of what follows. Time is continuous and strictly increasing.
+came until then decides its place. Whoever asks waits until `is_settled`: many cameras begin with
+the pictures since their last keyframe, all at once, and only the newest of them is in time. After
+that it only bends: `advance`, at the end of each fragment, pins it there and chooses the slope of
+what follows. Time is continuous and strictly increasing.
 
 **The target** is what the line is bent toward.
 
@@ -20,8 +22,10 @@ pins it there and chooses the slope of what follows. Time is continuous and stri
 
 **Bending.** At the pivot, `error = target - line`, and from there `ppm = the target's own + error /
 HORIZON_S`, within `SLEW_PPM`. An error beyond `LEASH_US` is not a crystal's: the camera's stamps
-run at a wrong rate, the session began with old pictures, or the node's UTC was set. Then it is
-within `SPRINT_PPM`, until the error is below `CAUGHT_UP_US`. Time still never goes back.
+run at a wrong rate, or the node's UTC was set. In the first `YOUNG_US` one of `YOUNG_LEASH_US` is
+none either: the first report puts an anchor by arrival right, or old pictures were long on their
+way. Then it is within `SPRINT_PPM`, until the error is below `CAUGHT_UP_US`. Time still never goes
+back.
 
 **Stepping.** An error beyond `STEP_US` is stepped, and `advance` says so: forward, if RTP time
 stood still or the node's UTC was set; back, only if the node's UTC was set back by as much since
@@ -30,10 +34,13 @@ the last pivot. Nothing that a camera says or does takes time back.
 **Breaks.** `observe` tells when a unit's RTP time cannot belong to the timeline (the rules are at
 `Arrivals.is_jump`). A stall is none: RTP time stands still, then a late burst catches up, and the
 least delayed units of before still hold. After a break the line is laid anew: at the target, or
-right behind the last captured time, whichever is later.
+right behind the last captured time, whichever is later. What a camera sends again on connecting
+was captured before that time, and must not push what follows into the future: such pictures are
+squeezed, `SQUEEZE` times as fast, until the line meets its target. By more than the first unit came
+later than the least delayed ones it is not squeezed; the rest, the node's UTC set back, is bent.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from tandem.media.rtp.arrivals import JUMP_US, Arrivals
@@ -58,6 +65,10 @@ SETTLING_US = 10_000_000
 """After connecting, cameras may first send the pictures since their last keyframe, up to this old.
 Until so much time has passed, a least delay of as much is believed."""
 
+SETTLE_US = 1_500_000
+"""How long the line is not asked for: the last ten seconds of a camera of 4 Mbit/s have come by
+then, at 31 Mbit/s. Shorter than a fragment, so that hardly anything is on the disk later for it."""
+
 SLEW_PPM = 500
 """Invisible in playback, and more than twice what crystals are off."""
 
@@ -72,6 +83,13 @@ much as receiving thirty pictures."""
 LEASH_US = 2_000_000
 """An error from which the slew would need more than an hour."""
 
+YOUNG_US = 20_000_000
+"""In which an error is the anchor's rather than drift: two reports at the usual 5 s come in it, and
+two pivots after the first of them."""
+
+YOUNG_LEASH_US = 100_000
+"""Two to three pictures; what a least delay still falls by after `SETTLE_US` is less."""
+
 SPRINT_PPM = 100_000
 """How fast a large error is closed: the 10 % by which playback is still watchable."""
 
@@ -83,6 +101,10 @@ STEP_US = 10_000_000
 
 CONTINUATION_US = 1_000
 """By how much time goes on at least over a break: a tick in every timescale from 1 kHz."""
+
+SQUEEZE = 10
+"""How much faster pictures that were sent again are timed: a tick of 90 kHz outlasts a microsecond
+even so. Of the new pictures behind them, a ninth of their time is squeezed with them."""
 
 MAX_CLOCK_HZ = 900_000
 """Up to here a tick outlasts a microsecond even at `-SPRINT_PPM`: distinct ticks stay distinct."""
@@ -178,6 +200,14 @@ class CaptureClock:
         else:
             self._place(rtp_timestamp, ntp_utc_us, boot_us)
 
+    def is_settled(self, boot_us: int) -> bool:
+        """Whether capture times may be asked for: later arrivals hardly move the line any more.
+
+        Args:
+            boot_us: CLOCK_BOOTTIME now.
+        """
+        return self._line is not None or boot_us - self._arrivals.first_boot_us >= SETTLE_US
+
     def capture_us(self, rtp_time: int) -> int:
         """When the unit with this RTP time was taken.
 
@@ -234,7 +264,7 @@ class CaptureClock:
         the node's UTC was set back by more than `STEP_US` since the last pivot may it lie before.
         """
         if self._line is not None:
-            last_us = self._line.us_at(self._arrivals.highest_rtp_time)
+            last_us = self.capture_us(self._arrivals.highest_rtp_time)
             self._floor_us = max(last_us + CONTINUATION_US, self._floor_us or last_us)
         self._line = self._previous = None
         self._is_sprinting = False
@@ -291,16 +321,27 @@ class CaptureClock:
             if first is None:
                 raise LookupError("no access unit was observed, so no RTP time has a capture time")
             target, _ = self._target()
-            first_us = target.us_at(first)
-            if self._floor_us is not None and first_us < self._floor_us:
+            ppm = clamp(target.ppm, SLEW_PPM)
+            self._line = Line(first, target.us_at(first), ppm, self._clock_hz)
+            if self._floor_us is not None and self._line.us < self._floor_us:
                 if self._node_was_set_back():
                     self._steps += 1
                     self._floor_us = None
                 else:
-                    first_us = self._floor_us
-            self._line = Line(first, first_us, clamp(target.ppm, SLEW_PPM), self._clock_hz)
+                    self._lift(self._line, self._floor_us)
             self._settled_utc_minus_boot_us = self._utc_minus_boot_us
         return self._line
+
+    def _lift(self, line: Line, floor_us: int) -> None:
+        """Have a line begin at `floor_us`, and come back to its times as soon as may be."""
+        behind_us = floor_us - line.us
+        first_came_us = self._arrivals.line().us_at(line.rtp_time)
+        burst_us = max(0, self._arrivals.first_boot_us - first_came_us)
+        squeezed_us = min(behind_us, burst_us)
+        slope_us = max(PPM // SQUEEZE, self._clock_hz)
+        self._previous = Line(line.rtp_time, floor_us, slope_us - PPM, self._clock_hz)
+        meets = line.rtp_time + squeezed_us * self._clock_hz // (PPM + line.ppm - slope_us)
+        self._line = replace(line, rtp_time=meets, us=self._previous.us_at(meets))
 
     def _target(self) -> tuple[Line, Source]:
         """Where the line should be, by the present knowledge, and whose knowledge that is."""
@@ -334,7 +375,8 @@ class CaptureClock:
         return settled_us is not None and self._utc_minus_boot_us < settled_us - STEP_US
 
     def _slope(self, drift_ppm: int, error_us: int) -> int:
-        if abs(error_us) > LEASH_US:
+        is_young = self._arrivals.age_us < YOUNG_US
+        if abs(error_us) > (YOUNG_LEASH_US if is_young else LEASH_US):
             self._is_sprinting = True
         elif abs(error_us) < CAUGHT_UP_US and abs(drift_ppm) <= SLEW_PPM:
             self._is_sprinting = False

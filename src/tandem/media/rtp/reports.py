@@ -12,9 +12,10 @@ KEPT = 16
 """Reports that are fitted: 80 s of them at the usual 5 s."""
 
 MIN_SPACING_US = 2_500_000
-"""Of reports closer together, as sent or as received, one is kept: half of the 5 s of RFC 3550
-section 6.2, as its section 6.3.1 draws them at the closest. So `KEPT` span 40 s and more, and the
-late burst after a stall does not displace those that came in time."""
+"""Of reports closer together, as sent or as received, the one that was delayed least is kept: half
+of the 5 s of RFC 3550 section 6.2, as its section 6.3.1 draws them at the closest. So `KEPT` span
+40 s and more; the late burst after a stall does not displace those that came in time, and one that
+came with old pictures on connecting does not stand for the camera's clock until the next."""
 
 MIN_SPAN_US = 20_000_000
 """Below that, the rate of the clock is not told from the error of the pairs."""
@@ -97,13 +98,15 @@ class Reports:
         return (self._kept[-1][0] - self._kept[0][0]) * PPM >= MIN_SPAN_US * self._clock_hz
 
     def _keep(self, report: tuple[int, int, int]) -> None:
-        rtp_time, _, boot_us = report
+        rtp_time, utc_us, boot_us = report
         self._last_rtp_time = rtp_time
         if self._kept:
-            last_rtp_time, _, last_boot_us = self._kept[-1]
+            last_rtp_time, last_utc_us, last_boot_us = self._kept[-1]
             sent_us = (rtp_time - last_rtp_time) * PPM // self._clock_hz
             if min(sent_us, boot_us - last_boot_us) < MIN_SPACING_US:
-                return
+                if sent_us < 0 or utc_us - boot_us <= last_utc_us - last_boot_us:
+                    return
+                self._kept.pop()
         self._kept.append(report)
         points = [(rtp_time, utc_us) for rtp_time, utc_us, _ in self._kept]
         self._line = line_through(points, self._clock_hz, MIN_SPAN_US)
