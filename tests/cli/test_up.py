@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from tandem.cli.up import _first_settings
+from tandem.lab.cluster.nodes import provide_etcd
 from tandem.lab.hosts import Host, Lab, Plan
 from tandem.lab.hosts.commands import wait_until
 from tandem.node.home import Home
-from tandem.node.provision import find_etcd
 from tandem.node.settings import default_directory, default_path, read_settings
 
 _TANDEM = str(Path(sys.executable).with_name("tandem"))
@@ -28,7 +28,7 @@ class UpOnHost:
     def start(self) -> str:
         """Start it, and wait until it says how to go on; returns what it said."""
         self.host.outside(_LOG).unlink(missing_ok=True)
-        etcd = f"TANDEM_ETCD={find_etcd().resolve()}"
+        etcd = f"TANDEM_ETCD={provide_etcd(self.host)}"
         argv = ["env", etcd, _TANDEM, "up", "--directory", _PLACE]
         self.pid = self.host.spawn(argv, _LOG)
         wait_until(lambda: "Ctrl-C ends it" in self.said, "It did not come up.", 60)
