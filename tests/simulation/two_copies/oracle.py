@@ -78,7 +78,8 @@ class Oracle:
         primary = self.primaries[pictures[0].camera, generation]
         if node != primary:
             raise ViolationError("D2", f"{node} promised, and {primary} was primary")
-        self.promised_by[node] |= set(pictures)
+        # What rotted between being read back and being promised is lost, and no promise holds it.
+        self.promised_by[node] |= {it for it in pictures if node in self._holders(it)}
 
     def dropped(self, node: str, pictures: Sequence[Picture], whole: Sequence[Picture]) -> None:
         if broken := self.promised_by[node] & set(pictures):
