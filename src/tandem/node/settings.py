@@ -191,8 +191,8 @@ def read_settings(path: Path = PATH) -> NodeSettings:
         text = path.read_bytes().decode()
     except FileNotFoundError as error:
         raise SettingsError(
-            f"{path}: {error.strerror}. This machine is no node of a cluster yet: `tandem up` makes it"
-            " one that records alone. If the file is elsewhere, name it with --settings."
+            f"{path}: {error.strerror}. This machine is no node of a cluster yet: `tandem up` makes"
+            " it one that records alone. If the file is elsewhere, name it with --settings."
         ) from error
     except OSError as error:
         raise SettingsError(
