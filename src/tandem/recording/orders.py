@@ -80,10 +80,10 @@ def parse_orders(line: str | bytes) -> Orders:
             )
         return Orders(
             cluster_number=int(text["cluster_number"]),
-            volumes=tuple(_volume(volume) for volume in text["volumes"]),
+            volumes=tuple(parse_volume(volume) for volume in text["volumes"]),
             streams=tuple(parse_stream_order(stream) for stream in text["streams"]),
             retention={
-                camera_id: Retention(**{name: _size(value) for name, value in kept.items()})
+                camera_id: Retention(**{name: parse_size(value) for name, value in kept.items()})
                 for camera_id, kept in text.get("retention", {}).items()
             },
             sweeps=bool(text.get("sweeps", True)),
@@ -99,20 +99,40 @@ def parse_orders(line: str | bytes) -> Orders:
         raise OrdersError(f"the recorder's orders lack or spoil a value: {problem}") from None
 
 
-def _volume(text: Mapping[str, Any]) -> VolumeOrder:
+def encode_volume(volume: VolumeOrder) -> dict[str, Any]:
+    """A volume as `parse_volume` reads it."""
+    return {
+        "path": str(volume.path),
+        "volume_id": str(volume.volume_id),
+        "max_bytes": volume.limits.max_bytes,
+        "min_free_bytes": volume.limits.min_free_bytes,
+    }
+
+
+def parse_volume(text: Mapping[str, Any]) -> VolumeOrder:
+    """Read a volume of an order.
+
+    Raises:
+        KeyError: a value is missing.
+        ValueError: one is impossible.
+    """
     default = Limits()
     return VolumeOrder(
         path=Path(text["path"]),
         volume_id=UUID(text["volume_id"]),
         limits=Limits(
-            max_bytes=_size(text.get("max_bytes")),
-            min_free_bytes=_size(text.get("min_free_bytes")) or default.min_free_bytes,
+            max_bytes=parse_size(text.get("max_bytes")),
+            min_free_bytes=parse_size(text.get("min_free_bytes")) or default.min_free_bytes,
         ),
     )
 
 
-def _size(value: object) -> int | None:
-    """A number of bytes or microseconds; None where there is no limit."""
+def parse_size(value: object) -> int | None:
+    """A number of bytes or microseconds; None where there is no limit.
+
+    Raises:
+        ValueError: it is none.
+    """
     if value is None:
         return None
     if not isinstance(value, int) or isinstance(value, bool) or value < 0:

@@ -9,14 +9,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
-from uuid import UUID
 
 from tandem.archive.deletion import Retention
-from tandem.archive.space import Limits
 from tandem.cluster.document import StoredValueError
 from tandem.cluster.model import Placement
 from tandem.node.archivist.view import Address
-from tandem.recording.orders import OrdersError, VolumeOrder
+from tandem.recording.orders import (
+    OrdersError,
+    VolumeOrder,
+    encode_volume,
+    parse_size,
+    parse_volume,
+)
 
 VERSION: Final = 1
 """Of this conversation. Agent and archivist are of one installation, so there is only one."""
@@ -87,7 +91,7 @@ def encode_orders(orders: ArchivistOrders) -> bytes:
             "version": VERSION,
             "node_id": orders.node_id,
             "cluster_number": orders.cluster_number,
-            "volumes": [_volume_text(volume) for volume in orders.volumes],
+            "volumes": [encode_volume(volume) for volume in orders.volumes],
             "links": [asdict(link) for link in orders.links],
             "authority": str(orders.authority),
             "credentials": str(orders.credentials),
@@ -123,7 +127,7 @@ def parse_orders(line: str | bytes) -> ArchivistOrders:
         return ArchivistOrders(
             node_id=str(text["node_id"]),
             cluster_number=int(text["cluster_number"]),
-            volumes=tuple(_volume(one) for one in text["volumes"]),
+            volumes=tuple(parse_volume(one) for one in text["volumes"]),
             links=_addresses(text["links"]),
             authority=Path(text["authority"]),
             credentials=Path(text["credentials"]),
@@ -133,7 +137,7 @@ def parse_orders(line: str | bytes) -> ArchivistOrders:
                 for camera_id, one in text["placements"].items()
             },
             retention={
-                camera_id: Retention(**{name: _whole(value) for name, value in one.items()})
+                camera_id: Retention(**{name: parse_size(value) for name, value in one.items()})
                 for camera_id, one in text["retention"].items()
             },
             trusts_clock=bool(text["trusts_clock"]),
@@ -162,23 +166,6 @@ def _fixed(orders: ArchivistOrders) -> tuple[object, ...]:
     )
 
 
-def _volume_text(volume: VolumeOrder) -> dict[str, Any]:
-    return {
-        "path": str(volume.path),
-        "volume_id": str(volume.volume_id),
-        "max_bytes": volume.limits.max_bytes,
-        "min_free_bytes": volume.limits.min_free_bytes,
-    }
-
-
-def _volume(text: Mapping[str, Any]) -> VolumeOrder:
-    return VolumeOrder(
-        path=Path(text["path"]),
-        volume_id=UUID(text["volume_id"]),
-        limits=Limits(_whole(text["max_bytes"]), int(text["min_free_bytes"])),
-    )
-
-
 def _addresses(text: Sequence[Mapping[str, Any]]) -> tuple[Address, ...]:
     return tuple(Address(str(one["host"]), int(one["port"])) for one in text)
 
@@ -187,15 +174,6 @@ def _heal(text: Mapping[str, Any]) -> HealOrder:
     return HealOrder(
         peers=tuple(map(str, text["peers"])),
         streams=tuple(map(str, text["streams"])),
-        since_us=_whole(text["since_us"]),
+        since_us=parse_size(text["since_us"]),
         token=str(text["token"]),
     )
-
-
-def _whole(value: object) -> int | None:
-    """A number of bytes or microseconds; None where there is none."""
-    if value is None:
-        return None
-    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-        raise ValueError(f"{value!r} is no whole number from 0")
-    return value

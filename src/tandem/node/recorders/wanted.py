@@ -8,7 +8,7 @@ from typing import Any, Final
 from tandem.archive.deletion import Retention
 from tandem.cluster.model import Camera, Placement
 from tandem.recording.camera import StreamOrder
-from tandem.recording.orders import VERSION, Orders, VolumeOrder
+from tandem.recording.orders import VERSION, Orders, VolumeOrder, encode_volume
 
 SWEEPER: Final = 0
 """The process that deletes: always the same, so there are never two."""
@@ -108,15 +108,7 @@ def encode_orders(orders: Orders) -> bytes:
         {
             "version": VERSION,
             "cluster_number": orders.cluster_number,
-            "volumes": [
-                {
-                    "path": str(volume.path),
-                    "volume_id": str(volume.volume_id),
-                    "max_bytes": volume.limits.max_bytes,
-                    "min_free_bytes": volume.limits.min_free_bytes,
-                }
-                for volume in orders.volumes
-            ],
+            "volumes": [encode_volume(volume) for volume in orders.volumes],
             "streams": [_stream(stream) for stream in orders.streams],
             "retention": {camera: asdict(kept) for camera, kept in orders.retention.items()},
             "sweeps": orders.sweeps,
