@@ -69,6 +69,8 @@ async def _serve(
 ) -> None:
     settings, home = identity.settings, Home(identity.settings.data)
     addresses = [Address(link.address, AGENT_PORT) for link in settings.links]
+    certificate = await asyncio.to_thread(home.credentials.read_bytes)
+    own = entry_of(settings, fingerprint(certificate))
     async with _store_of(settings, random) as store:
         sealer = Sealer(identity.key)
         asking = client_context(home.authority, home.credentials)
@@ -82,8 +84,6 @@ async def _serve(
 
         async with serve_unix(control, home.socket), asyncio.TaskGroup() as tasks:
             log.info("node %s of cluster %d begins", settings.node_id, settings.cluster)
-            certificate = home.credentials.read_bytes()
-            own = entry_of(settings, fingerprint(certificate))
             for name, part in (
                 ("registration", partial(register, store, own, random)),
                 ("answering other nodes", serve_others),
