@@ -213,10 +213,10 @@ def test_one_that_ends_at_once_is_started_less_and_less_often(
             report = bench.recorders.report()
             assert report.recorders[0].condition is Condition.WAITING
             (state,) = report.streams.values()
-            assert "could not carry out its orders" in state["message"]
+            assert "Recorder 1 could not carry out its orders" in state["message"]
 
     asyncio.run(scenario())
-    assert ("tandem.recorder.0", logging.CRITICAL, "a: no volume") in caplog.record_tuples
+    assert ("tandem.recorder.1", logging.CRITICAL, "a: no volume") in caplog.record_tuples
 
 
 def test_a_program_that_is_missing_is_named_and_tried_again(tmp_path: Path) -> None:

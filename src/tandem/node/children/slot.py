@@ -27,7 +27,7 @@ class Kind(Generic[Orders, Status]):
     """What a child is, as far as whoever keeps it running must know.
 
     Attributes:
-        name: for messages: "Recorder 0".
+        name: for messages: "Recorder 1".
         log: the logger that its log goes to.
         command: its program and arguments; no secrets.
         encode: orders as one line.

@@ -52,7 +52,7 @@ class Recorders:
         command: Sequence[str] = COMMAND,
     ) -> None:
         self._slots = [
-            Slot(_kind(place, command, patience), clock, random) for place in range(count)
+            Slot(_kind(number, command, patience), clock, random) for number in range(1, count + 1)
         ]
         self._places: dict[str, int] = {}
         self.want(wanted)
@@ -78,10 +78,11 @@ class Recorders:
                 tasks.create_task(slot.run())
 
 
-def _kind(place: int, command: Sequence[str], patience: Patience) -> Kind[Orders, Status]:
+def _kind(number: int, command: Sequence[str], patience: Patience) -> Kind[Orders, Status]:
+    """A recorder, counted from 1: messages, log and `tandem status` call it by that number."""
     return Kind(
-        name=f"Recorder {place}",
-        log=f"tandem.recorder.{place}",
+        name=f"Recorder {number}",
+        log=f"tandem.recorder.{number}",
         command=command,
         encode=encode_orders,
         needs_another=needs_another_process,
