@@ -6,7 +6,8 @@ arguments or environment, which other users can read.
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -48,6 +49,21 @@ class Login:
 
 
 @dataclass(frozen=True, slots=True)
+class Relay:
+    """The recorder of another node, which has a camera's only session and passes it on.
+
+    Attributes:
+        node_id: the node; its certificate has to say so.
+        addresses: of its links, tried in turn.
+        port: of that recorder.
+    """
+
+    node_id: str
+    addresses: tuple[str, ...]
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
 class StreamOrder:
     """One stream that is to be recorded.
 
@@ -60,6 +76,8 @@ class StreamOrder:
         transport: for RTSP only.
         audio: whether sound is recorded beside the picture.
         role: of this node's copy.
+        relays: whether it is passed on to recorders of other nodes that ask for it.
+        relay: where it is received from, if not from the camera.
     """
 
     camera_id: str
@@ -70,6 +88,8 @@ class StreamOrder:
     transport: TransportPreference
     audio: bool
     role: Role
+    relays: bool = False
+    relay: Relay | None = None
 
     @property
     def key(self) -> StreamKey:
@@ -91,7 +111,8 @@ def parse_stream_order(text: Mapping[str, Any]) -> StreamOrder:
     """Read a stream order from its JSON object.
 
     Args:
-        text: keys as the attributes of `StreamOrder`, save `login` as `username` and `password`.
+        text: keys as the attributes of `StreamOrder`, save `login` as `username` and `password`,
+            and `relay` as `{"node_id", "addresses", "port"}` or null.
 
     Raises:
         CameraError: a key is missing, unknown or has an impossible value.
@@ -108,6 +129,8 @@ def parse_stream_order(text: Mapping[str, Any]) -> StreamOrder:
         "transport",
         "audio",
         "role",
+        "relays",
+        "relay",
     }
     if unknown := sorted(set(text) - known):
         raise CameraError(f"camera {name}: unknown setting {unknown[0]!r}")
@@ -127,7 +150,28 @@ def parse_stream_order(text: Mapping[str, Any]) -> StreamOrder:
         transport=transport,
         audio=bool(text.get("audio", False)),
         role=role,
+        relays=text.get("relays") is True,
+        relay=_relay(text, name),
     )
+
+
+def encode_stream_order(order: StreamOrder) -> dict[str, Any]:
+    """A stream order as `parse_stream_order` reads it. It may hold a password."""
+    text: dict[str, Any] = {
+        "camera_id": order.camera_id,
+        "camera_name": order.camera_name,
+        "stream": order.stream,
+        "url": order.url,
+        "transport": order.transport,
+        "audio": order.audio,
+        "role": order.role,
+        "relays": order.relays,
+    }
+    if order.login is not None:
+        text |= {"username": order.login.username, "password": order.login.password}
+    if order.relay is not None:
+        text["relay"] = asdict(order.relay)
+    return text
 
 
 def check_url(url: str, camera_name: str) -> str:
@@ -162,6 +206,24 @@ def check_url(url: str, camera_name: str) -> str:
             "rtsp://192.0.2.10/stream1"  # never quoted: what cannot be read cannot be redacted
         )
     return url
+
+
+def _relay(text: Mapping[str, Any], camera_name: str) -> Relay | None:
+    described = text.get("relay")
+    if described is None:
+        return None
+    if text.get("relays") is True:  # two nodes could else pass it on to each other, and to no disk
+        raise CameraError(
+            f"camera {camera_name}: what another node passes on is not passed on again"
+        )
+    try:
+        node_id, port = str(described["node_id"]), described["port"]
+        addresses = tuple(str(ip_address(str(address))) for address in described["addresses"])
+    except (KeyError, TypeError, ValueError) as problem:
+        raise CameraError(f"camera {camera_name}: its relay cannot be used: {problem}") from None
+    if not (node_id and addresses and isinstance(port, int) and 0 < port < 1 << 16):
+        raise CameraError(f"camera {camera_name}: its relay lacks a node, an address or a port")
+    return Relay(node_id, addresses, port)
 
 
 def _identity(text: Mapping[str, Any]) -> str:

@@ -6,8 +6,9 @@ Level-triggered: a line replaces all before it, so one that was lost or read lat
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from ipaddress import ip_address
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from tandem.archive.deletion import Retention
@@ -16,6 +17,12 @@ from tandem.recording.camera import CameraError, StreamOrder, parse_stream_order
 
 VERSION = 1
 """Of this conversation. Agent and recorder are of one installation, so there is only one."""
+
+RELAY_PORT: Final = 2381
+"""Where a node's first recorder listens for those of other nodes; each further one a port above."""
+
+MOST_RECORDERS: Final = 16
+"""So many ports from `RELAY_PORT` on are a node's own."""
 
 
 class OrdersError(ValueError):
@@ -38,6 +45,23 @@ class VolumeOrder:
 
 
 @dataclass(frozen=True, slots=True)
+class Relaying:
+    """How this recorder talks with those of other nodes: it serves, and it asks.
+
+    Attributes:
+        addresses: of this node's links, to listen on.
+        port: to listen on: `RELAY_PORT` and this process's number.
+        authority: file with the certificate of the cluster's authority.
+        node: file with this node's key and certificate.
+    """
+
+    addresses: tuple[str, ...]
+    port: int
+    authority: Path
+    node: Path
+
+
+@dataclass(frozen=True, slots=True)
 class Orders:
     """All that one recorder process is to do.
 
@@ -49,6 +73,7 @@ class Orders:
         sweeps: whether this process deletes what may go; one of a node's recorders does,
             for all of its life.
         trusts_clock: whether this node's UTC may be believed; else nothing is deleted for its age.
+        relaying: how streams come from other nodes and go to them; None where none do.
     """
 
     cluster_number: int
@@ -57,6 +82,7 @@ class Orders:
     retention: Mapping[str, Retention]
     sweeps: bool
     trusts_clock: bool
+    relaying: Relaying | None = None
 
 
 def parse_orders(line: str | bytes) -> Orders:
@@ -65,8 +91,9 @@ def parse_orders(line: str | bytes) -> Orders:
     Args:
         line: `{"version": 1, "cluster_number": n, "volumes": [{"path", "volume_id", "max_bytes",
             "min_free_bytes"}], "streams": [see `parse_stream_order`], "retention": {camera id:
-            {"max_age_us", "max_bytes", "window_us"}}, "sweeps": true, "trusts_clock": true}`; the
-            last three may be absent, and no clock is trusted then.
+            {"max_age_us", "max_bytes", "window_us"}}, "sweeps": true, "trusts_clock": true,
+            "relaying": see `parse_relaying`}`; the last four may be absent, and no clock is
+            trusted then.
 
     Raises:
         OrdersError: it is not of that form; the message never quotes the line, which may hold
@@ -88,6 +115,7 @@ def parse_orders(line: str | bytes) -> Orders:
             },
             sweeps=bool(text.get("sweeps", True)),
             trusts_clock=text.get("trusts_clock") is True,
+            relaying=None if (it := text.get("relaying")) is None else parse_relaying(it),
         )
     except CameraError as problem:
         raise OrdersError(str(problem)) from None
@@ -124,6 +152,35 @@ def parse_volume(text: Mapping[str, Any]) -> VolumeOrder:
             max_bytes=parse_size(text.get("max_bytes")),
             min_free_bytes=parse_size(text.get("min_free_bytes")) or default.min_free_bytes,
         ),
+    )
+
+
+def encode_relaying(relaying: Relaying) -> dict[str, Any]:
+    """How streams are passed on, as `parse_relaying` reads it."""
+    return {
+        "addresses": list(relaying.addresses),
+        "port": relaying.port,
+        "authority": str(relaying.authority),
+        "node": str(relaying.node),
+    }
+
+
+def parse_relaying(text: Mapping[str, Any]) -> Relaying:
+    """Read how streams are passed on: `{"addresses": [...], "port", "authority", "node"}`.
+
+    Raises:
+        KeyError: a value is missing.
+        TypeError: one is of another kind.
+        ValueError: one is impossible.
+    """
+    port = parse_size(text["port"])
+    if port is None or port >= 1 << 16:
+        raise ValueError(f"{port} is no port")
+    return Relaying(
+        addresses=tuple(str(ip_address(str(address))) for address in text["addresses"]),
+        port=port,
+        authority=Path(text["authority"]),
+        node=Path(text["node"]),
     )
 
 
