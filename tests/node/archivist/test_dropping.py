@@ -1,5 +1,6 @@
 """A second drops what its primary has promised afresh, and nothing else."""
 
+import asyncio
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Any
 
 import pytest
 from tests.archive.material import BASE_US
-from tests.conformance.store.subjects import in_a_loop
+from tests.conformance.store.subjects import TEST_S, in_a_loop
 from tests.node.archivist.material import NOW_US, SECOND_US, Site, identities, inquiry, sites
 
 from tandem.archive.rows import Role, Segment
@@ -19,6 +20,7 @@ from tandem.node.archivist import contents
 from tandem.node.archivist.client import Peers
 from tandem.node.archivist.dropping import Dropper
 from tandem.node.archivist.errors import PeerUnreachableError
+from tandem.node.archivist.matching import Match
 from tandem.node.archivist.messages import Inquiry
 
 Moment = Callable[[], object]
@@ -280,22 +282,34 @@ async def test_on_a_slow_disk_some_of_a_portion_is_promised_in_time_and_goes(
             first.film(start_us=BASE_US + minute * 60 * SECOND_US, fragments=20)
             second.film(Role.SECOND, start_us=BASE_US + minute * 60 * SECOND_US, fragments=20)
         faulty = over_faults(second)
-        verify, answer = contents._verify_part, first.promiser.answer
+        verify, find = contents._verify_part, first.holdings.find
+        answer = first.promiser.answer
         arrived: list[Inquiry] = []
-        have_arrived = threading.Event()
+        # The clock goes on only while a segment is read. So reading waits for all questions, and
+        # then for the answer to whatever has been read, which the clock must not outrun.
+        is_settled = threading.Event()
 
         async def counted(inquiry: Inquiry) -> Answer:
             arrived.append(inquiry)
             if len(arrived) == 4:
-                have_arrived.set()
-            return await answer(inquiry)
+                asyncio.get_running_loop().call_soon(is_settled.set)
+            answered = await answer(inquiry)
+            is_settled.set()
+            return answered
+
+        def find_when_settled(*wanted: Any) -> Match:
+            assert is_settled.wait(TEST_S)
+            try:
+                return find(*wanted)
+            finally:
+                is_settled.clear()
 
         def slowly(*part: Any) -> None:
-            assert have_arrived.wait(20)
             first.clock.now_us += SECOND_US // 2
             second.clock.now_us = first.clock.now_us
             verify(*part)
 
+        monkeypatch.setattr(first.holdings, "find", find_when_settled)
         monkeypatch.setattr(contents, "_verify_part", slowly)
         monkeypatch.setattr(first.promiser, "answer", counted)
         began_us = first.clock.now_us
