@@ -10,18 +10,17 @@ from hypothesis import strategies as st
 
 from tandem.media.units import AudioConfig, Codec
 from tandem.recording.foreign.protocol import (
-    MAX_BODY_BYTES,
     PROTOCOL_VERSION,
     Decoder,
     End,
     Failure,
     Hello,
     Message,
-    ProtocolError,
     Tracks,
     Unit,
     encode,
 )
+from tandem.recording.framing import MAX_BODY_BYTES, ProtocolError
 from tandem.recording.source import Cause
 
 times = st.none() | st.integers(-(1 << 63) + 1, (1 << 63) - 1)

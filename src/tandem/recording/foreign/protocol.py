@@ -1,10 +1,4 @@
-"""What a child tells the recorder through its standard output.
-
-Every message is its body's length (4 bytes), its kind (1 byte) and its body, all big-endian. The
-first is always a `Hello`, so that a child of another version, or one that prints something else, is
-recognised by its first bytes. Lengths are checked before anything is kept: a child that went mad
-costs the recorder one message of the largest size, not its memory.
-"""
+"""What a child tells the recorder through its standard output, as messages of `framing`."""
 
 import enum
 import struct
@@ -12,26 +6,26 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from tandem.media.units import AudioConfig, Codec
+from tandem.recording.framing import (
+    CODECS,
+    FrameReader,
+    ProtocolError,
+    header,
+    pack_audio,
+    pack_sets,
+    unpack_audio,
+    unpack_sets,
+)
 from tandem.recording.source import Cause
 
 PROTOCOL_VERSION: Final = 1
-MAX_BODY_BYTES: Final = 32 * 1024 * 1024
-"""Several times the largest intra picture of a 4K camera."""
 
-_HEADER = struct.Struct(">IB")
 _HELLO = struct.Struct(">4sH")
 _MAGIC = b"TNDM"
 _UNIT = struct.Struct(">BqqI")
 _TRACKS = struct.Struct(">BQB")
-_AUDIO = struct.Struct(">BIBI")
-_LENGTH = struct.Struct(">I")
 _NO_TIME = -(1 << 63)
-_CODECS = tuple(Codec)
 _CAUSES = tuple(Cause)
-
-
-class ProtocolError(ValueError):
-    """What arrived is not this protocol; the message says in which way."""
 
 
 class Kind(enum.IntEnum):
@@ -44,7 +38,7 @@ class Kind(enum.IntEnum):
     END = 5
 
 
-_KINDS = frozenset(Kind)
+_KINDS = frozenset(int(kind) for kind in Kind)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,17 +121,14 @@ def encode(message: Message) -> bytes:
             body = bytes([_CAUSES.index(message.cause)]) + message.sentence.encode()
         case End():
             kind, body = Kind.END, b""
-    if len(body) > MAX_BODY_BYTES:
-        raise ProtocolError(f"a message of {len(body)} bytes; at most {MAX_BODY_BYTES} are allowed")
-    return _HEADER.pack(len(body), kind) + body
+    return header(kind, len(body)) + body
 
 
 class Decoder:
     """Takes the bytes as they come and returns the messages that are whole."""
 
     def __init__(self) -> None:
-        self._buffer = bytearray()
-        self._greeted = False
+        self._frames = FrameReader((Kind.HELLO, _HELLO.size), _KINDS)
 
     def feed(self, data: bytes) -> list[Message]:
         """Take more bytes.
@@ -148,31 +139,7 @@ class Decoder:
         Raises:
             ProtocolError: what arrived cannot be a message; the decoder is of no further use.
         """
-        self._buffer += data
-        messages: list[Message] = []
-        at = 0
-        while len(self._buffer) - at >= _HEADER.size:
-            length, kind = _HEADER.unpack_from(self._buffer, at)
-            self._check(length, kind)
-            body = at + _HEADER.size
-            if len(self._buffer) - body < length:
-                break
-            at = body + length
-            messages.append(_decode(Kind(kind), bytes(memoryview(self._buffer)[body:at])))
-        del self._buffer[:at]
-        return messages
-
-    def _check(self, length: int, kind: int) -> None:
-        """Refuse a header before its body is waited for."""
-        if not self._greeted and (length, kind) != (_HELLO.size, Kind.HELLO):
-            raise ProtocolError("it does not begin with a greeting")
-        self._greeted = True
-        if kind not in _KINDS:
-            raise ProtocolError(f"message kind {kind} is not known")
-        if length > MAX_BODY_BYTES:
-            raise ProtocolError(
-                f"a message of {length} bytes; at most {MAX_BODY_BYTES} are allowed"
-            )
+        return [_decode(Kind(kind), body) for kind, body in self._frames.feed(data)]
 
 
 def _decode(kind: Kind, body: bytes) -> Message:
@@ -215,32 +182,14 @@ def _decode_unit(body: bytes) -> Unit:
 
 
 def _encode_tracks(tracks: Tracks) -> bytes:
-    codec = _CODECS.index(tracks.codec)
+    codec = CODECS.index(tracks.codec)
     body = _TRACKS.pack(codec, tracks.wrap_ticks, len(tracks.parameter_sets))
-    body += b"".join(_LENGTH.pack(len(nal)) + nal for nal in tracks.parameter_sets)
-    if (audio := tracks.audio) is None:
-        return body
-    codec = _CODECS.index(audio.codec)
-    fields = (codec, audio.sample_rate_hz, audio.channels, audio.samples_per_frame)
-    return body + _AUDIO.pack(*fields) + audio.specific
+    body += pack_sets(tracks.parameter_sets)
+    return body if tracks.audio is None else body + pack_audio(tracks.audio)
 
 
 def _decode_tracks(body: bytes) -> Tracks:
     codec, wrap_ticks, count = _TRACKS.unpack_from(body)
-    at = _TRACKS.size
-    sets = []
-    for _ in range(count):
-        (length,) = _LENGTH.unpack_from(body, at)
-        at += _LENGTH.size + length
-        if at > len(body):
-            raise ProtocolError("a parameter set is cut off")
-        sets.append(body[at - length : at])
-    audio = _decode_audio(body[at:]) if at < len(body) else None
-    return Tracks(_CODECS[codec], tuple(sets), wrap_ticks, audio)
-
-
-def _decode_audio(body: bytes) -> AudioConfig:
-    codec, rate_hz, channels, samples = _AUDIO.unpack_from(body)
-    if not rate_hz:
-        raise ProtocolError("an audio track without a clock")
-    return AudioConfig(_CODECS[codec], rate_hz, channels, body[_AUDIO.size :], samples)
+    sets, at = unpack_sets(body, _TRACKS.size, count)
+    audio = unpack_audio(body[at:]) if at < len(body) else None
+    return Tracks(CODECS[codec], sets, wrap_ticks, audio)

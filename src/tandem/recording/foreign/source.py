@@ -16,11 +16,11 @@ from tandem.recording.foreign.protocol import (
     Failure,
     Hello,
     Message,
-    ProtocolError,
     Tracks,
     Unit,
 )
 from tandem.recording.foreign.redact import Redactor
+from tandem.recording.framing import ProtocolError
 from tandem.recording.source import Cause, SourceError, UnitSink
 
 SILENCE_S: Final = 10

@@ -27,10 +27,10 @@ from tandem.recording.foreign.protocol import (
     Failure,
     Hello,
     Message,
-    ProtocolError,
     encode,
 )
 from tandem.recording.foreign.tracks import AnyPacket, AudioTrack, VideoTrack, choose_audio
+from tandem.recording.framing import ProtocolError
 from tandem.recording.source import Cause
 
 _PACKETS_BEFORE_SOUND: Final = 20
