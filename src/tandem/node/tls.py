@@ -9,11 +9,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from tandem import mutual_tls
 from tandem.node.authority import AuthorityError
 
 
 def client_context(authority: Path, credentials: Path) -> ssl.SSLContext:
-    """For asking: shows our certificate, and demands the server's, for the name that was asked for.
+    """For asking; as `mutual_tls.client_context`.
 
     Args:
         authority: file with the certificate of the cluster's authority.
@@ -22,13 +23,14 @@ def client_context(authority: Path, credentials: Path) -> ssl.SSLContext:
     Raises:
         AuthorityError: a file is missing or damaged.
     """
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2  # an etcd that the user runs may be an old one
-    return _loaded(context, authority, credentials)
+    try:
+        return mutual_tls.client_context(authority, credentials)
+    except mutual_tls.TlsError as error:
+        raise AuthorityError(str(error)) from error
 
 
 def server_context(authority: Path, credentials: Path) -> ssl.SSLContext:
-    """For serving: shows our certificate, and demands the client's.
+    """For serving; as `mutual_tls.server_context`.
 
     Args:
         authority: file with the certificate of the cluster's authority.
@@ -37,10 +39,10 @@ def server_context(authority: Path, credentials: Path) -> ssl.SSLContext:
     Raises:
         AuthorityError: a file is missing or damaged.
     """
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_3
-    context.verify_mode = ssl.CERT_REQUIRED
-    return _loaded(context, authority, credentials)
+    try:
+        return mutual_tls.server_context(authority, credentials)
+    except mutual_tls.TlsError as error:
+        raise AuthorityError(str(error)) from error
 
 
 def peer_node(certificate: Mapping[str, Any] | None) -> str:
@@ -70,20 +72,3 @@ def require_node(certificate: Mapping[str, Any] | None, node: str) -> None:
     """
     if (actual := peer_node(certificate)) != node:
         raise AuthorityError(f"Node {actual} answers where node {node} was expected.")
-
-
-def _loaded(context: ssl.SSLContext, authority: Path, credentials: Path) -> ssl.SSLContext:
-    context.verify_flags |= ssl.VERIFY_X509_STRICT
-    try:
-        context.load_verify_locations(authority)
-    except OSError as error:  # ssl.SSLError is one
-        raise AuthorityError(
-            f"The authority's certificate in {authority} cannot be used: {error}."
-        ) from error
-    try:
-        context.load_cert_chain(credentials)
-    except OSError as error:
-        raise AuthorityError(
-            f"This node's key and certificate in {credentials} cannot be used: {error}."
-        ) from error
-    return context
