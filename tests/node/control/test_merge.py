@@ -88,6 +88,12 @@ def test_nobody_records_a_camera_that_is_only_connected_to() -> None:
     )
 
 
+def test_a_camera_that_holds_the_connection_and_sends_nothing_is_not_laid_to_the_disks() -> None:
+    silent = "the camera has sent no picture for 20 s, though it holds the connection"
+    late = stream(message=silent, durable_until_us=NOW_US - 34 * SECOND_US)
+    assert f"Gate (gate) on node1: {silent}." in only(merged(well([late]), {}))["problems"]
+
+
 def test_ages_are_of_the_nodes_own_clock() -> None:
     ahead = 3600 * SECOND_US
     moved = stream(role="second", durable_until_us=NOW_US + ahead - 3 * SECOND_US)
@@ -199,6 +205,7 @@ def test_a_recorder_that_is_down_is_told_without_the_cameras_name_twice() -> Non
         ),
         ([stream(durable_until_us=None)], PLACED, "and none has reached a disk"),
         ([stream(camera_offset_us=-3600 * SECOND_US)], PLACED, "its clock is 3,600 s behind"),
+        ([stream(camera_offset_us=-NOW_US)], PLACED, "its clock is 20,718 days behind"),
     ],
 )
 def test_each_trouble_of_a_camera_has_a_sentence(

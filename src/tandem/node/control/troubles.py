@@ -15,6 +15,9 @@ NODE_CLOCK_US: Final = 500_000
 BEGINNING_US: Final = 10_000_000
 """What was connected to later than this may have nothing on a disk yet."""
 
+_MANY_DAYS: Final = 2
+"""From here on nobody wants to be told seconds."""
+
 _WELL: Final = "running"
 """How a child process is that has nothing to complain of."""
 
@@ -105,8 +108,9 @@ def _causes(
 def _why(copy: Json, status: Json) -> str:
     """Why one stream is not recorded by a node that should."""
     prefix = "" if copy.get("stream") == "main" else f"its {copy.get('stream')} stream: "
-    if not copy.get("connected"):
-        return prefix + _without_label(copy.get("message") or "it is being connected to")
+    message = copy.get("message")
+    if message or not copy.get("connected"):  # it stands until pictures come again
+        return prefix + _without_label(message or "it is being connected to")
     age_us = copy.get("durable_age_us")
     if age_us is None and int(status.get("at_us", 0)) - (copy.get("since_us") or 0) < BEGINNING_US:
         return f"{prefix}it is connected, and the first pictures are on their way to the disk"
@@ -127,9 +131,15 @@ def _clock(copies: Sequence[Json]) -> Iterator[str]:
     worst_us = max(offsets, key=abs, default=0)
     if abs(worst_us) > CAMERA_CLOCK_US:
         yield (
-            f"its clock is {abs(worst_us) / 1e6:,.0f} s {'ahead' if worst_us > 0 else 'behind'},"
+            f"its clock is {_far(abs(worst_us))} {'ahead' if worst_us > 0 else 'behind'},"
             " and not believed: pictures have the node's time. Set the camera's time server."
         )
+
+
+def _far(offset_us: int) -> str:
+    """How far a clock is off; a camera that begins with 1970 is thousands of days."""
+    days = offset_us / 86_400e6
+    return f"{offset_us / 1e6:,.0f} s" if days < _MANY_DAYS else f"{days:,.0f} days"
 
 
 def node_troubles(
