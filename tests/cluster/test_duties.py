@@ -1,14 +1,19 @@
 """Who records: by the committed placement and by whom each node suspects itself."""
 
+from collections.abc import Iterable, Mapping
+
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tandem.cluster.duties import duties
+from tandem.cluster.duties import Beliefs, Duty, Word, duties
 from tandem.cluster.model import Camera, Placement, Protection, Role
 
 NODES = ("a", "b", "c", "d")
 GATE = "gate"
 PLACED = {GATE: Placement(GATE, NODES, 7)}
+UNABLE = Word(frozenset({GATE}))
+HOLDS = Word(holds={GATE: {"main": 2381}})
+HOLDS_AND_CANNOT_KEEP = Word(frozenset({GATE}), HOLDS.holds)
 
 protections = st.sampled_from([level for level in Protection if level is not Protection.COLD])
 sets_of_nodes = st.frozensets(st.sampled_from(NODES))
@@ -18,13 +23,23 @@ def camera(protection: Protection) -> Camera:
     return Camera(GATE, GATE, (), protection, 4)
 
 
+def found_by(node: str, protection: Protection, beliefs: Beliefs) -> Duty | None:
+    return next(iter(duties(node, [camera(protection)], PLACED, beliefs)), None)
+
+
 def recorders(protection: Protection, beliefs: dict[str, frozenset[str]]) -> dict[str, Role]:
     """Who records, of the living, each by its own suspicions."""
-    return {
-        node: duty.role
-        for node, suspected in beliefs.items()
-        for duty in duties(node, [camera(protection)], PLACED, suspected)
-    }
+    found = {node: found_by(node, protection, Beliefs(them)) for node, them in beliefs.items()}
+    return {node: duty.role for node, duty in found.items() if duty}
+
+
+def sources(
+    protection: Protection, words: Mapping[str, Word], dead: Iterable[str] = ""
+) -> dict[str, str]:
+    """Of whoever is there and records, where its pictures come from, if all believe the same."""
+    beliefs = Beliefs(frozenset(dead), words)
+    found = {node: found_by(node, protection, beliefs) for node in NODES if node not in dead}
+    return {node: duty.relayed_from or "camera" for node, duty in found.items() if duty}
 
 
 def agreeing(dead: str) -> dict[str, frozenset[str]]:
@@ -35,7 +50,7 @@ def test_while_all_is_well_the_first_in_the_list_record() -> None:
     for protection, names in [
         (Protection.COLD, "a"),
         (Protection.FAILOVER, "a"),
-        (Protection.RELAYED, "a"),
+        (Protection.RELAYED, "ab"),
         (Protection.HOT, "ab"),
         (Protection.MIRROR, "ab"),
     ]:
@@ -62,13 +77,13 @@ def test_a_primary_that_is_suspected_by_all_others_goes_on_recording() -> None:
 
 
 def test_a_node_that_suspects_itself_records_all_the_same() -> None:
-    (duty,) = duties("a", [camera(Protection.FAILOVER)], PLACED, frozenset("a"))
+    (duty,) = duties("a", [camera(Protection.FAILOVER)], PLACED, Beliefs(frozenset("a")))
     assert duty.role is Role.PRIMARY
 
 
 def test_only_who_replaces_a_suspected_node_stands_in() -> None:
     def stands_in(node: str, suspected: str) -> bool:
-        (duty,) = duties(node, [camera(Protection.HOT)], PLACED, frozenset(suspected))
+        (duty,) = duties(node, [camera(Protection.HOT)], PLACED, Beliefs(frozenset(suspected)))
         assert duty.generation == 7
         return duty.stands_in
 
@@ -77,7 +92,7 @@ def test_only_who_replaces_a_suspected_node_stands_in() -> None:
 
 
 def test_a_camera_that_is_not_placed_yet_is_nobodys_duty() -> None:
-    assert duties("a", [camera(Protection.HOT)], {}, frozenset()) == []
+    assert duties("a", [camera(Protection.HOT)], {}, Beliefs()) == []
 
 
 @given(protections, sets_of_nodes)
@@ -85,13 +100,13 @@ def test_with_agreed_suspicions_as_many_of_the_living_record_as_there_should(
     protection: Protection, dead: frozenset[str]
 ) -> None:
     found = recorders(protection, agreeing("".join(dead)))
-    wanted = 2 if protection in {Protection.HOT, Protection.MIRROR} else 1
+    wanted = 1 if protection is Protection.FAILOVER else 2
     living = [node for node in NODES if node not in dead]
     assert list(found) == living[:wanted]
 
 
 @given(
-    st.sampled_from([Protection.HOT, Protection.MIRROR]),
+    st.sampled_from([Protection.RELAYED, Protection.HOT, Protection.MIRROR]),
     st.sampled_from(NODES),
 )
 def test_with_one_node_dead_every_protected_camera_has_two_recorders(
@@ -116,3 +131,112 @@ def test_only_the_first_of_the_placement_is_ever_primary(
 ) -> None:
     found = recorders(protection, beliefs)
     assert {node for node, role in found.items() if role is Role.PRIMARY} <= {"a"}
+
+
+# --- Nodes that are there, and cannot record ------------------------------------------------------
+
+
+def test_who_cannot_record_is_stood_in_for_and_goes_on_trying() -> None:
+    assert list(sources(Protection.FAILOVER, {"a": UNABLE})) == ["a", "b"]
+    assert list(sources(Protection.HOT, {"a": UNABLE})) == ["a", "b", "c"]
+    assert list(sources(Protection.MIRROR, {"b": UNABLE})) == ["a", "b", "c"]
+    assert list(sources(Protection.HOT, {"a": UNABLE}, dead="b")) == ["a", "c", "d"]
+
+
+def test_a_cold_camera_is_stood_in_for_by_nobody_whoever_cannot_record_it() -> None:
+    assert list(sources(Protection.COLD, {"a": UNABLE})) == ["a"]
+
+
+def test_what_a_follower_cannot_do_changes_nothing_for_those_before_it() -> None:
+    assert list(sources(Protection.HOT, {"c": UNABLE, "d": UNABLE})) == ["a", "b"]
+
+
+def test_a_camera_that_nobody_can_record_is_tried_by_its_whole_list() -> None:
+    for protection in (Protection.FAILOVER, Protection.HOT, Protection.RELAYED):
+        assert sources(protection, dict.fromkeys(NODES, UNABLE)) == dict.fromkeys(NODES, "camera")
+
+
+def test_who_is_in_no_list_records_nothing() -> None:
+    assert found_by("z", Protection.HOT, Beliefs(frozenset("abcd"))) is None
+    assert found_by("z", Protection.RELAYED, Beliefs(words={"z": HOLDS})) is None
+
+
+words = st.sampled_from([Word(), UNABLE, HOLDS, HOLDS_AND_CANNOT_KEEP])
+said = st.fixed_dictionaries(dict.fromkeys(NODES, words))
+
+
+@given(
+    protections,
+    sets_of_nodes,
+    said,
+    st.fixed_dictionaries(dict.fromkeys(NODES, sets_of_nodes)),
+)
+def test_whatever_is_believed_somebody_who_can_records_from_the_camera(
+    protection: Protection,
+    dead: frozenset[str],
+    words: dict[str, Word],
+    wrong: dict[str, frozenset[str]],
+) -> None:
+    """Each of the living suspects all the dead, and whomever else; what is said is heard by all."""
+    living = [node for node in NODES if node not in dead]
+    found = {
+        node: found_by(node, protection, Beliefs((dead | wrong[node]) - {node}, words))
+        for node in living
+    }
+    from_camera = [node for node, duty in found.items() if duty and duty.relayed_from is None]
+    able = [node for node in living if GATE not in words[node].unable]
+    holding = [node for node in living if words[node].holds]
+    if able:
+        assert {*able, *holding} & set(from_camera)
+
+
+# --- A camera that allows one session ------------------------------------------------------------
+
+
+def test_of_a_relayed_camera_the_primary_has_the_session_and_the_second_awaits_it() -> None:
+    assert sources(Protection.RELAYED, {}) == {"a": "camera", "b": "a"}
+    assert sources(Protection.RELAYED, {"a": HOLDS}) == {"a": "camera", "b": "a"}
+
+
+def test_when_the_holder_of_the_session_dies_the_next_one_takes_it_and_a_third_the_copy() -> None:
+    assert sources(Protection.RELAYED, {}, dead="a") == {"b": "camera", "c": "b"}
+
+
+def test_a_node_that_returns_takes_no_session_back() -> None:
+    found = sources(Protection.RELAYED, {"b": HOLDS})
+    assert found == {"a": "b", "b": "camera"}
+
+
+def test_a_third_node_with_the_session_keeps_it_and_passes_on_to_both() -> None:
+    assert sources(Protection.RELAYED, {"c": HOLDS}) == {"a": "c", "b": "c", "c": "camera"}
+
+
+def test_of_two_sessions_that_of_the_later_node_ends() -> None:
+    assert sources(Protection.RELAYED, {"a": HOLDS, "b": HOLDS}) == {"a": "camera", "b": "a"}
+
+
+def test_who_has_the_session_and_no_disk_passes_on_to_two_others() -> None:
+    assert sources(Protection.RELAYED, {"a": HOLDS_AND_CANNOT_KEEP}) == {
+        "a": "camera",
+        "b": "a",
+        "c": "a",
+    }
+
+
+def test_a_second_that_cannot_keep_what_it_is_passed_is_stood_in_for() -> None:
+    found = sources(Protection.RELAYED, {"a": HOLDS, "b": UNABLE})
+    assert found == {"a": "camera", "b": "a", "c": "a"}
+
+
+def test_a_holder_that_is_suspected_is_no_holder() -> None:
+    beliefs = Beliefs(frozenset("a"), {"a": HOLDS})
+    duty = found_by("b", Protection.RELAYED, beliefs)
+    assert duty is not None
+    assert duty.relayed_from is None
+
+
+def test_who_begins_takes_no_session_before_it_has_heard_whether_another_has_it() -> None:
+    assert found_by("a", Protection.RELAYED, Beliefs(unheard=frozenset("c"))) is None
+    assert found_by("a", Protection.HOT, Beliefs(unheard=frozenset("c"))) is not None
+    duty = found_by("a", Protection.RELAYED, Beliefs(unheard=frozenset("z")))
+    assert duty is not None

@@ -1,24 +1,64 @@
-"""What one node records, by the committed placements and by whom it suspects itself.
+"""What one node records, by the committed placements, by whom it suspects, and by what others say.
 
-Nobody is asked and nothing is agreed: every node works this out alone, and where nodes suspect
-different ones, too many record rather than too few. Whoever is really dead is suspected by all
-before long; the first of the living in the list then sees nobody before itself but the dead, and
-records, whatever the others believe.
+Nothing is agreed: every node works this out alone, and where nodes believe different things, too
+many record rather than too few. A node records a camera where too few of those before it in the
+list are believed to be there and able to. So it depends on those before it alone: whatever they
+believe in turn, nobody waits in a circle, and a camera that is dead is tried by its whole list
+while nobody takes turns.
+
+A camera that allows one session (`relayed`) has one more rule: who has its session keeps it, and
+passes on what it receives, so that a node that returns costs no picture.
 """
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, field
 
 from tandem.cluster.model import Camera, Placement, Protection, Role
 
-RECORDERS: Final[Mapping[Protection, int]] = {
-    Protection.FAILOVER: 1,
-    Protection.RELAYED: 1,
-    Protection.HOT: 2,
-    Protection.MIRROR: 2,
-}
-"""How many of the list record, suspected ones passed over. `cold` is not here: it never moves."""
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """What a node says of the cameras that it records.
+
+    Attributes:
+        unable: those that it is to record and cannot.
+        holds: those of `relayed` whose session it has; of each stream the port at which it passes
+            it on, None where it does not.
+    """
+
+    unable: frozenset[str] = frozenset()
+    holds: Mapping[str, Mapping[str, int | None]] = field(default_factory=dict)
+
+
+SILENCE = Word()
+
+
+@dataclass(frozen=True, slots=True)
+class Beliefs:
+    """What a node believes of all others, and knows of itself.
+
+    Attributes:
+        suspected: the nodes that it suspects.
+        words: by node, its own among them; a node that said nothing is able, and holds nothing.
+        unheard: nodes that are about to be heard: until then no session of `relayed` is begun.
+    """
+
+    suspected: Collection[str] = frozenset()
+    words: Mapping[str, Word] = field(default_factory=dict)
+    unheard: frozenset[str] = frozenset()
+
+    def able(self, camera: Camera, nodes: Iterable[str]) -> list[str]:
+        """Those of some nodes that are there and can record a camera, in their order."""
+        camera_id = camera.camera_id
+        return [
+            node
+            for node in nodes
+            if node not in self.suspected and camera_id not in self.word_of(node).unable
+        ]
+
+    def word_of(self, node_id: str) -> Word:
+        """What a node said last."""
+        return self.words.get(node_id, SILENCE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,54 +69,83 @@ class Duty:
         camera: which.
         role: which copy this is, by the committed placement alone.
         generation: of the placement that says so.
-        stands_in: it records only since a node before it in the list is suspected.
+        stands_in: it records only since a node before it in the list is not there, or not able.
+        relayed_from: the node that passes its pictures on; None: they come from the camera.
     """
 
     camera: Camera
     role: Role
     generation: int
     stands_in: bool
+    relayed_from: str | None = None
 
 
 def duties(
     node_id: str,
     cameras: Iterable[Camera],
     placements: Mapping[str, Placement],
-    suspected: Collection[str],
+    beliefs: Beliefs,
 ) -> list[Duty]:
     """Work out what a node records.
 
     Args:
-        node_id: the node that asks; whether it is itself among the suspected changes nothing.
+        node_id: the node that asks; whether it suspects itself changes nothing.
         cameras: all that the cluster has.
         placements: as committed, by camera; a camera without one is not recorded yet.
-        suspected: the nodes that this node suspects.
+        beliefs: of this node.
 
     Returns:
         In the order of the cameras.
     """
     found = (
-        _duty(node_id, camera, placements[camera.camera_id], suspected)
+        _duty(node_id, camera, placements[camera.camera_id], beliefs)
         for camera in cameras
         if camera.camera_id in placements
     )
     return [duty for duty in found if duty is not None]
 
 
-def _duty(
-    node_id: str, camera: Camera, placement: Placement, suspected: Collection[str]
-) -> Duty | None:
-    wanted = RECORDERS.get(camera.protection, 1)
+def _duty(node_id: str, camera: Camera, placement: Placement, beliefs: Beliefs) -> Duty | None:
+    if node_id not in placement.nodes:
+        return None
+    place, copies = placement.nodes.index(node_id), camera.protection.copies
+    source: str | None = None
     if camera.protection is Protection.COLD:
-        records = node_id == placement.primary
+        records = place == 0
+    elif camera.protection is Protection.RELAYED:
+        source = _source(node_id, camera, placement, beliefs)
+        records = source is not None
     else:
-        believed = [node for node in placement.nodes if node == node_id or node not in suspected]
-        records = node_id in believed[:wanted]
+        records = len(beliefs.able(camera, placement.nodes[:place])) < copies
     if not records:
         return None
     return Duty(
         camera=camera,
         role=placement.role_of(node_id),
         generation=placement.generation,
-        stands_in=node_id not in placement.nodes[:wanted],
+        stands_in=place >= copies,
+        relayed_from=None if source == node_id else source,
     )
+
+
+def _source(node_id: str, camera: Camera, placement: Placement, beliefs: Beliefs) -> str | None:
+    """Who has, or is to have, the session by which a node records; None: it records nothing.
+
+    Two sessions at a time are one too many, and the later node's goes. Who only tries to get one
+    gives way to whoever has it, wherever that is in the list.
+    """
+    holders = [
+        node
+        for node in placement.nodes
+        if camera.camera_id in beliefs.word_of(node).holds
+        and (node == node_id or node not in beliefs.suspected)
+    ]
+    before = beliefs.able(camera, placement.nodes[: placement.nodes.index(node_id)])
+    if node_id not in holders and len(before) >= camera.protection.copies:
+        return None
+    if holders:
+        return holders[0]
+    if before:
+        return before[0]
+    is_told = beliefs.unheard.isdisjoint(placement.nodes)
+    return node_id if is_told else None

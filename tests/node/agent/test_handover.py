@@ -5,6 +5,7 @@ from typing import Any
 from tests.node.agent.material import camera
 
 from tandem.archive.rows import Role
+from tandem.cluster.duties import Beliefs, Word
 from tandem.cluster.model import Camera, Placement, Protection
 from tandem.node.agent.handover import BEHIND_US, SURE_US, Handover
 from tandem.node.agent.work import work_of
@@ -13,6 +14,7 @@ from tandem.recording.camera import Login, StreamOrder
 KEY = ("gate", "main")
 NOW_US = 1_000 * SURE_US
 SINCE_US = NOW_US - SURE_US
+LINKS = {"n1": ("10.0.1.1", "10.0.2.1"), "n3": ("10.0.1.3", "10.0.2.3")}
 
 
 def unseal(_camera_id: str, _sealed: str) -> Login:
@@ -26,14 +28,16 @@ class Bench:
         self.cameras = {"gate": one or camera(protection=Protection.FAILOVER)}
         self.placements = {"gate": Placement("gate", ("n1", "n2", "n3"), 1)}
         self.suspected = {"n1"}
+        self.words: dict[str, Word] = {}
         self.handover = Handover("n2")
         self.until_us: int | None = None
 
     def streams(self) -> tuple[StreamOrder, ...]:
+        beliefs = Beliefs(self.suspected, self.words)
         wanted = work_of(
-            "n2", self.cameras.values(), self.placements, self.suspected, unseal
+            "n2", self.cameras.values(), self.placements, beliefs, unseal, LINKS
         ).streams
-        return self.handover.streams(wanted, self.cameras, self.placements)
+        return self.handover.streams(wanted, self.cameras, self.placements, beliefs)
 
     def release(self, at_us: int = 0, **said: Any) -> bool:
         stream = {
@@ -52,7 +56,7 @@ class Bench:
             statuses,
             self.cameras,
             self.placements,
-            self.suspected,
+            Beliefs(self.suspected, self.words),
             {"at_us": NOW_US, "streams": [own]},
         )
 

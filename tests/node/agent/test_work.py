@@ -4,7 +4,8 @@ from tests.node.agent.material import camera
 
 from tandem.archive.deletion import Retention
 from tandem.archive.rows import Role
-from tandem.cluster.model import Placement, Protection, Stream
+from tandem.cluster.duties import Beliefs, Word
+from tandem.cluster.model import Camera, Placement, Protection, Stream
 from tandem.node.agent.heal_orders import HealOrders
 from tandem.node.agent.work import Work, copies_here, retention_of, work_of
 from tandem.node.seal import SealError
@@ -19,8 +20,17 @@ def unseal(camera_id: str, sealed: str) -> Login:
     return Login("admin", sealed)
 
 
-def work(node_id: str, *cameras: object, suspected: set[str] | None = None) -> Work:
-    return work_of(node_id, cameras, PLACED, suspected or set(), unseal)  # type: ignore[arg-type]
+LINKS = {
+    node: (f"10.0.1.{number}", f"10.0.2.{number}")
+    for number, node in enumerate(PLACED["gate"].nodes, 1)
+}
+
+
+def work(
+    node_id: str, *cameras: Camera, suspected: str = "", words: dict[str, Word] | None = None
+) -> Work:
+    beliefs = Beliefs({suspected}, words or {})
+    return work_of(node_id, cameras, PLACED, beliefs, unseal, LINKS)
 
 
 def test_primary_and_second_record_the_same_and_differ_in_their_role() -> None:
@@ -31,7 +41,7 @@ def test_primary_and_second_record_the_same_and_differ_in_their_role() -> None:
 
 
 def test_who_stands_in_for_a_suspected_node_records_as_a_second() -> None:
-    found = work("n3", camera(), suspected={"n1"})
+    found = work("n3", camera(), suspected="n1")
     assert [order.role for order in found.streams] == [Role.SECOND]
     duty = found.duty_of("gate")
     assert duty is not None
@@ -46,14 +56,14 @@ def test_a_login_reaches_the_recorder_unsealed() -> None:
 def test_a_camera_whose_login_cannot_be_read_is_told_and_holds_up_no_other() -> None:
     good = camera("yard")
     placed = PLACED | {"yard": Placement("yard", ("n1",), 1)}
-    found = work_of("n1", [camera(login="broken"), good], placed, set(), unseal)
+    found = work_of("n1", [camera(login="broken"), good], placed, Beliefs(), unseal, LINKS)
     assert [order.camera_id for order in found.streams] == ["yard"]
     assert "gate" in found.problems[0]
 
 
 def test_a_camera_whose_id_no_volume_can_take_holds_up_no_other() -> None:
     placed = {name: Placement(name, ("n1",), 1) for name in ("locks", "yard")}
-    found = work_of("n1", [camera("locks"), camera("yard")], placed, set(), unseal)
+    found = work_of("n1", [camera("locks"), camera("yard")], placed, Beliefs(), unseal, LINKS)
     assert [order.camera_id for order in found.streams] == ["yard"]
     assert "locks" in found.problems[0]
 

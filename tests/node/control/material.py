@@ -7,12 +7,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from tandem.cluster.duties import Word
 from tandem.cluster.keys import CAMERAS, PLACEMENTS
 from tandem.cluster.model import Camera, Placement, Protection, Stream
 from tandem.node.control.cameras import CameraStore
 from tandem.node.control.merge import cluster_status
 from tandem.node.control.protocol import Json
 from tandem.node.control.service import SocketError, serve_unix
+from tandem.node.control.words import encode_word
 from tandem.node.seal import Sealer
 from tandem.node.store.fake import FakeStore
 from tandem.node.store.model import Put, Transaction
@@ -103,6 +105,10 @@ class PlayedAgent(CameraStore):
         super().__init__(self.fake, Sealer(KEY))
         self.own = node()
         self.others: dict[str, Any] = {}
+        self.said = encode_word("node1", "1", Word())
+
+    def word(self) -> Json:
+        return self.said
 
     def node_status(self) -> Json:
         return self.own

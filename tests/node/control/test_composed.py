@@ -27,6 +27,7 @@ async def test_the_cluster_is_told_of_all_nodes_also_while_the_store_is_down(
     async with serve_links(other, [Address("127.0.0.1", 0)], tls) as addresses:
         known = Known(
             status=lambda: node("node1", [stream()]),
+            word=lambda: {"revision": "7"},
             cameras=lambda: [camera(), camera("yard", removed=True)],
             placements=lambda: {"gate": Placement("gate", ("node1", "node2"), 1)},
             others=lambda: {"node2": addresses, "node3": []},
@@ -39,3 +40,4 @@ async def test_the_cluster_is_told_of_all_nodes_also_while_the_store_is_down(
     assert document["nodes"]["node2"]["status"] == other.own
     assert document["nodes"]["node3"]["problem"] == "node3 does not answer: it has no address."
     assert control.node_status()["at_us"] == NOW_US
+    assert control.word() == {"revision": "7"}

@@ -12,7 +12,7 @@ from tests.simulation.two_copies.events import SECOND, Network, Queue
 from tests.simulation.two_copies.oracle import Oracle
 
 from tandem.cluster import promise, second_copy
-from tandem.cluster.duties import duties
+from tandem.cluster.duties import Beliefs, duties
 from tandem.cluster.model import Camera, Placement
 from tandem.cluster.promise import Answer, Question
 
@@ -105,7 +105,8 @@ class Node:
     def records(self) -> list[str]:
         if not self.up or not self.has_disk:
             return []
-        found = duties(self.name, self.world.cameras.values(), self.view, self.suspected)
+        beliefs = Beliefs(self.suspected)
+        found = duties(self.name, self.world.cameras.values(), self.view, beliefs)
         return [duty.camera.camera_id for duty in found]
 
     def record(self, picture: Picture) -> None:

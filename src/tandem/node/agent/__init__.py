@@ -1,6 +1,7 @@
 """The agent: supervises what runs on a node, keeps its session, carries out placements.
 
 Deciding, pure:
+standing    what this node cannot record, and whose sessions it has
 handover    what is recorded on until others have it
 heal_orders, archivist_orders  what the archivist is told
 shelf       what the store holds under one prefix, read
@@ -19,6 +20,7 @@ planner       planning, where it is this node's turn
 recording     the recorders, as soon as there is a volume
 clocks        whether this node's clock may be believed
 guard         parts that must not end the agent
+hearing       what the others can record, and whose sessions they have
 report        how this node is
 agent         all of it put together
 """

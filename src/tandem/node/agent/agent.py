@@ -18,6 +18,7 @@ from random import Random
 from typing import Final
 
 from tandem.clock import Clock
+from tandem.cluster.duties import Beliefs
 from tandem.cluster.suspicion import Effect, SuspicionChanged
 from tandem.node.agent import memory
 from tandem.node.agent.archivist_orders import archivist_orders
@@ -26,6 +27,7 @@ from tandem.node.agent.clocks import Clocks
 from tandem.node.agent.guard import guarded
 from tandem.node.agent.handover import Handover
 from tandem.node.agent.heal_orders import HealOrders
+from tandem.node.agent.hearing import Hearing
 from tandem.node.agent.membership import Membership
 from tandem.node.agent.planner import Planner
 from tandem.node.agent.recording import Recording
@@ -36,6 +38,7 @@ from tandem.node.agent.report import (
     session_document,
     store_document,
 )
+from tandem.node.agent.standing import Standing
 from tandem.node.agent.store_member import StoreMember
 from tandem.node.agent.volumes import Volumes
 from tandem.node.agent.work import Work, retention_of, work_of
@@ -47,11 +50,13 @@ from tandem.node.control.asking import ask_nodes
 from tandem.node.control.composed import Known
 from tandem.node.control.protocol import VERSION
 from tandem.node.control.service import AGENT_PORT
+from tandem.node.control.words import encode_word
 from tandem.node.home import Home
 from tandem.node.recorders.wanted import Wanted, own_cameras
 from tandem.node.seal import Sealer
 from tandem.node.settings import NodeSettings
 from tandem.node.store.protocol import Store
+from tandem.recording.orders import RELAY_PORT, Relaying
 
 log = logging.getLogger(__name__)
 
@@ -127,6 +132,9 @@ class Agent:
         self._volumes = Volumes(settings.volumes, self._changed.set)
         self._recording = Recording(len(os.sched_getaffinity(0)), clock, random)
         self._archivist = ArchivistChild(clock, random)
+        self._hearing = Hearing(self.known.others(), tls, clock, self._changed.set)
+        self._standing = Standing()
+        self._life = secrets.token_hex(4)
         self._handover = Handover(settings.node_id)
         self._heal = HealOrders()
         self._is_clock_right = False
@@ -143,6 +151,7 @@ class Agent:
             ("finding volumes", self._volumes.run),
             ("the archivist", self._archivist.run),
             ("looking at others", self._look_always),
+            ("hearing others", self._hearing.run),
             ("comparing clocks", self._clocks.run),
             ("remembering", self._remember_always),
             ("asking the store's members", self._ask_members_always),
@@ -165,6 +174,7 @@ class Agent:
             if effect.is_suspected:
                 silence_ms = effect.silence_us // 1000
                 log.warning("node %s is silent on all links (%d ms)", effect.node_id, silence_ms)
+                self._hearing.forget(effect.node_id)
             else:
                 log.info("node %s is there again", effect.node_id)
                 self._heal.note_return(effect.node_id)
@@ -180,14 +190,16 @@ class Agent:
     def _arrange(self) -> None:
         cameras = self._catalogue.cameras.values
         placements = self._catalogue.placements.values
+        beliefs = self._beliefs()
         self._work = work_of(
             self._settings.node_id,
             cameras.values(),
             placements,
-            self._beats.state.suspected,
+            beliefs,
             self._unseal,
+            {peer.node_id: tuple(peer.addresses.values()) for peer in self._settings.peers},
         )
-        streams = self._handover.streams(self._work.streams, cameras, placements)
+        streams = self._handover.streams(self._work.streams, cameras, placements, beliefs)
         retention = retention_of(cameras.values())
         volumes = self._volumes.orders
         if volumes:
@@ -199,6 +211,7 @@ class Agent:
                 {camera.camera_id: camera.bit_rate_mbps for camera in cameras.values()},
                 self._is_clock_right,
                 own_cameras(self._settings.node_id, cameras, placements),
+                self._relaying,
             )
             self._recording.want(wanted)
         if self._catalogue.is_current:  # never by what is merely remembered
@@ -214,12 +227,33 @@ class Agent:
                 )
             )
 
+    def _beliefs(self) -> Beliefs:
+        suspected, own = self._beats.state.suspected, self._settings.node_id
+        return Beliefs(
+            suspected,
+            {**self._hearing.words, own: self._standing.word},
+            self._hearing.unheard - suspected,
+        )
+
+    @property
+    def _relaying(self) -> Relaying:
+        return Relaying(
+            addresses=tuple(link.address for link in self._settings.links),
+            port=RELAY_PORT,
+            authority=self._home.authority,
+            node=self._home.credentials,
+        )
+
     async def _look_always(self) -> None:
         """Look each second at what changes without a word: our recorders, and those of others."""
         while True:
             await asyncio.sleep(LOOK_S)
             report = self._recording.report()
-            if report and self._heal.note_streams(report.streams):
+            said = report.streams if report else {}
+            if self._heal.note_streams(said):
+                self._changed.set()
+            now_us, words = self._clock.boot_us(), self._hearing.words
+            if self._standing.look(self._handover.orders, said, words, now_us):
                 self._changed.set()
             if self._clocks.are_trusted is not self._is_clock_right:
                 self._is_clock_right = self._clocks.are_trusted
@@ -235,7 +269,7 @@ class Agent:
             statuses,
             self._catalogue.cameras.values,
             self._catalogue.placements.values,
-            self._beats.state.suspected,
+            self._beliefs(),
             self._status(),
         ):
             self._changed.set()
@@ -268,6 +302,11 @@ class Agent:
         """What those who ask an agent are told."""
         return Known(
             status=self._status,
+            word=lambda: encode_word(
+                self._settings.node_id,
+                f"{self._life}.{self._standing.changes}",
+                self._standing.word,
+            ),
             cameras=lambda: list(self._catalogue.cameras.values.values()),
             placements=lambda: self._catalogue.placements.values,
             others=lambda: {

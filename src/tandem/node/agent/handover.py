@@ -2,17 +2,19 @@
 
 A node that returns is believed alive with its first beats, seconds before its recorders have opened
 their disks and found their cameras, and maybe it never does. So whoever stood in for it goes on
-until it is seen to record. The same holds for every planned move. It costs a camera session; a
-camera that has none to spare ends it at once, since the other node is then refused by it.
+until it is seen to record. The same holds for a node that was not able and is again, for every
+planned move, and for whoever has one of two sessions with a camera that is to have one. It costs a
+camera session; a camera that has none to spare ends it at once, since the other node is then
+refused by it.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from tandem.archive.rows import Role
-from tandem.cluster.duties import RECORDERS
-from tandem.cluster.model import Camera, Placement
+from tandem.cluster.duties import Beliefs
+from tandem.cluster.model import Camera, Placement, Protection
 from tandem.recording.camera import StreamKey, StreamOrder
 from tandem.recording.source import Cause
 
@@ -39,12 +41,19 @@ class Handover:
     node_id: str
     ending: set[StreamKey] = field(default_factory=set)
     _held: dict[StreamKey, StreamOrder] = field(default_factory=dict)
+    _wanted: dict[StreamKey, StreamOrder] = field(default_factory=dict)
+
+    @property
+    def orders(self) -> tuple[StreamOrder, ...]:
+        """What is recorded now."""
+        return tuple(self._held.values())
 
     def streams(
         self,
         wanted: Iterable[StreamOrder],
         cameras: Mapping[str, Camera],
         placements: Mapping[str, Placement],
+        beliefs: Beliefs,
     ) -> tuple[StreamOrder, ...]:
         """What to record now: all that is wanted, and what was until a moment ago.
 
@@ -52,24 +61,29 @@ class Handover:
             wanted: by this node's duties.
             cameras: by id; one that is gone or removed is given up at once.
             placements: by camera; they tell the role of what is recorded on.
+            beliefs: of this node; they tell whose sessions it has.
         """
         orders = {order.key: order for order in wanted}
-        self.ending = set()
+        self._wanted, self.ending = dict(orders), set()
+        own = beliefs.word_of(self.node_id).holds
         for key, order in self._held.items():
             camera, placement = cameras.get(order.camera_id), placements.get(order.camera_id)
-            if key in orders or camera is None or camera.removed or placement is None:
+            if camera is None or camera.removed or placement is None:
+                continue
+            gives_session_up = order.relay is None and order.camera_id in own
+            if key in orders and (orders[key].relay is None or not gives_session_up):
                 continue
             self.ending.add(key)
             orders[key] = replace(order, role=Role(placement.role_of(self.node_id)))
         self._held = orders
-        return tuple(orders.values())
+        return self.orders
 
     def release(
         self,
         statuses: Mapping[str, Mapping[str, Any]],
         cameras: Mapping[str, Camera],
         placements: Mapping[str, Placement],
-        suspected: Collection[str],
+        beliefs: Beliefs,
         own: Mapping[str, Any],
     ) -> bool:
         """Give up what the others are seen to record.
@@ -78,71 +92,84 @@ class Handover:
             statuses: of the other nodes, as far as they answered.
             cameras: by id.
             placements: by camera.
-            suspected: the nodes that this node suspects.
+            beliefs: of this node.
             own: what this node says of itself, as the others do.
 
         Returns:
             Whether anything was given up.
         """
+        ours, theirs = _Said.of(own), {node: _Said.of(it) for node, it in statuses.items()}
         done = [
             key
             for key in self.ending
             if (camera := cameras.get(key[0])) is not None
             and (placement := placements.get(key[0])) is not None
-            and self._is_taken_over(key, camera, placement, statuses, suspected, own)
+            and (heirs := self._heirs(key, camera, placement, beliefs))
+            and all(self._is_recorded(key, theirs.get(heir), ours) for heir in heirs)
         ]
         for key in done:
             self.ending.discard(key)
             self._held.pop(key, None)
         return bool(done)
 
-    def _is_taken_over(
-        self,
-        key: StreamKey,
-        camera: Camera,
-        placement: Placement,
-        statuses: Mapping[str, Mapping[str, Any]],
-        suspected: Collection[str],
-        own: Mapping[str, Any],
-    ) -> bool:
-        believed = [node for node in placement.nodes if node not in suspected]
-        heirs = believed[: RECORDERS.get(camera.protection, 1)]
-        return bool(heirs) and all(_records(statuses.get(heir), own, key) for heir in heirs)
+    def _heirs(
+        self, key: StreamKey, camera: Camera, placement: Placement, beliefs: Beliefs
+    ) -> list[str]:
+        """Who is to record before this node stops; none: nobody can yet."""
+        relay = self._wanted[key].relay if key in self._wanted else None
+        if relay:
+            return [relay.node_id]
+        has_session = self._held[key].relay is None
+        is_only_one = has_session and camera.protection is Protection.RELAYED
+        return beliefs.able(camera, placement.nodes)[
+            : 1 if is_only_one else camera.protection.copies
+        ]
+
+    def _is_recorded(self, key: StreamKey, theirs: "_Said | None", ours: "_Said") -> bool:
+        """Whether a node is seen to record a stream, by its own word and its own clock."""
+        if theirs is None or (said := theirs.streams.get(key)) is None:
+            return False
+        if said.get("cause") in REFUSALS and key not in self._wanted:
+            return True
+        since_us = said.get("since_us")
+        if not (said.get("connected") and said.get("keyframes") and theirs.at_us and since_us):
+            return False
+        return bool(theirs.at_us - since_us >= SURE_US) and _keeps_up(key, theirs, ours)
 
 
-def _records(status: Mapping[str, Any] | None, own: Mapping[str, Any], key: StreamKey) -> bool:
-    """Whether a node is seen to record a stream, by its own word and its own clock."""
-    if status is None or (said := _said(status, key)) is None:
-        return False
-    if said.get("cause") in REFUSALS:
-        return True
-    at_us, since_us = status.get("at_us"), said.get("since_us")
-    if not (said.get("connected") and said.get("keyframes") and at_us and since_us):
-        return False
-    return bool(at_us - since_us >= SURE_US) and _keeps_up(status, said, own, key)
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """What a node says of its streams.
+
+    Attributes:
+        at_us: when, by its clock.
+        streams: see `tandem.recording.status.stream_status`.
+    """
+
+    at_us: int
+    streams: Mapping[StreamKey, Mapping[str, Any]]
+
+    @classmethod
+    def of(cls, status: Mapping[str, Any]) -> "_Said":
+        """Of the node's status; another release may say it in another way."""
+        streams = status.get("streams", ())
+        return cls(
+            int(status.get("at_us") or 0),
+            {(it.get("camera_id"), it.get("stream")): it for it in streams},
+        )
 
 
-def _keeps_up(
-    status: Mapping[str, Any], said: Mapping[str, Any], own: Mapping[str, Any], key: StreamKey
-) -> bool:
+def _keeps_up(key: StreamKey, theirs: _Said, ours: _Said) -> bool:
     """Whether another node has recorded a stream nearly up to where this one has.
 
     Pictures are timed by the camera's clock, or by that of the node that received them; one of both
     comparisons is right whatever the clocks of the nodes say.
     """
-    here = _said(own, key)
+    here = ours.streams.get(key)
     if here is None or (ours_us := here.get("recorded_until_us")) is None:
         return True  # there is nothing to be given up
-    if (theirs_us := said.get("recorded_until_us")) is None:
+    if (theirs_us := theirs.streams[key].get("recorded_until_us")) is None:
         return False
     by_camera_us = ours_us - theirs_us
-    by_nodes_us = by_camera_us + status["at_us"] - own["at_us"]
+    by_nodes_us = by_camera_us + theirs.at_us - ours.at_us
     return bool(min(by_camera_us, by_nodes_us) <= BEHIND_US)
-
-
-def _said(status: Mapping[str, Any], key: StreamKey) -> Mapping[str, Any] | None:
-    """What a node says of a stream."""
-    for said in status.get("streams", ()):
-        if (said.get("camera_id"), said.get("stream")) == key:
-            return dict(said)
-    return None

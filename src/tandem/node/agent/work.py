@@ -1,17 +1,18 @@
 """What the recorders and the archivist of this node are to do. Pure."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from tandem.archive.deletion import Retention
 from tandem.archive.layout import checked_name
 from tandem.archive.rows import Role
-from tandem.cluster.duties import Duty, duties
+from tandem.cluster.duties import Beliefs, Duty, duties
 from tandem.cluster.model import SECOND_US, Camera, Placement, Protection
 from tandem.node.seal import SealError
 from tandem.recording.camera import (
     CameraError,
     Login,
+    Relay,
     StreamName,
     StreamOrder,
     TransportPreference,
@@ -46,8 +47,9 @@ def work_of(
     node_id: str,
     cameras: Iterable[Camera],
     placements: Mapping[str, Placement],
-    suspected: Collection[str],
+    beliefs: Beliefs,
     unseal: Unseal,
+    links: Mapping[str, tuple[str, ...]],
 ) -> Work:
     """Work out what a node records.
 
@@ -55,15 +57,16 @@ def work_of(
         node_id: this node.
         cameras: all that the cluster has; removed ones are left out.
         placements: by camera.
-        suspected: the nodes that this node suspects.
+        beliefs: of this node.
         unseal: opens a camera's login.
+        links: the addresses of the other nodes.
     """
-    found = duties(node_id, (it for it in cameras if not it.removed), placements, suspected)
+    found = duties(node_id, (it for it in cameras if not it.removed), placements, beliefs)
     streams: list[StreamOrder] = []
     problems: list[str] = []
     for duty in found:
         try:
-            streams += _streams(duty, unseal)
+            streams += _streams(duty, unseal, beliefs, links)
         except (CameraError, SealError) as problem:
             problems.append(str(problem))
     return Work(
@@ -104,7 +107,9 @@ def copies_here(
     }
 
 
-def _streams(duty: Duty, unseal: Unseal) -> Iterable[StreamOrder]:
+def _streams(
+    duty: Duty, unseal: Unseal, beliefs: Beliefs, links: Mapping[str, tuple[str, ...]]
+) -> Iterable[StreamOrder]:
     camera = duty.camera
     login = None if camera.login is None else unseal(camera.camera_id, camera.login)
     for stream in camera.streams:
@@ -115,6 +120,9 @@ def _streams(duty: Duty, unseal: Unseal) -> Iterable[StreamOrder]:
             name, transport = StreamName(stream.name), TransportPreference(camera.transport)
         except ValueError as problem:
             raise CameraError(f"camera {camera.name}: {problem}") from None
+        relay = _relay(duty, stream.name, beliefs, links)
+        if duty.relayed_from and relay is None:
+            continue  # nobody passes it on yet
         yield StreamOrder(
             camera_id=camera.camera_id,
             camera_name=camera.name,
@@ -124,4 +132,17 @@ def _streams(duty: Duty, unseal: Unseal) -> Iterable[StreamOrder]:
             transport=transport,
             audio=camera.audio,
             role=Role(duty.role),
+            relays=camera.protection is Protection.RELAYED and relay is None,
+            relay=relay,
         )
+
+
+def _relay(
+    duty: Duty, stream: str, beliefs: Beliefs, links: Mapping[str, tuple[str, ...]]
+) -> Relay | None:
+    """Where a stream is passed on to this node, if it is."""
+    if duty.relayed_from is None:
+        return None
+    held = beliefs.word_of(duty.relayed_from).holds.get(duty.camera.camera_id, {})
+    port, addresses = held.get(stream), links.get(duty.relayed_from, ())
+    return Relay(duty.relayed_from, addresses, port) if port and addresses else None

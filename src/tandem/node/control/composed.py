@@ -22,12 +22,14 @@ class Known:
 
     Attributes:
         status: this node alone; see docs/reference/status.md.
+        word: what it says of its cameras; see `tandem.node.control.words`.
         cameras: all of the cluster, those removed among them or not.
         placements: as committed, by camera.
         others: the addresses of the other nodes' agents, one a link.
     """
 
     status: Callable[[], Json]
+    word: Callable[[], Json]
     cameras: Callable[[], Sequence[Camera]]
     placements: Callable[[], Mapping[str, Placement]]
     others: Callable[[], Mapping[str, Sequence[Address]]]
@@ -55,6 +57,10 @@ class ComposedControl(CameraStore):
     def node_status(self) -> Json:
         """See `NodeControl.node_status`."""
         return self._known.status()
+
+    def word(self) -> Json:
+        """See `NodeControl.word`."""
+        return self._known.word()
 
     async def cluster_status(self) -> Json:
         """See `NodeControl.cluster_status`."""

@@ -86,6 +86,10 @@ class NodeControl(Protocol):
         """This node alone, at once, from memory."""
         ...
 
+    def word(self) -> Json:
+        """What this node says of the cameras that it records; see `tandem.node.control.words`."""
+        ...
+
     async def cluster_status(self) -> Json:
         """The whole cluster, of all nodes that answer; ends within seconds whoever does not."""
         ...

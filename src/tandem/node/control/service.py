@@ -1,9 +1,9 @@
 """The requests to an agent: docs/reference/control-socket.md.
 
-People ask over a Unix socket that only its owner may open; other nodes ask for this node's status
-over HTTPS, and have shown a certificate of the cluster's authority, or no request was read. What
-goes wrong is answered as a sentence. No request's body is repeated, in an answer or in the log: it
-may hold a camera's password.
+People ask over a Unix socket that only its owner may open; other nodes ask for this node's status,
+and for what it can record, over HTTPS, and have shown a certificate of the cluster's authority, or
+no request was read. What goes wrong is answered as a sentence. No request's body is repeated, in an
+answer or in the log: it may hold a camera's password.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Final
 
-from aiohttp import web
+from aiohttp import ETag, web
 
 from tandem.cluster.document import StoredValueError
 from tandem.node.archivist.view import Address
@@ -79,10 +79,21 @@ class _Service:
             client_max_size=LARGEST_BODY_BYTES, middlewares=[_speaks_in_sentences, _asked_by_a_node]
         )
         application.router.add_get("/v1/node", self._node)
+        application.router.add_get("/v1/recording", self._word)
         return application
 
     async def _node(self, _request: web.Request) -> web.StreamResponse:
         return web.json_response(self._control.node_status())
+
+    async def _word(self, request: web.Request) -> web.StreamResponse:
+        """Asked twice a second by each node; what has not changed is not sent again."""
+        word = self._control.word()
+        tag = ETag(str(word["revision"]))
+        if request.if_none_match and tag in request.if_none_match:
+            return web.Response(status=HTTPStatus.NOT_MODIFIED)
+        response = web.json_response(word)
+        response.etag = tag
+        return response
 
     async def _cluster(self, _request: web.Request) -> web.StreamResponse:
         return web.json_response(await self._control.cluster_status())

@@ -3,12 +3,19 @@
 import json
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any, Final
+from typing import Final
 
 from tandem.archive.deletion import Retention
 from tandem.cluster.model import Camera, Placement
-from tandem.recording.camera import StreamOrder
-from tandem.recording.orders import VERSION, Orders, VolumeOrder, encode_volume
+from tandem.recording.camera import StreamOrder, encode_stream_order
+from tandem.recording.orders import (
+    VERSION,
+    Orders,
+    Relaying,
+    VolumeOrder,
+    encode_relaying,
+    encode_volume,
+)
 
 SWEEPER: Final = 0
 """The process that deletes: always the same, so there are never two."""
@@ -29,6 +36,8 @@ class Wanted:
         bit_rates_mbps: estimates by camera; `USUAL_MBPS` where there is none.
         trusts_clock: whether this node's UTC may be believed; else nothing is deleted for its age.
         own: cameras of which it holds nothing for another node, see `own_cameras`.
+        relaying: how the first process talks with recorders of other nodes; each further one
+            listens a port above. None: none does.
     """
 
     cluster_number: int
@@ -38,6 +47,7 @@ class Wanted:
     bit_rates_mbps: Mapping[str, float] = field(default_factory=dict)
     trusts_clock: bool = False
     own: Collection[str] = frozenset()
+    relaying: Relaying | None = None
 
     def __post_init__(self) -> None:
         if not self.volumes:
@@ -91,6 +101,7 @@ def orders_of(place: int, wanted: Wanted, places: Mapping[str, int]) -> Orders:
         retention=_retention(wanted) if sweeps else {},  # nobody else deletes
         sweeps=sweeps,
         trusts_clock=wanted.trusts_clock and sweeps,
+        relaying=_relaying(place, wanted),
     )
 
 
@@ -109,13 +120,20 @@ def encode_orders(orders: Orders) -> bytes:
             "version": VERSION,
             "cluster_number": orders.cluster_number,
             "volumes": [encode_volume(volume) for volume in orders.volumes],
-            "streams": [_stream(stream) for stream in orders.streams],
+            "streams": [encode_stream_order(stream) for stream in orders.streams],
             "retention": {camera: asdict(kept) for camera, kept in orders.retention.items()},
             "sweeps": orders.sweeps,
             "trusts_clock": orders.trusts_clock,
+            "relaying": None if orders.relaying is None else encode_relaying(orders.relaying),
         },
         sort_keys=True,
     ).encode()
+
+
+def _relaying(place: int, wanted: Wanted) -> Relaying | None:
+    if wanted.relaying is None:
+        return None
+    return replace(wanted.relaying, port=wanted.relaying.port + place)
 
 
 def _retention(wanted: Wanted) -> dict[str, Retention]:
@@ -123,18 +141,3 @@ def _retention(wanted: Wanted) -> dict[str, Retention]:
         camera_id: replace(kept, window_us=None) if camera_id in wanted.own else kept
         for camera_id, kept in wanted.retention.items()
     }
-
-
-def _stream(order: StreamOrder) -> dict[str, Any]:
-    text = {
-        "camera_id": order.camera_id,
-        "camera_name": order.camera_name,
-        "stream": order.stream,
-        "url": order.url,
-        "transport": order.transport,
-        "audio": order.audio,
-        "role": order.role,
-    }
-    if order.login is not None:
-        text |= {"username": order.login.username, "password": order.login.password}
-    return text

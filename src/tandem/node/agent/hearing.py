@@ -1,0 +1,150 @@
+"""Asking the other nodes, twice a second, what they can record and whose sessions they hold.
+
+A word is small, and sent again only when it has changed. It counts until there is a newer one, or
+until its node is suspected or silent for some seconds: then nothing is known of that node, which
+counts as able. So where nobody can be asked, duty goes by suspicion alone.
+"""
+
+import asyncio
+import json
+import logging
+import ssl
+from collections.abc import Callable, Mapping, Sequence
+from http import HTTPStatus
+from typing import Final
+
+import aiohttp
+
+from tandem.clock import Clock
+from tandem.cluster.duties import Word
+from tandem.node.archivist.view import Address
+from tandem.node.control.words import decode_word
+
+log = logging.getLogger(__name__)
+
+ASK_S: Final = 0.5
+DEADLINE_S: Final = 0.5
+"""On each link; one that hangs must not keep the other from being asked."""
+
+FORGET_US: Final = 5_000_000
+BEGINNING_US: Final = 2_000_000
+"""So long an agent that begins waits for a first word of each node, before it takes a session that
+another one may have."""
+
+LARGEST_WORD_BYTES: Final = 4 << 20
+"""With ten thousand cameras it is a fifth of that."""
+
+
+class Hearing:
+    """What the other nodes say.
+
+    Args:
+        others: the addresses of the other nodes' agents, one a link.
+        tls: as `node.tls.client_context` makes it.
+        clock: of this node.
+        changed: called when any says something else; must not block.
+
+    Attributes:
+        words: what each said last, as far as it counts.
+    """
+
+    def __init__(
+        self,
+        others: Mapping[str, Sequence[Address]],
+        tls: ssl.SSLContext,
+        clock: Clock,
+        changed: Callable[[], None],
+    ) -> None:
+        self.words: dict[str, Word] = {}
+        self._addresses = {node: list(addresses) for node, addresses in others.items()}
+        self._tls = tls
+        self._clock = clock
+        self._changed = changed
+        self._begun_us = clock.boot_us()
+        self._heard_us: dict[str, int] = {}
+        self._tags: dict[str, str] = {}
+
+    @property
+    def unheard(self) -> frozenset[str]:
+        """The nodes of whom a first word is waited for."""
+        if self._clock.boot_us() - self._begun_us >= BEGINNING_US:
+            return frozenset()
+        return frozenset(self._addresses.keys() - self._heard_us.keys())
+
+    def forget(self, node_id: str) -> None:
+        """A node is not there: what it said does not count any more."""
+        self._tags.pop(node_id, None)
+        if self.words.pop(node_id, None) is not None:
+            self._changed()
+
+    async def run(self) -> None:
+        """Ask until cancelled."""
+        connector = aiohttp.TCPConnector(ssl=self._tls, limit=0)
+        async with (
+            aiohttp.ClientSession(
+                connector=connector,
+                cookie_jar=aiohttp.DummyCookieJar(),
+                timeout=aiohttp.ClientTimeout(total=DEADLINE_S),
+            ) as session,
+            asyncio.TaskGroup() as tasks,
+        ):
+            for node_id in self._addresses:
+                tasks.create_task(self._ask_always(session, node_id), name=f"hear {node_id}")
+            await asyncio.sleep(BEGINNING_US / 1e6)
+            self._changed()
+
+    async def _ask_always(self, session: aiohttp.ClientSession, node_id: str) -> None:
+        while True:
+            await self._ask(session, node_id)
+            await asyncio.sleep(ASK_S)
+
+    async def _ask(self, session: aiohttp.ClientSession, node_id: str) -> None:
+        """On one link after another; the one that answers is the first to be tried again."""
+        addresses = self._addresses[node_id]
+        for address in list(addresses):
+            try:
+                word = await self._ask_on(session, node_id, address)
+            except (OSError, ValueError, aiohttp.ClientError) as problem:
+                log.debug("%s says nothing on %s: %s", node_id, address.host, problem)
+                continue
+            addresses.remove(address)
+            addresses.insert(0, address)
+            self._take(node_id, word)
+            return
+        heard_us = self._heard_us.get(node_id)
+        if heard_us is not None and self._clock.boot_us() - heard_us >= FORGET_US:
+            self.forget(node_id)
+
+    async def _ask_on(
+        self, session: aiohttp.ClientSession, node_id: str, address: Address
+    ) -> Word | None:
+        """Ask on one link; None: what was said still holds."""
+        host = f"[{address.host}]" if ":" in address.host else address.host
+        tag = self._tags.get(node_id)
+        async with session.get(
+            f"https://{host}:{address.port}/v1/recording",
+            headers={"If-None-Match": tag} if tag else {},
+            server_hostname=node_id,
+            allow_redirects=False,
+        ) as response:
+            if tag and response.status == HTTPStatus.NOT_MODIFIED:
+                return None
+            if response.status != HTTPStatus.OK:
+                raise ValueError(f"it answers with {response.status}")
+            data = await response.content.read(LARGEST_WORD_BYTES)
+            while not response.content.at_eof():
+                if len(data) >= LARGEST_WORD_BYTES:
+                    raise ValueError("it says too much")
+                data += await response.content.read(LARGEST_WORD_BYTES - len(data))
+            word = decode_word(node_id, json.loads(data))
+            self._tags[node_id] = response.headers.get("ETag", "")
+            return word
+
+    def _take(self, node_id: str, word: Word | None) -> None:
+        was_heard = node_id in self._heard_us
+        self._heard_us[node_id] = self._clock.boot_us()
+        if word is not None and self.words.get(node_id) != word:
+            self.words[node_id] = word
+            was_heard = False
+        if not was_heard:
+            self._changed()
