@@ -155,6 +155,16 @@ def test_a_wrong_request_is_answered_with_a_sentence_and_the_channel_lives(
     assert cameras.ask("addresses")["result"] == {"1": cameras.address()}
 
 
+def test_the_cameras_end_while_somebody_holds_their_control_channel_open(
+    start: StartCameras,
+) -> None:
+    cameras = start()
+    with socket.socket(socket.AF_UNIX) as holding:
+        holding.connect(str(cameras.socket))
+        assert cameras.ask("clear")["ok"]
+        cameras.stop()
+
+
 def test_statistics_tell_sessions_and_faults(start: StartCameras) -> None:
     cameras = start()
     cameras.fault("stall")

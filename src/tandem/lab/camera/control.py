@@ -53,7 +53,11 @@ class Control:
         """
         loop = asyncio.get_running_loop()
         server = await loop.create_unix_server(lambda: _Asker(self.reply), path)
-        await server.serve_forever()
+        try:
+            # Not serve_forever: from Python 3.12.1 on, its end waits until whoever asks has gone.
+            await asyncio.Event().wait()
+        finally:
+            server.close()
 
     def reply(self, line: bytes) -> bytes:
         """Carry out one request.
