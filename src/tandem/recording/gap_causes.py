@@ -18,6 +18,7 @@ _CAUSES = {
     Cause.SOURCE_CRASHED: GapCause.RECORDER_DOWN,
     Cause.RESTLESS: GapCause.CAMERA_RESTLESS,
     Cause.NO_VOLUME: GapCause.VOLUME_MISSING,
+    Cause.RELAY: GapCause.NODE_DOWN,
 }
 
 

@@ -23,6 +23,7 @@ from tandem.recording.orders import Orders, OrdersError, VolumeOrder, parse_orde
 from tandem.recording.orphan import end_soon, end_without_parent
 from tandem.recording.paced_loop import paced_loop
 from tandem.recording.recorder import Recorder
+from tandem.recording.relay.relays import Relays
 from tandem.recording.reopening import Reopening
 from tandem.recording.rtsp_source import RtspSource
 from tandem.recording.source import Source
@@ -64,27 +65,46 @@ async def run(clock: Clock, random: Random) -> None:
         Volumes(serve, serving) as volumes,
         asyncio.TaskGroup() as tasks,
     ):
-        recorder = Recorder(disks, clock, random, partial(make_source, clock, random), tasks)
+        relays = Relays(clock, random)
+        recorder = Recorder(
+            disks, clock, random, partial(_source, clock, random, relays), relays.port_of, tasks
+        )
         sweeper = Sweeper(disks, first.cluster_number, clock, tasks)
-        helpers = [tasks.create_task(_report(recorder), name="status")]
+        helpers = [
+            tasks.create_task(_report(recorder), name="status"),
+            tasks.create_task(relays.run(), name="relays"),
+        ]
         listeners: list[Joined] = [recorder.joined]
         if first.sweeps:
             helpers.append(tasks.create_task(sweeper.run(), name="sweeper"))
             listeners.append(sweeper.joined)
         with disks.telling(*listeners):
-            await _follow(first, lines, volumes, recorder, sweeper)
+            await _follow(first, lines, volumes, relays, recorder, sweeper)
             await recorder.apply({})
         for helper in [*helpers, *sweeper.adopting, *recorder.learning]:
             helper.cancel()
 
 
+def _source(clock: Clock, random: Random, relays: Relays, order: StreamOrder) -> Source:
+    """Where a stream comes from: its camera, or another node that has its session."""
+    if order.relay is not None:
+        return relays.receive(order)
+    return relays.tap(make_source(clock, random, order), order)
+
+
 async def _follow(
-    orders: Orders, lines: LineReader, volumes: Volumes, recorder: Recorder, sweeper: Sweeper
+    orders: Orders,
+    lines: LineReader,
+    volumes: Volumes,
+    relays: Relays,
+    recorder: Recorder,
+    sweeper: Sweeper,
 ) -> None:
     """Apply orders until the input ends; a line that is wrong changes nothing."""
     while True:
         volumes.apply(orders.volumes)
         sweeper.keep(orders.retention, trusts_clock=orders.trusts_clock)
+        relays.apply(orders.relaying, orders.streams)
         await recorder.apply({order.key: order for order in orders.streams})
         line = await lines.readline()
         if not line:

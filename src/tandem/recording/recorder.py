@@ -15,7 +15,7 @@ from tandem.recording.camera import StreamKey, StreamOrder
 from tandem.recording.disks import Disks
 from tandem.recording.gap_causes import gap_cause
 from tandem.recording.orders import VolumeOrder
-from tandem.recording.source import Source
+from tandem.recording.source import Cause, Source, SourceError
 from tandem.recording.status import stream_status, volume_status
 from tandem.recording.stream_recording import Gap, StreamSink, record
 from tandem.recording.volume_questions import VolumeQuestions
@@ -36,6 +36,7 @@ class Recorder:
         clock: of the node.
         random: jitter of the attempts to connect.
         make_source: a fresh source for an order.
+        relay_port: where recorders of other nodes can have a stream; None where they cannot.
         tasks: its streams run in it, and end with it.
     """
 
@@ -45,12 +46,14 @@ class Recorder:
         clock: Clock,
         random: Random,
         make_source: Callable[[StreamOrder], Source],
+        relay_port: Callable[[StreamKey], int | None],
         tasks: asyncio.TaskGroup,
     ) -> None:
         self._disks = disks
         self._clock = clock
         self._random = random
         self._make_source = make_source
+        self._relay_port = relay_port
         self._tasks = tasks
         self._learning: set[asyncio.Task[None]] = set()
         self._running: dict[StreamKey, tuple[StreamSink, asyncio.Task[None]]] = {}
@@ -59,17 +62,26 @@ class Recorder:
         """Make the running streams those that are wanted.
 
         A stream whose connection is not concerned by a change (its role or its camera's name) goes
-        on without losing a picture.
+        on without losing a picture. One that is to come from elsewhere, the camera or another node,
+        goes on as the same recording: it is asked for there at once, whatever failed before.
         """
-        for key, (sink, task) in list(self._running.items()):
+        ending: dict[StreamKey, asyncio.Task[None]] = {}
+        for key, (sink, task) in self._running.items():
             wanted = streams.get(key)
             if wanted is not None and _same_connection(sink.order, wanted):
                 self._relabel(sink, wanted)
-                continue
-            task.cancel()
-            await asyncio.wait([task])
-            del self._running[key]
-            self._disks.end(key)
+            else:
+                task.cancel()
+                ending[key] = task
+        if ending:
+            await asyncio.wait(ending.values())
+        for key in ending:
+            sink, _ = self._running.pop(key)
+            wanted = streams.get(key)
+            if wanted is not None and _same_stream(sink.order, wanted):
+                self._switch(sink, wanted)
+            else:
+                self._disks.end(key)
         begun = [self._begin(order) for key, order in streams.items() if key not in self._running]
         for state in self._disks.volumes.values():
             if begun and state.questions is not None:
@@ -91,7 +103,7 @@ class Recorder:
             "version": STATUS_VERSION,
             "at_us": self._clock.utc_us(),
             "streams": [
-                stream_status(sink, self._disks.durable_until_us.get(key))
+                stream_status(sink, self._disks.durable_until_us.get(key), self._relay_port(key))
                 for key, (sink, _) in sorted(self._running.items())
             ],
             "volumes": [
@@ -108,9 +120,12 @@ class Recorder:
 
     def _begin(self, order: StreamOrder) -> StreamSink:
         sink = StreamSink(order, self._clock, self._keep, self._note)
-        task = self._tasks.create_task(self._record(sink), name=order.label)
-        self._running[order.key] = (sink, task)
+        self._run(sink)
         return sink
+
+    def _run(self, sink: StreamSink) -> None:
+        task = self._tasks.create_task(self._record(sink), name=sink.order.label)
+        self._running[sink.order.key] = (sink, task)
 
     async def _record(self, sink: StreamSink) -> None:
         """Record a stream, as soon as there is anywhere to record it to."""
@@ -125,6 +140,19 @@ class Recorder:
             sink.close()
             raise
         await record(sink, self._make_source, self._random)
+
+    def _switch(self, sink: StreamSink, order: StreamOrder) -> None:
+        """Go on with pictures from elsewhere; why there were none before them is not forgotten."""
+        before = sink.order.relay
+        self._relabel(sink, order)
+        if sink.state.connected:
+            if order.relay is not None:
+                why = f"{order.label} comes from node {order.relay.node_id} from now on"
+            else:
+                node = before.node_id if before else ""
+                why = f"node {node} passes {order.label} on no more; the camera itself is asked"
+            sink.end(SourceError(Cause.RELAY, why))
+        self._run(sink)
 
     def _relabel(self, sink: StreamSink, order: StreamOrder) -> None:
         if sink.order.role is not order.role:
@@ -155,4 +183,18 @@ async def _learn(questions: VolumeQuestions, sinks: Sequence[StreamSink]) -> Non
 
 
 def _same_connection(one: StreamOrder, other: StreamOrder) -> bool:
-    return replace(one, camera_name="", role=other.role) == replace(other, camera_name="")
+    return _same_stream(one, other) and one.relay == other.relay
+
+
+def _same_stream(one: StreamOrder, other: StreamOrder) -> bool:
+    """Whether they differ at most in what no connection to the camera depends on."""
+    return (
+        replace(
+            one,
+            camera_name=other.camera_name,
+            role=other.role,
+            relays=other.relays,
+            relay=other.relay,
+        )
+        == other
+    )

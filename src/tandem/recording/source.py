@@ -30,6 +30,8 @@ class Cause(enum.StrEnum):
     """It begins anew so often that not every picture can be recorded."""
     NO_VOLUME = "no-volume"
     """It was not asked: this node has no volume to record to."""
+    RELAY = "relay"
+    """It was not asked: another node has its session, and passes nothing on."""
 
     @property
     def is_refusal(self) -> bool:

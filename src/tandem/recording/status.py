@@ -7,13 +7,17 @@ from tandem.recording.disks import VolumeState
 from tandem.recording.stream_recording import StreamSink
 
 
-def stream_status(sink: StreamSink, durable_until_us: int | None) -> dict[str, Any]:
+def stream_status(
+    sink: StreamSink, durable_until_us: int | None, relay_port: int | None
+) -> dict[str, Any]:
     """One stream.
 
     Args:
         sink: of the stream.
         durable_until_us: capture time up to which it is on a disk.
+        relay_port: where recorders of other nodes can have it; None where they cannot.
     """
+    relay = sink.order.relay
     state, counters, clock = sink.state, sink.state.counters, sink.video_clock.status()
     return {
         "camera_id": sink.order.camera_id,
@@ -36,6 +40,8 @@ def stream_status(sink: StreamSink, durable_until_us: int | None) -> dict[str, A
         "failures": counters.failures,
         "time_source": clock.source,
         "camera_offset_us": clock.camera_offset_us,
+        "relay_port": relay_port,
+        "relayed_from": relay.node_id if relay else None,
     }
 
 

@@ -1,0 +1,74 @@
+"""What one recorder process passes on to other nodes, and has from them."""
+
+from collections.abc import Iterable
+from random import Random
+
+from tandem.clock import Clock
+from tandem.recording.camera import StreamKey, StreamOrder
+from tandem.recording.orders import Relaying
+from tandem.recording.relay.feed import Feed, TappedSource
+from tandem.recording.relay.server import RelayServer
+from tandem.recording.relay.source import RelaySource
+from tandem.recording.source import Cause, Source, SourceError
+
+
+class Relays:
+    """Follows the orders.
+
+    Args:
+        clock: of the node.
+        random: tells sessions apart; no secret.
+    """
+
+    def __init__(self, clock: Clock, random: Random) -> None:
+        self._clock = clock
+        self._random = random
+        self._feeds: dict[StreamKey, Feed] = {}
+        self._relaying: Relaying | None = None
+        self._server = RelayServer(self._feeds)
+
+    def apply(self, relaying: Relaying | None, streams: Iterable[StreamOrder]) -> None:
+        """Offer what is ordered to be passed on, and nothing else.
+
+        Args:
+            relaying: where to listen.
+            streams: all that this process records.
+        """
+        self._relaying = relaying
+        self._server.order(relaying)
+        direct = {order.key: order for order in streams if order.relay is None}
+        for key in self._feeds.keys() - direct.keys():
+            self._feeds.pop(key).close("it records this camera itself no more")
+        for order in direct.values():
+            self._feed_of(order.key).offer(
+                is_offered=order.relays, why_not="it passes this camera on no more"
+            )
+
+    async def run(self) -> None:
+        """Serve until cancelled."""
+        await self._server.run()
+
+    def tap(self, source: Source, order: StreamOrder) -> Source:
+        """The source of a camera, such that it can be passed on."""
+        return TappedSource(source, self._feed_of(order.key))
+
+    def receive(self, order: StreamOrder) -> Source:
+        """The source of a stream that another node passes on.
+
+        Raises:
+            SourceError: this process has no certificate to show.
+        """
+        assert order.relay is not None  # noqa: S101 - who asks has looked
+        if self._relaying is None:
+            raise SourceError(Cause.RELAY, f"{order.label}: no orders say how to ask other nodes")
+        return RelaySource(order, order.relay, self._relaying, self._clock)
+
+    def port_of(self, key: StreamKey) -> int | None:
+        """Where recorders of other nodes can have a stream; None where they cannot."""
+        feed = self._feeds.get(key)
+        return self._server.port if feed is not None and feed.is_live else None
+
+    def _feed_of(self, key: StreamKey) -> Feed:
+        if key not in self._feeds:
+            self._feeds[key] = Feed(self._clock, self._random)
+        return self._feeds[key]
