@@ -1,12 +1,9 @@
-"""What a set of processes costs: processor time from /proc, memory as its proportional share."""
+"""What a set of processes costs: processor time to the nanosecond, memory as proportional share."""
 
-import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-
-_TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
 
 @dataclass(frozen=True)
@@ -41,11 +38,16 @@ def _family(pids: Sequence[int]) -> list[int]:
 
 
 def _cpu_s(pids: Sequence[int]) -> float:
-    total = 0
-    for pid in _family(pids):
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        total += int(fields[11]) + int(fields[12])
-    return total / _TICKS_PER_S
+    return sum(time.clock_gettime(_cpu_clock(pid)) for pid in _family(pids))
+
+
+def _cpu_clock(pid: int) -> int:
+    """The clock of all that a process has used, ended threads included.
+
+    As `clock_getcpuclockid(3)` makes it. /proc counts in hundredths of a second, which is two per
+    cent of what the limit uses in ten.
+    """
+    return ~pid << 3 | 2
 
 
 def _pss_kb(pid: int) -> int:

@@ -48,11 +48,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.run", description=__doc__)
     parser.add_argument("--cameras", type=int, default=50, help="cameras side by side (50)")
     parser.add_argument("--most", type=int, default=200, help="cameras for Tandem alone (200)")
+    parser.add_argument("--rounds", type=int, default=recording.ROUNDS, help="turns of each (5)")
     parser.add_argument("--minutes", type=int, default=10, help="length of an export (10)")
     given = parser.parse_args()
     about = machine()
     with tempfile.TemporaryDirectory(prefix="tandem-bench-") as work:
-        recorded = recording.section(given.cameras, given.most, Path(work) / "run", CACHE)
+        place = Path(work) / "run"
+        recorded = recording.section(given.cameras, given.most, given.rounds, place, CACHE)
         exported = export.section(given.minutes, Path(tempfile.mkdtemp(dir=work)))
     text = f"{HEAD}{about}\n{recorded}\n{exported}"
     print(text)
