@@ -22,7 +22,7 @@ from tandem.node.beats import Beats, Membership, Route, next_due_us, open_socket
 KEY = b"k" * 32
 NODES = {"n1": 1, "n2": 2, "n3": 3}
 LINKS = {"a": 1, "b": 2}
-DEADLINE_S = 20.0
+DEADLINE_S = 60.0
 POLL_S = 0.01
 
 

@@ -29,7 +29,7 @@ from tandem.recording.reopening import Reopening
 from tandem.recording.volume_service import VolumeService
 from tandem.recording.volumes import Volumes
 
-DEADLINE_S = 20.0
+DEADLINE_S = 60.0
 POLL_S = 0.01
 CLUSTER = 1
 

@@ -22,7 +22,7 @@ class Beats:
             return asyncio.SelectorEventLoop(PacedSelector(self.sleep))
 
         async def go() -> None:
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 await main()
 
         with asyncio.Runner(loop_factory=loop) as runner:

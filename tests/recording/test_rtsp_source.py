@@ -12,7 +12,7 @@ from tandem.recording.rtsp_source import RtspSource
 from tandem.recording.source import Cause, SourceError
 from tandem.recording.stream_recording import StreamSink
 
-DEADLINE_S = 10.0
+DEADLINE_S = 60.0
 
 
 def sink_of(url: str) -> StreamSink:

@@ -34,7 +34,7 @@ from tandem.recording.volume_jobs import (
 )
 from tandem.recording.volume_writer import VolumeWriter
 
-DEADLINE_S = 20.0
+DEADLINE_S = 60.0
 SYNC_US = 50_000
 
 

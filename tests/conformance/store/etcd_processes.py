@@ -19,7 +19,7 @@ from tandem.node.secret_file import write_secret
 from tandem.node.store.endpoint import Endpoint
 
 ETCD = Path(__file__).parents[3] / ".tools" / "bin" / "etcd"
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 
 
 class EtcdProcess:

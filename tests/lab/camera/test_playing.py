@@ -138,7 +138,7 @@ def test_a_teardown_is_answered_after_a_goodbye(start: StartCameras) -> None:
 
 
 def test_a_session_unheard_of_is_ended_unless_it_keeps_alive(start: StartCameras) -> None:
-    cameras = start(session_timeout_s=0.5)
+    cameras = start(session_timeout_s=5)
     with RawClient(cameras.address()) as silent, RawClient(cameras.address()) as alive:
         silent.play()
         alive.play()

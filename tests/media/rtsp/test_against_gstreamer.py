@@ -33,7 +33,7 @@ NEEDED = (
     "from gi.repository import Gst, GstRtspServer; Gst.init(None); "
     "assert Gst.ElementFactory.find('x264enc')"
 )
-DEADLINE_S = 20
+DEADLINE_S = 60
 
 
 def has_gstreamer() -> bool:

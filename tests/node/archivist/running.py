@@ -24,7 +24,7 @@ from tandem.node.archivist.orders import ArchivistOrders, HealOrder
 from tandem.node.archivist.view import Address
 from tandem.recording.orders import VolumeOrder
 
-DEADLINE_S = 40.0
+DEADLINE_S = 60.0
 POLL_S = 0.02
 MINUTE_US = 60_000_000
 NOWHERE = Address("127.0.0.1", 1)

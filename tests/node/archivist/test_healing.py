@@ -259,7 +259,7 @@ def test_what_is_being_fetched_to_is_not_closed_while_a_thread_writes(tmp_path: 
                 closing = threads.submit(file.close)
                 assert wait([closing], timeout=0.1).not_done
                 os.fstat(fd)
-            closing.result(10)
+            closing.result(60)
         with pytest.raises(ArchivistError, match="given up"):
             file.write(b"late", 0)
         file.close()

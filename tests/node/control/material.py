@@ -22,7 +22,7 @@ from tandem.node.store.model import Put, Transaction
 KEY = bytes(range(32))
 NOW_US = 1_790_000_000_000_000
 SECOND_US = 1_000_000
-STARTS_S = 20.0
+STARTS_S = 60.0
 
 
 def camera(camera_id: str = "gate", **changes: Any) -> Camera:

@@ -97,7 +97,7 @@ async def test_other_nodes_may_ask_for_nothing_but_the_status(tmp_path: Path) ->
     async with serve_links(PlayedAgent(), [LINK], tls) as (address,):
 
         def read() -> tuple[int, bytes]:
-            link = http.client.HTTPSConnection("127.0.0.1", address.port, context=asks, timeout=20)
+            link = http.client.HTTPSConnection("127.0.0.1", address.port, context=asks, timeout=60)
             link.sock = asks.wrap_socket(
                 socket.create_connection(("127.0.0.1", address.port), 20), server_hostname="node1"
             )

@@ -49,7 +49,7 @@ def document(camera_id: str = "gate", **changes: Any) -> dict[str, Any]:
 
 def ask(path: Path, method: str, target: str, body: bytes | None = None) -> tuple[int, str]:
     """Ask in HTTP as any client may."""
-    connection = http.client.HTTPConnection("localhost", timeout=20)
+    connection = http.client.HTTPConnection("localhost", timeout=60)
     connection.sock = socket.socket(socket.AF_UNIX)
     connection.sock.settimeout(20)
     connection.sock.connect(str(path))

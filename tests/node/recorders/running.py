@@ -23,7 +23,7 @@ from tandem.recording.camera import Login, StreamName, StreamOrder, TransportPre
 from tandem.recording.orders import VolumeOrder
 
 CLUSTER = 1
-DEADLINE_S = 40.0
+DEADLINE_S = 60.0
 POLL_S = 0.02
 
 

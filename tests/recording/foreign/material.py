@@ -17,7 +17,7 @@ from tandem.recording.foreign.source import ForeignSource
 from tandem.recording.source import SourceError
 
 PASSWORD = "p@ss:w/rd?%41 &é"
-PATIENCE_S = 30
+PATIENCE_S = 60
 POLL_S = 0.01
 
 X264 = ("-c:v", "libx264", "-threads", "1", "-preset", "ultrafast", "-g", "10")

@@ -202,16 +202,18 @@ def test_a_child_does_not_outlive_a_recorder_that_is_killed() -> None:
             connected.set()
             await saying_nothing(reader, writer)
 
-        # Less than libav's own deadline, which would end it as well.
-        async with serving(handle) as port, asyncio.timeout(10):
+        async with serving(handle) as port:
             process = await asyncio.create_subprocess_exec(
                 sys.executable, "-c", recorder, f"http://127.0.0.1:{port}/x"
             )
-            await connected.wait()
+            async with asyncio.timeout(PATIENCE_S):
+                await connected.wait()
             (pid,) = map(int, of_process(process.pid, f"task/{process.pid}/children").split())
             process.kill()
-            await process.wait()
-            await until(lambda: not is_alive(pid))
+            # Less than libav's own deadline of 15 s, which would end it as well.
+            async with asyncio.timeout(10):
+                await process.wait()
+                await until(lambda: not is_alive(pid))
 
     asyncio.run(kill())
 
