@@ -91,6 +91,17 @@ def test_a_name_that_does_not_exist_is_told_as_such() -> None:
     assert json.loads(result.output)["cause"] == "name-unknown"
 
 
+def test_a_failure_says_its_cause_in_words_and_ends() -> None:
+    result = run("rtsp://no-such-camera.invalid/x")
+    said = " ".join(result.output.split())
+    assert "No pictures (name-unknown): the name 'no-such-camera.invalid' is not known" in said
+    assert said.endswith(".")
+
+
+def test_no_time_is_too_short_to_see_anything() -> None:
+    assert run("rtsp://192.0.2.1/x", "--seconds", "0").exit_code == 2
+
+
 def test_a_url_with_a_password_in_it_is_refused_and_not_repeated() -> None:
     result = run("rtsp://admin:s3cr3t@192.0.2.1/x")
     assert result.exit_code == 2

@@ -19,6 +19,7 @@ from tandem.cli.quantities import (
     parse_size_bytes,
     size,
 )
+from tandem.cli.status_text import status_lines
 from tandem.cluster.model import Protection
 from tandem.node.control.merge import Answer
 from tandem.node.store.fake import Fault
@@ -145,6 +146,29 @@ def test_no_line_is_longer_than_a_page_whatever_is_wrong(desk: Desk) -> None:
     desk.agent.own["volumes"][0]["path"] = "/srv/" + "video/" * 20
     output = desk.run("status").output
     assert max(map(len, output.splitlines())) <= WIDTH, output
+
+
+def test_on_a_narrow_terminal_no_line_is_longer_and_the_id_stays(desk: Desk) -> None:
+    set_scene(desk)
+    desk.agent.store(camera("yard", name=LONG_NAME, protection=Protection.FAILOVER), "node2")
+    desk.agent.own["problems"] = ["Something is wrong with it, and it takes a while to say. " * 5]
+    document = json.loads(desk.run("status", "--json").output)
+    lines = list(status_lines(document, width=80))
+    assert max(map(len, lines)) <= 80, lines
+    assert "(yard)" in lines[lines.index("Cameras") + 2]
+
+
+def test_what_befalls_many_cameras_at_once_is_told_once(desk: Desk) -> None:
+    set_scene(desk)
+    for number in range(1, 11):
+        desk.agent.store(camera(f"yard-{number}", protection=Protection.FAILOVER), "node2")
+    desk.agent.others = {"node2": Answer(None, "node2 does not answer: it is off.", None)}
+    said = " ".join(desk.run("status").output.split())
+    assert said.count("its primary, node2, does not answer") == 1
+    assert (
+        "Each of 10 cameras (yard-1, yard-2, yard-3, yard-4, yard-5, yard-6, yard-7, yard-8 and 2"
+        " more): its primary, node2, does not answer." in said
+    )
 
 
 def test_a_terminal_is_not_moved_by_what_a_camera_says(desk: Desk) -> None:

@@ -11,8 +11,10 @@ from tandem.cli.camera_trial import trial_document, trial_text, try_stream
 from tandem.cli.common import (
     EXIT_FAILED,
     asking,
+    by_number,
     clean,
     echo_json,
+    fail,
     json_option,
     settings_at,
     settings_option,
@@ -50,7 +52,7 @@ def list_cameras(as_json: bool, settings_path: Path) -> None:
         echo_json(document)
         return
     rows = [("ID", "NAME", "PROTECTION", "PRIMARY", "SECOND", "MBIT/S", "KEPT")]
-    for it in document["cameras"]:
+    for it in sorted(document["cameras"], key=by_number):
         nodes = (it["placement"] or {}).get("nodes", [])
         wanted = Protection(it["protection"]).copies
         primary, second = ([*nodes[:wanted], "-", "-"])[:2]
@@ -134,7 +136,14 @@ def remove(camera_text: str, yes: bool, as_json: bool, settings_path: Path) -> N
 @click.option("--stream", type=click.Choice(["main", "sub"]), default="main", help="of CAMERA")
 @click.option("--udp", is_flag=True, help="receive RTP over UDP, whatever CAMERA says")
 @click.option("--audio", is_flag=True, help="receive sound as well")
-@click.option("--seconds", default=5.0, show_default=True, help="how long to watch")
+@click.option(
+    "--seconds",
+    type=click.FloatRange(0.5, 3600),
+    metavar="N",
+    default=5.0,
+    show_default=True,
+    help="how long to watch",
+)
 @json_option
 @settings_option
 def test(  # noqa: PLR0913 - the options of a command
@@ -171,13 +180,14 @@ def test(  # noqa: PLR0913 - the options of a command
             order = order_for(document, stream, login)
         except CameraError as problem:
             raise click.UsageError(str(problem)) from None
+    if not as_json:
+        click.echo(f"Watching it for {seconds:g} s ...", err=True)
     try:
         trial = try_stream(order, seconds)
     except SourceError as failure:
-        if as_json:
-            echo_json({"version": VERSION, "cause": failure.cause, "error": str(failure)})
-        else:
-            click.echo(f"No pictures: {clean(str(failure))}", err=True)
+        if not as_json:
+            fail(f"No pictures ({failure.cause}): {failure}", as_json=False)
+        echo_json({"version": VERSION, "cause": failure.cause, "error": str(failure)})
         raise SystemExit(EXIT_FAILED) from None
     if as_json:
         echo_json({"version": VERSION, **trial_document(trial)})

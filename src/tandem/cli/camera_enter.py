@@ -19,7 +19,15 @@ from tandem.cli.camera_fields import (
     with_changes,
 )
 from tandem.cli.camera_trial import trial_document, trial_text, try_stream
-from tandem.cli.common import asking, clean, echo_json, fail, json_option, settings_option
+from tandem.cli.common import (
+    asking,
+    clean,
+    echo_json,
+    ended,
+    fail,
+    json_option,
+    settings_option,
+)
 from tandem.node.control.client import AnswerError, AskingError, ControlClient
 from tandem.node.control.protocol import VERSION, Json, KeptLogin, NewLogin, RefusedError
 from tandem.recording.camera import CameraError, Login, StreamOrder, parse_stream_order
@@ -121,8 +129,8 @@ def _try_all(document: Json, login: NewLogin, *, as_json: bool) -> dict[str, Tri
             trials[name] = try_stream(order_for(document, name, login), TRIAL_S)
         except SourceError as failure:
             fail(
-                f"No pictures come from its {name} stream ({failure.cause}): {failure} Nothing was"
-                " entered. Mend it and try again, or enter it as it is with --no-test.",
+                f"No pictures come from its {name} stream ({failure.cause}): {ended(str(failure))}"
+                " Nothing was entered. Mend it and try again, or enter it as it is with --no-test.",
                 as_json=as_json,
             )
         if not as_json:

@@ -241,10 +241,15 @@ def find_camera(client: ControlClient, text: str) -> Json:
     except AnswerError as answer:
         if answer.status not in {400, 404}:
             raise
-        named = [it for it in client.cameras()["cameras"] if it["name"] == text]
+        cameras = client.cameras()["cameras"]
+        named = [it for it in cameras if it["name"] == text] or [
+            it for it in cameras if it["name"].casefold() == text.casefold()
+        ]
         if len(named) > 1:
             ids = ", ".join(it["camera_id"] for it in named)
             raise AskingError(f"Several cameras are called '{text}': {ids}. Give the id.") from None
         if not named:
-            raise
+            raise AskingError(
+                f"There is no camera '{text}'. `tandem camera list` has them all."
+            ) from None
         return dict(named[0])

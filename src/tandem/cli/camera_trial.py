@@ -5,6 +5,7 @@ from dataclasses import asdict
 from random import Random
 from typing import Any, Final
 
+from tandem.cli.quantities import duration
 from tandem.clock import SystemClock
 from tandem.recording.camera import StreamOrder
 from tandem.recording.process import make_source
@@ -12,6 +13,9 @@ from tandem.recording.trial import Trial, try_source
 
 CLOCK_WARNING_US: Final = 1_000_000
 """From here on the camera's time is not believed; see `tandem.media.rtp.clock`."""
+
+_LONG_S: Final = 60
+"""From here on milliseconds tell nobody anything."""
 
 
 def try_stream(order: StreamOrder, seconds: float) -> Trial:
@@ -59,7 +63,9 @@ def trial_text(trial: Trial) -> str:
 def _clock(offset_us: int | None) -> str:
     if offset_us is None:
         return "not told; pictures are timed by their arrival"
-    words = f"{abs(offset_us) / 1e6:.3f} s {'ahead of' if offset_us > 0 else 'behind'} this machine"
+    off_s = abs(offset_us) / 1e6
+    far = f"{off_s:.3f} s" if off_s < _LONG_S else duration(off_s)
+    words = f"{far} {'ahead of' if offset_us > 0 else 'behind'} this machine"
     if abs(offset_us) > CLOCK_WARNING_US:
         return f"{words}: not believed. Set the camera's time server"
     return words

@@ -2,10 +2,12 @@
 
 import json
 import re
+import shutil
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final, NoReturn, TypeVar
+from typing import Any, Final, NoReturn, TextIO, TypeVar
 
 import click
 
@@ -18,6 +20,10 @@ from tandem.node.toml_table import SettingsError
 EXIT_FAILED: Final = 1
 EXIT_USAGE: Final = 2
 WIDTH: Final = 100
+"""Of a line, where nothing says that there is less room."""
+
+_LEAST_WIDTH: Final = 60
+"""Narrower, lines only get harder to read."""
 
 _LOGIN_IN_A_URL: Final = re.compile(r"//\S*@")
 
@@ -69,17 +75,22 @@ def asking(settings_path: Path, *, as_json: bool) -> Iterator[ControlClient]:
 
 def fail(problem: str, *, as_json: bool) -> NoReturn:
     """End the command with exit status 1."""
-    told = redacted(problem)
+    told = ended(redacted(problem))
     if as_json:
         echo_json({"version": VERSION, "problem": told})
     else:
-        click.echo(wrapped(clean(told)), err=True)
+        click.echo(wrapped(clean(told), width=line_width(sys.stderr)), err=True)
     raise SystemExit(EXIT_FAILED)
 
 
 def redacted(text: str) -> str:
     """Without what may be a login in a URL that somebody typed."""
     return _LOGIN_IN_A_URL.sub("//***@", text)
+
+
+def ended(text: str) -> str:
+    """A message with its full stop, so that another may follow it."""
+    return text if text.endswith((".", "!", "?", "…")) else f"{text}."
 
 
 def echo_json(document: object) -> None:
@@ -92,17 +103,25 @@ def clean(text: str) -> str:
     return "".join(it if it.isprintable() or it == "\n" else "?" for it in text)
 
 
-def wrapped(text: str, indent: str = "", hang: str = "") -> str:
-    """Text in lines of `WIDTH`; words longer than that, such as URLs, stay whole.
+def line_width(stream: TextIO) -> int:
+    """How long a line may be: no longer than a terminal is wide, if that is where it goes."""
+    if not stream.isatty():
+        return WIDTH
+    return max(_LEAST_WIDTH, min(WIDTH, shutil.get_terminal_size().columns))
+
+
+def wrapped(text: str, indent: str = "", hang: str = "", width: int = WIDTH) -> str:
+    """Text in lines; words longer than a line, such as URLs, stay whole.
 
     Args:
         text: one paragraph.
         indent: before the first line.
         hang: before all others.
+        width: of a line.
     """
     lines, line = [], indent
     for word in text.split():
-        if len(line) + len(word) >= WIDTH and line.strip():
+        if len(line) + len(word) >= width and line.strip():
             lines.append(line.rstrip())
             line = hang
         line += f"{word} "
@@ -130,6 +149,12 @@ def table(rows: Iterable[Sequence[str]], right: Sequence[int] = ()) -> list[str]
 def shortened(text: str, most: int) -> str:
     """A text that is no longer than `most` characters, and says so if it was."""
     return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
+def by_number(camera: dict[str, Any]) -> list[tuple[int, str]]:
+    """A key to sort cameras by their ids: camera-2 before camera-10."""
+    parts = re.findall(r"[0-9]+|[^0-9]+", camera["camera_id"])
+    return [(int(it), "") if it.isdigit() else (-1, it) for it in parts]
 
 
 def counted(number: int, thing: str) -> str:

@@ -40,13 +40,14 @@ def duration(seconds: float) -> str:
     """Two parts at most: "45 s", "10 min", "2 h 30 min", "12 d"."""
     if seconds < 60:
         return f"{seconds:.1f} s" if seconds < 10 and seconds % 1 else f"{seconds:.0f} s"
+    seconds = round(seconds)
     for unit_s, unit, part_s, part in (
         (86_400, "d", 3_600, "h"),
         (3_600, "h", 60, "min"),
         (60, "min", 1, "s"),
     ):
         if seconds >= unit_s:
-            whole, rest = divmod(int(seconds), unit_s)
+            whole, rest = divmod(seconds, unit_s)
             parts = rest // part_s
             few = whole < 10
             return f"{whole} {unit} {parts} {part}" if parts and few else f"{whole} {unit}"

@@ -1,11 +1,12 @@
 """`tandem status`: is everything recorded, and if not, what is wrong."""
 
+import sys
 from pathlib import Path
 from typing import Final
 
 import click
 
-from tandem.cli.common import asking, echo_json, json_option, settings_option
+from tandem.cli.common import asking, echo_json, json_option, line_width, settings_option
 from tandem.cli.status_text import status_lines
 from tandem.node.control.merge import Verdict
 
@@ -31,7 +32,7 @@ def status(as_json: bool, settings_path: Path) -> None:
     if as_json:
         echo_json(document)
     else:
-        first, *rest = status_lines(document)
+        first, *rest = status_lines(document, line_width(sys.stdout))
         click.secho(first, fg=_COLOURS[verdict], bold=True)
         click.echo("\n".join(rest))
     raise SystemExit(EXIT_STATUSES[verdict])

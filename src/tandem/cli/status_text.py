@@ -1,14 +1,14 @@
 """The cluster's status for a person on call: the verdict, what is wrong, then all the rest. Pure.
 
 Whatever may be missing in a document is: another node may have been asked in the middle of its
-start. Lines are 100 characters at most, save for names that cannot be broken.
+start. Lines are as long as is said at most, save for names that cannot be broken.
 """
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from tandem.cli.common import clean, counted, shortened, table, wrapped
+from tandem.cli.common import WIDTH, by_number, clean, counted, shortened, table, wrapped
 from tandem.cli.quantities import duration, offset, size
 from tandem.cluster.model import Protection
 
@@ -17,6 +17,12 @@ Json = dict[str, Any]
 _ONE_COPY: Final = frozenset(it.value for it in Protection if it.copies == 1)
 _NAME: Final = 34
 _PATH: Final = 40
+_LEAST: Final = 14
+_LEAST_NAME: Final = 6
+_MANY: Final = 4
+"""Cameras that all say the same: from here on it is said once."""
+
+_NAMED: Final = 8
 _NEVER_S: Final = 10 * 365 * 86_400
 """Longer than a disk lives: no time until it is full is told."""
 
@@ -40,17 +46,24 @@ def verdict_line(document: Json) -> str:
         said = f"{lost} of {len(cameras)} cameras {'is' if lost == 1 else 'are'} not recorded"
         said += f", and {thin} more {'lacks' if thin == 1 else 'lack'} a copy." if thin else "."
     elif thin:
-        lack = f"{thin} of them lacks" if thin == 1 else f"{thin} of them lack"
-        said = f"{total} {are} recorded, but {lack if len(cameras) > 1 else 'lacks'} a copy."
+        lack = "lacks" if thin == 1 else "lack"
+        who = "" if thin == len(cameras) else f"{thin} of them "
+        said = f"{total} {are} recorded, but {who}{lack} a copy."
     else:
         said = f"{total} {are} recorded{_in_copies(cameras)}."
     return f"{said} {_more(document)}".rstrip()
 
 
-def status_lines(document: Json) -> Iterator[str]:
-    """All of it, line by line."""
-    yield verdict_line(document)
-    yield from _troubles(document)
+def status_lines(document: Json, width: int = WIDTH) -> Iterator[str]:
+    """All of it, line by line.
+
+    Args:
+        document: the cluster's status.
+        width: of a line.
+    """
+    name_width, path_width = (max(_LEAST, it - WIDTH + width) for it in (_NAME, _PATH))
+    yield from wrapped(verdict_line(document), width=width).split("\n")
+    yield from _troubles(document, width)
     yield ""
     at = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=document["at_us"])
     yield (
@@ -59,9 +72,10 @@ def status_lines(document: Json) -> Iterator[str]:
     )
     yield from node_lines(document)
     yield from _section("Links", _link_rows(document), right=(2, 3))
-    yield from _section("Disks", _disk_rows(document), right=(2, 3))
+    yield from _section("Disks", _disk_rows(document, path_width), right=(2, 3))
     if document["cameras"]:
-        yield from _section("Cameras", _camera_rows(document["cameras"]), right=(4, 5, 6))
+        rows = _camera_rows(document["cameras"], name_width)
+        yield from _section("Cameras", rows, right=(4, 5, 6))
 
 
 def node_lines(document: Json) -> list[str]:
@@ -110,35 +124,62 @@ def _more(document: Json) -> str:
     return f"There {'is' if others == 1 else 'are'} {counted(others, 'problem')}." if others else ""
 
 
-def _troubles(document: Json) -> Iterator[str]:
+def _troubles(document: Json, width: int) -> Iterator[str]:
     """What is wrong, worst first."""
     cameras = document["cameras"]
     for title, sentences in (
-        ("Not recorded", [why for it in cameras if not it["recorded"] for why in _whys(it)]),
+        ("Not recorded", _together([it for it in cameras if not it["recorded"]])),
         (
             "Recorded, with a copy missing",
-            [why for it in cameras if it["recorded"] and not it["whole"] for why in _whys(it)],
+            _together([it for it in cameras if it["recorded"] and not it["whole"]]),
         ),
         ("Nodes, links and disks", document["problems"]),
-        ("Also of cameras", [why for it in cameras if it["whole"] for why in it["problems"]]),
+        ("Also of cameras", _together([it for it in cameras if it["whole"]])),
         ("To be considered", document.get("concerns") or []),
     ):
         if sentences:
             yield ""
             yield title
             for sentence in sentences:
-                yield from wrapped(clean(sentence), "  - ", "    ").split("\n")
+                yield from wrapped(clean(sentence), "  - ", "    ", width).split("\n")
+
+
+def _together(cameras: Sequence[Json]) -> list[str]:
+    """Why each of them is not well; what befell many at once, such as a disk, is told once."""
+    alike: dict[str, list[tuple[str, str]]] = {}
+    for camera in sorted(cameras, key=by_number):
+        for why in _whys(camera):
+            without_label = why.removeprefix(_label(camera))
+            alike.setdefault(without_label, []).append((camera["camera_id"], why))
+    sentences = []
+    for said, each in alike.items():
+        if len(each) < _MANY:
+            sentences += [why for _, why in each]
+            continue
+        named = ", ".join(camera_id for camera_id, _ in each[:_NAMED])
+        more = f" and {len(each) - _NAMED} more" if len(each) > _NAMED else ""
+        sentences.append(f"Each of {len(each)} cameras ({named}{more}){said}")
+    return sentences
 
 
 def _whys(camera: Json) -> Sequence[str]:
-    return camera["problems"] or [
-        f"{_label(camera)}: nothing says why. See `journalctl -u tandem`."
-    ]
+    if camera["problems"] or camera["whole"]:
+        return list(camera["problems"])
+    return [f"{_label(camera)}: nothing says why. See the logs of its nodes."]
 
 
 def _label(camera: Json) -> str:
     name, camera_id = camera["name"], camera["camera_id"]
     return str(name) if name == camera_id else f"{name} ({camera_id})"
+
+
+def _short_label(camera: Json, most: int) -> str:
+    """The id stays, since it is what is typed; of the name what there is room for."""
+    name, camera_id = str(camera["name"]), str(camera["camera_id"])
+    tail = f" ({camera_id})"
+    if name == camera_id or len(tail) > most - _LEAST_NAME:
+        return shortened(camera_id, most)
+    return shortened(name, most - len(tail)) + tail
 
 
 def _section(title: str, rows: Sequence[Sequence[str]], right: Sequence[int]) -> Iterator[str]:
@@ -208,7 +249,7 @@ def _each_pair_once(rows: list[tuple[str, ...]]) -> list[tuple[str, ...]]:
     return kept
 
 
-def _disk_rows(document: Json) -> list[tuple[str, ...]]:
+def _disk_rows(document: Json, path_width: int) -> list[tuple[str, ...]]:
     rows: list[tuple[str, ...]] = [("NODE", "VOLUME", "RECORDED", "ROOM", "STATE")]
     for node_id, node in document["nodes"].items():
         volumes = (node["status"] or {}).get("volumes") or ()
@@ -226,7 +267,7 @@ def _disk_rows(document: Json) -> list[tuple[str, ...]]:
             rows.append(
                 (
                     node_id,
-                    shortened(str(volume.get("path", "-")), _PATH),
+                    shortened(str(volume.get("path", "-")), path_width),
                     "-" if recorded is None else size(recorded),
                     "-" if room is None else size(max(room, 0)),
                     state,
@@ -250,11 +291,11 @@ def _until_full(node_id: str, document: Json, volumes: Sequence[Json]) -> str:
     return f"full in {duration(left_s)}" if left_s < _NEVER_S else "well"
 
 
-def _camera_rows(cameras: Sequence[Json]) -> list[tuple[str, ...]]:
+def _camera_rows(cameras: Sequence[Json], name_width: int) -> list[tuple[str, ...]]:
     rows: list[tuple[str, ...]] = [
         ("CAMERA", "PROTECTION", "PRIMARY", "SECOND", "MBIT/S", "CLOCK", "ON DISK")
     ]
-    order = sorted(cameras, key=lambda it: (it["recorded"], it["whole"], str(it["camera_id"])))
+    order = sorted(cameras, key=lambda it: (it["recorded"], it["whole"], by_number(it)))
     for camera in order:
         copies = camera["copies"]
         ages = [it["durable_age_us"] for it in copies if it["durable_age_us"] is not None]
@@ -263,7 +304,7 @@ def _camera_rows(cameras: Sequence[Json]) -> list[tuple[str, ...]]:
         ]
         rows.append(
             (
-                shortened(_label(camera), _NAME),
+                _short_label(camera, name_width),
                 str(camera["protection"]),
                 _seat(camera, 0),
                 _seat(camera, 1),

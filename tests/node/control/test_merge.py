@@ -83,9 +83,18 @@ def test_nobody_records_a_camera_that_is_only_connected_to() -> None:
     document = merged(well([late], volumes=[disk]), {})
     assert (only(document)["recorded"], document["verdict"]) == (False, "unrecorded")
     assert (
-        "Gate (gate) on node1: pictures come, and for 34 s none has reached a disk"
-        " (/srv/video1: the disk hangs)." in only(document)["problems"]
+        "Gate (gate) on node1: pictures come, and none reaches a disk (/srv/video1: the disk"
+        " hangs)." in only(document)["problems"]
     )
+
+
+def test_a_disk_that_is_named_by_what_is_wrong_with_it_is_not_named_twice() -> None:
+    late = stream(durable_until_us=NOW_US - 34 * SECOND_US)
+    disk = {"path": "/srv/video1", "problem": "/srv/video1: its disk hangs. See `dmesg`."}
+    (problem,) = [
+        it for it in only(merged(well([late], volumes=[disk]), {}))["problems"] if "come" in it
+    ]
+    assert problem.endswith("none reaches a disk (/srv/video1: its disk hangs. See `dmesg`).")
 
 
 def test_a_camera_that_holds_the_connection_and_sends_nothing_is_not_laid_to_the_disks() -> None:

@@ -114,16 +114,22 @@ def _why(copy: Json, status: Json) -> str:
     age_us = copy.get("durable_age_us")
     if age_us is None and int(status.get("at_us", 0)) - (copy.get("since_us") or 0) < BEGINNING_US:
         return f"{prefix}it is connected, and the first pictures are on their way to the disk"
+    if disks := "; ".join(_disks(status)):
+        return f"{prefix}pictures come, and none reaches a disk ({disks})"
     since = "none has" if age_us is None else f"for {age_us / 1e6:.0f} s none has"
-    disks = [
-        f"{volume.get('path')}: {volume['problem']}"
-        for volume in status.get("volumes") or ()
-        if volume.get("problem")
-    ]
-    reason = "; ".join(disks) or (
+    reason = (
         "see `dmesg` and the load of its disks" if status.get("volumes") else "it has no volume"
     )
     return f"{prefix}pictures come, and {since} reached a disk ({reason})"
+
+
+def _disks(status: Json) -> Iterator[str]:
+    """What is wrong with a node's disks, each named once, to stand in brackets."""
+    for volume in status.get("volumes") or ():
+        if problem := str(volume.get("problem") or ""):
+            path = str(volume.get("path"))
+            named = problem if path in problem else f"{path}: {problem}"
+            yield named.removesuffix(".")
 
 
 def _clock(copies: Sequence[Json]) -> Iterator[str]:
