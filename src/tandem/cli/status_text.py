@@ -61,7 +61,6 @@ def status_lines(document: Json, width: int = WIDTH) -> Iterator[str]:
         document: the cluster's status.
         width: of a line.
     """
-    name_width, path_width = (max(_LEAST, it - WIDTH + width) for it in (_NAME, _PATH))
     yield from wrapped(verdict_line(document), width=width).split("\n")
     yield from _troubles(document, width)
     yield ""
@@ -72,9 +71,9 @@ def status_lines(document: Json, width: int = WIDTH) -> Iterator[str]:
     )
     yield from node_lines(document)
     yield from _section("Links", _link_rows(document), right=(2, 3))
-    yield from _section("Disks", _disk_rows(document, path_width), right=(2, 3))
+    yield from _section("Disks", _disk_rows(document, width), right=(2, 3))
     if document["cameras"]:
-        rows = _camera_rows(document["cameras"], name_width)
+        rows = _camera_rows(document["cameras"], width)
         yield from _section("Cameras", rows, right=(4, 5, 6))
 
 
@@ -249,7 +248,14 @@ def _each_pair_once(rows: list[tuple[str, ...]]) -> list[tuple[str, ...]]:
     return kept
 
 
-def _disk_rows(document: Json, path_width: int) -> list[tuple[str, ...]]:
+def _room(rows: Sequence[Sequence[str]], column: int, width: int, most: int) -> int:
+    """How wide one column may be beside the others, two blanks apart and before."""
+    others = [max(map(len, cells)) + 2 for cells in zip(*rows, strict=True)]
+    del others[column]
+    return max(_LEAST, min(most, width - sum(others) - 2))
+
+
+def _disk_rows(document: Json, width: int) -> list[tuple[str, ...]]:
     rows: list[tuple[str, ...]] = [("NODE", "VOLUME", "RECORDED", "ROOM", "STATE")]
     for node_id, node in document["nodes"].items():
         volumes = (node["status"] or {}).get("volumes") or ()
@@ -267,13 +273,14 @@ def _disk_rows(document: Json, path_width: int) -> list[tuple[str, ...]]:
             rows.append(
                 (
                     node_id,
-                    shortened(str(volume.get("path", "-")), path_width),
+                    str(volume.get("path", "-")),
                     "-" if recorded is None else size(recorded),
                     "-" if room is None else size(max(room, 0)),
                     state,
                 )
             )
-    return rows
+    room = _room(rows, 1, width, _PATH)
+    return [(node_id, shortened(path, room), *rest) for node_id, path, *rest in rows]
 
 
 def _until_full(node_id: str, document: Json, volumes: Sequence[Json]) -> str:
@@ -291,7 +298,7 @@ def _until_full(node_id: str, document: Json, volumes: Sequence[Json]) -> str:
     return f"full in {duration(left_s)}" if left_s < _NEVER_S else "well"
 
 
-def _camera_rows(cameras: Sequence[Json], name_width: int) -> list[tuple[str, ...]]:
+def _camera_rows(cameras: Sequence[Json], width: int) -> list[tuple[str, ...]]:
     rows: list[tuple[str, ...]] = [
         ("CAMERA", "PROTECTION", "PRIMARY", "SECOND", "MBIT/S", "CLOCK", "ON DISK")
     ]
@@ -304,7 +311,7 @@ def _camera_rows(cameras: Sequence[Json], name_width: int) -> list[tuple[str, ..
         ]
         rows.append(
             (
-                _short_label(camera, name_width),
+                "",
                 str(camera["protection"]),
                 _seat(camera, 0),
                 _seat(camera, 1),
@@ -313,7 +320,9 @@ def _camera_rows(cameras: Sequence[Json], name_width: int) -> list[tuple[str, ..
                 f"{duration(round(min(ages) / 1e6))} ago" if ages else "never",
             )
         )
-    return rows
+    room = _room(rows, 0, width, _NAME)
+    labels = [rows[0][0], *(_short_label(camera, room) for camera in order)]
+    return [(label, *rest) for label, (_, *rest) in zip(labels, rows, strict=True)]
 
 
 def _seat(camera: Json, place: int) -> str:
