@@ -42,7 +42,7 @@ while True:
 """
 _CLIENT = f"""
 import socket, sys
-line = socket.create_connection((sys.argv[1], {_PORT}), 5)
+line = socket.create_connection((sys.argv[1], {_PORT}), 60)
 line.settimeout(0.3)
 print("connected", flush=True)
 for said in sys.stdin:
@@ -101,6 +101,13 @@ class Client:
         stdin.flush()
         return self.read()
 
+    def answer(self, word: str) -> str:
+        """What comes back to a word, however long that takes."""
+        said = [self.ask(word)]
+        while said[-1] == "TimeoutError":
+            said.append(self.read_again())
+        return said[-1]
+
     def read_again(self) -> str:
         """What comes back late, for what was asked before."""
         return self.ask("")
@@ -112,7 +119,7 @@ class Client:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._running.communicate(timeout=10)
+        self._running.communicate(timeout=60)
 
 
 def program(host: Host, code: str, *arguments: str) -> "subprocess.Popen[str]":

@@ -88,7 +88,7 @@ def test_a_frozen_host_answers_nothing_and_goes_on_with_its_connections(lab: Lab
     one, two = lab.host("node1"), lab.host("node2")
     serve(one)
     with Client(two, one.address("a")) as client:
-        assert client.ask("before") == "before"
+        assert client.answer("before") == "before"
         lab.freeze("node1")
         lab.freeze("node1")
         assert lab.status().hosts["node1"].power is Power.FROZEN
@@ -99,7 +99,7 @@ def test_a_frozen_host_answers_nothing_and_goes_on_with_its_connections(lab: Lab
         lab.thaw("node1")
         lab.thaw("node1")
         wait_until(lambda: client.read_again() == "during", "The connection is lost.")
-        assert client.ask("after") == "after"
+        assert client.answer("after") == "after"
     assert lab.status().hosts["node1"].power is Power.ON
 
 

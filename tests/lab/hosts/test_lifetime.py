@@ -121,7 +121,7 @@ def test_down_again_finds_nothing_to_do(tmp_path: Path) -> None:
 def test_down_leaves_nothing_behind_of_a_lab_whose_maker_was_killed(tmp_path: Path) -> None:
     made = subprocess.run(
         [sys.executable, "-c", _MAKE, str(tmp_path / "lab")],
-        timeout=20,
+        timeout=60,
         check=False,
         capture_output=True,
     )
