@@ -49,6 +49,18 @@ AGENT: Final = "[m] tandem.node.agent"
 ETCD: Final = "[e]tcd --name"
 PLACING: Final = Path(__file__).with_name("placing.py")
 
+_ASK_CAMERAS: Final = f"""
+import json, socket, sys
+channel = socket.socket(socket.AF_UNIX)
+channel.settimeout(10)
+channel.connect({str(services.CONTROL)!r})
+lines = channel.makefile("rw")
+for asked in json.loads(sys.argv[1]):
+    print(json.dumps({{"version": 1, **asked}}), file=lines, flush=True)
+    said = json.loads(lines.readline())
+    assert said["ok"], said
+"""
+
 Json = Mapping[str, Any]
 
 
@@ -59,6 +71,7 @@ class Site:
     Attributes:
         cluster: in the lab.
         clock: of this machine.
+        protection: of each camera, by its number.
         since_us: everything is recorded as it should be since then, UTC.
         whole_us: when all was well for the last time before the present test, UTC.
         is_whole: whether all was well when it was looked at last.
@@ -66,6 +79,7 @@ class Site:
 
     cluster: LabCluster
     clock: SystemClock
+    protection: Mapping[int, Protection]
     since_us: int = 0
     whole_us: int = 0
     is_whole: bool = True
@@ -76,6 +90,11 @@ class Site:
     @property
     def now_us(self) -> int:
         return self.clock.utc_us()
+
+    @property
+    def failover(self) -> list[int]:
+        """The cameras that one node alone records."""
+        return [number for number, it in self.protection.items() if it is Protection.FAILOVER]
 
     # --- What it says of itself ------------------------------------------------------------------
 
@@ -92,7 +111,7 @@ class Site:
 
     def recorded_alone_by(self, name: str) -> list[int]:
         """The cameras of which a node has the only copy."""
-        return [number for number in FAILOVER if self.placement(number)[0] == name]
+        return [number for number in self.failover if self.placement(number)[0] == name]
 
     def oldest_us(self, name: str) -> int:
         """When the oldest file of a node was made, UTC."""
@@ -159,7 +178,7 @@ class Site:
         def holes(number: int) -> str:
             to_us = self.now_us - UNSETTLED_US - ASIDE_US
             from_us = self.now_us - WINDOW_S * 1_000_000 + ASIDE_US
-            if PROTECTION[number] is Protection.MIRROR:
+            if self.protection[number] is Protection.MIRROR:
                 from_us = self.since_us
             span = span_options(max(from_us, self.since_us), to_us)
             if to_us <= max(from_us, self.since_us):
@@ -168,8 +187,9 @@ class Site:
             whole = list(told.values()).count([])
             return "" if whole >= 2 else f"of {camera_id(number)}: {told}"
 
+        protected = [number for number in self.protection if number not in self.failover]
         return self.wait(
-            lambda: "; ".join(filter(None, at_once(holes, PROTECTED))), "two copies", deadline_s
+            lambda: "; ".join(filter(None, at_once(holes, protected))), "two copies", deadline_s
         )
 
     # --- Counting --------------------------------------------------------------------------------
@@ -180,11 +200,11 @@ class Site:
         """What is in exports of all cameras, made now, against what the cameras took."""
         host, until_us = asked or self.cluster.living[0], self.now_us
         place = Path("/tmp/exports")
-        exports = export_all(host, len(CAMERAS), place, from_us - LEAD_US, until_us)
-        ledgers = {number: self.cluster.ledger(number) for number in CAMERAS}
+        exports = export_all(host, len(self.protection), place, from_us - LEAD_US, until_us)
+        ledgers = {number: self.cluster.ledger(number) for number in self.protection}
         since_us = {
-            number: max(self.since_us, alone_from_us if number in FAILOVER else 0)
-            for number in CAMERAS
+            number: max(self.since_us, alone_from_us if number in self.failover else 0)
+            for number in self.protection
         }
         found = found_in(exports, ledgers, since_us, from_us, until_us - UNSETTLED_US)
         host.run(["rm", "-r", str(place)])
@@ -261,9 +281,19 @@ class Site:
     def protect(self) -> None:
         """Give each camera the protection that it is to have."""
         asked = client(self.cluster.nodes[0])
+        wanted = {camera_id(number): level for number, level in self.protection.items()}
         for camera in asked.cameras()["cameras"]:
-            number = CAMERAS[[camera_id(each) for each in CAMERAS].index(camera["camera_id"])]
-            asked.put_camera({**camera, "protection": PROTECTION[number]}, camera["revision"])
+            changed = {**camera, "protection": wanted[camera["camera_id"]]}
+            asked.put_camera(changed, camera["revision"])
+
+    def allow_sessions(self, numbers: Collection[int], most: int) -> None:
+        """Let cameras have so many sessions at a time from now on."""
+        asked = [
+            {"command": "fault", "camera": number, "kind": "session-limit", "value": most}
+            for number in numbers
+        ]
+        host = self.cluster.lab.host(services.CAMERA_HOST)
+        host.run([sys.executable, "-", json.dumps(asked)], given=_ASK_CAMERAS, deadline_s=20)
 
 
 def say(text: str) -> None:
@@ -284,13 +314,18 @@ def troubles(status: Json) -> str:
 
 
 @contextmanager
-def site(place: Path, volumes: int = 1) -> Iterator[Site]:
-    """A cluster for the tests of a module."""
+def site(
+    place: Path,
+    volumes: int = 1,
+    protection: Mapping[int, Protection] = PROTECTION,
+    **more: Any,
+) -> Iterator[Site]:
+    """A cluster for the tests of a module; `more` are further settings of its plan."""
     clock = SystemClock()
-    plan = ClusterPlan(cameras=len(CAMERAS), volumes=volumes, window_s=WINDOW_S)
+    plan = ClusterPlan(cameras=len(protection), volumes=volumes, window_s=WINDOW_S, **more)
     cluster = LabCluster.up(place / "lab", plan, Steps(say, clock), clock)
     with cluster.lab:
-        one = Site(cluster, clock)
+        one = Site(cluster, clock, protection)
         one.protect()
         one.wait(lambda: troubles(one.status()), "all cameras are protected", WHOLE_S)
         one.since_us = one.now_us

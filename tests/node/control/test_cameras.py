@@ -222,7 +222,6 @@ async def test_a_store_that_cannot_be_asked_says_so_itself() -> None:
         ({"name": " "}, "printable"),
         ({"name": "x\x1b[2J"}, "printable"),
         ({"window_s": 0}, "window"),
-        ({"protection": Protection.RELAYED}, "not built yet; use failover"),
         ({"keep_s": 0}, "kept for no time"),
     ],
 )
@@ -245,7 +244,7 @@ async def test_an_id_that_cannot_name_a_directory_and_a_key_is_refused(camera_id
 
 @given(
     st.lists(st.sampled_from([None, *Fault]), max_size=8),
-    st.sampled_from(sorted({*Protection} - {Protection.RELAYED})),
+    st.sampled_from(sorted(Protection)),
 )
 def test_whatever_befalls_the_store_a_change_is_made_once_or_said_not_to_be(
     faults: list[Fault | None], protection: Protection

@@ -59,7 +59,7 @@ def as_configured(plan: ClusterPlan) -> dict[str, Any]:
     """What the camera server is told (`tandem.lab.camera.config`)."""
     return {
         "version": 1,
-        "cameras": [_configured(number) for number in range(1, plan.cameras + 1)],
+        "cameras": [_configured(number, plan) for number in range(1, plan.cameras + 1)],
     }
 
 
@@ -76,7 +76,7 @@ def as_entered(number: int, plan: ClusterPlan) -> Camera:
     )
 
 
-def _configured(number: int) -> dict[str, Any]:
+def _configured(number: int, plan: ClusterPlan) -> dict[str, Any]:
     kind = kind_of(number)
     login = {"auth": "digest", "user": LOGIN["username"], "password": LOGIN["password"]}
     return {
@@ -87,5 +87,6 @@ def _configured(number: int) -> dict[str, Any]:
         "unique_pictures": True,
         "start": kind.start,
         "send_buffer_bytes": _SEND_BUFFER_BYTES,
+        "session_timeout_s": plan.session_timeout_s,
         **(login if kind.has_login else {}),
     }

@@ -4,7 +4,7 @@ from typing import Final
 
 from tandem.archive.layout import checked_name
 from tandem.cluster.keys import CAMERAS, IdError, key
-from tandem.cluster.model import LONGEST_S, Camera, Protection
+from tandem.cluster.model import LONGEST_S, Camera
 from tandem.node.control.protocol import RefusedError
 from tandem.recording.camera import CameraError, StreamName, TransportPreference, check_url
 
@@ -29,8 +29,6 @@ def check_camera(camera: Camera) -> None:
         raise _refused(camera, f"its name has to have 1 to {LONGEST_NAME} printable characters")
     if camera.transport not in set(TransportPreference):
         raise _refused(camera, "its transport has to be tcp or udp")
-    if camera.protection is Protection.RELAYED:
-        raise _refused(camera, "protection relayed is not built yet; use failover")
     if not 1 <= camera.window_s <= LONGEST_S:
         raise _refused(camera, "its window has to be from 1 s to 100 years")
     if not 0 < camera.bit_rate_mbps <= MOST_MBPS:
