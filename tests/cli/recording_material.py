@@ -2,7 +2,7 @@
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler
@@ -56,12 +56,27 @@ def over(first_s: float = 0, end_s: float = 10) -> list[str]:
 
 
 @contextmanager
-def agent_naming(node: Node, names: dict[str, str], **fields: object) -> Iterator[None]:
-    """An agent on a node's control socket that tells of cameras: names, and what all have alike."""
+def agent_naming(
+    node: Node, names: dict[str, str], *, suspected: Collection[str] = (), **fields: object
+) -> Iterator[None]:
+    """An agent on a node's control socket that tells of cameras: names, and what all have alike.
+
+    Args:
+        node: whose agent it is.
+        names: of the cameras, by their ids.
+        suspected: the nodes that it does not hear.
+        fields: of each camera.
+    """
     cameras = [
         {"camera_id": camera_id, "name": name, **fields} for camera_id, name in names.items()
     ]
-    document: dict[str, Any] = {"version": 1, "cameras": cameras, "problems": []}
+    peers = {peer.node_id: {"suspected": peer.node_id in suspected} for peer in node.settings.peers}
+    document: dict[str, Any] = {
+        "version": 1,
+        "cameras": cameras,
+        "problems": [],
+        "peers": peers,
+    }
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +17,8 @@ from tests.node.retrieval.cluster import Node, cluster
 
 from tandem.archive.export.export import Phase, Progress
 from tandem.archive.rows import GapCause
-from tandem.node.retrieval import remote
+from tandem.node.archivist.view import ARCHIVIST_PORT
+from tandem.node.retrieval import recordings, remote
 
 __all__ = ["at"]
 
@@ -91,6 +93,42 @@ def test_a_node_that_is_down_is_told_and_may_have_what_is_missing(
     lacking = at.run("export", nodes[0], "gate", *over(0, 9), "-o", tmp_path / "b.mp4")
     assert lacking.exit_code == 3
     assert "node_down (may be on n2)" in lacking.stdout
+
+
+def test_a_suspected_node_that_says_nothing_is_named_and_not_waited_for(
+    nodes: list[Node], tmp_path: Path, at: At, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nodes[0].film(fragments=4)
+    monkeypatch.setattr(recordings, "SUSPECTED_S", 2.0)
+    nodes[1].stop()
+    with (
+        socket.create_server((nodes[1].hosts[0], ARCHIVIST_PORT)),
+        agent_naming(nodes[0], {}, suspected={"n2"}),
+    ):
+        done = at.run("export", nodes[0], "gate", *over(0, 9), "-o", tmp_path / "a.mp4", "--json")
+    told = json.loads(done.stdout)
+    assert (done.exit_code, told["frames"]) == (3, 100)
+    assert told["unreachable"] == [
+        {
+            "node_id": "n2",
+            "reason": "Node n2 is heard on no link, and its archivist did not answer within 2 s.",
+            "spans": None,
+        }
+    ]
+    assert [(one["cause"], one["unreachable_nodes"]) for one in told["missing"]] == [
+        ("node_down", ["n2"])
+    ]
+
+
+def test_a_suspected_node_that_answers_is_read_as_any_other(
+    nodes: list[Node], tmp_path: Path, at: At, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recordings, "SUSPECTED_S", 60.0)
+    nodes[1].film(fragments=10)
+    with agent_naming(nodes[0], {}, suspected={"n2"}):
+        done = at.run("export", nodes[0], "gate", *over(), "-o", tmp_path / "a.mp4", "--json")
+    told = json.loads(done.stdout)
+    assert (done.exit_code, told["frames"], told["unreachable"]) == (0, 250, [])
 
 
 def test_a_node_that_dies_in_the_middle_is_told_as_well(

@@ -37,6 +37,9 @@ EXIT_NOTHING: Final = 4
 _RECENT_US: Final = 60_000_000
 """How far back to look for what is recorded now."""
 
+_AT_ONCE_S: Final = 1.0
+"""Within which an agent tells what it has in memory."""
+
 Command = TypeVar("Command", bound=Callable[..., None])
 
 
@@ -125,7 +128,9 @@ def opened(question: Question, now_us: int) -> Iterator[Opened]:
     """
     try:
         settings = read_settings(question.settings)
-        with open_recordings(settings, SystemClock(), Random()) as found:  # noqa: S311 - jitter
+        suspected = _suspected(settings)
+        jitter = Random()  # noqa: S311 - nobody gains by guessing it
+        with open_recordings(settings, SystemClock(), jitter, suspected) as found:
             cameras = _cameras(settings)
             camera_id = find_camera(
                 question.camera,
@@ -195,6 +200,15 @@ def _cameras(settings: NodeSettings) -> dict[str, Mapping[str, Any]] | None:
         return {str(camera["camera_id"]): dict(camera) for camera in told}
     except (AskingError, KeyError, TypeError):
         return None
+
+
+def _suspected(settings: NodeSettings) -> set[str]:
+    """The nodes that this node does not hear; none where its agent does not tell at once."""
+    try:
+        told = ControlClient(Home(settings.data).socket, _AT_ONCE_S).node()["peers"]
+        return {str(node_id) for node_id, peer in told.items() if peer["suspected"] is True}
+    except (AskingError, AttributeError, KeyError, TypeError):
+        return set()
 
 
 def _named(cameras: Mapping[str, Mapping[str, Any]] | None) -> list[Named] | None:

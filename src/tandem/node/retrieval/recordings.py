@@ -2,11 +2,12 @@
 
 import asyncio
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
+from typing import Final
 
 from tandem.archive.export.source import Unreachable
 from tandem.archive.rows import Extent
@@ -20,6 +21,10 @@ from tandem.node.retrieval.asking import Asking
 from tandem.node.retrieval.remote import RemoteSource
 from tandem.node.settings import NodeSettings
 from tandem.node.tls import client_context
+
+SUSPECTED_S: Final = 1.0
+"""How long a node is waited for that is suspected: one that is up answers in some milliseconds, and
+for one that is off its connections would be waited for, three seconds and more."""
 
 
 class RetrievalError(Exception):
@@ -54,13 +59,16 @@ class Recordings:
 
 
 @contextmanager
-def open_recordings(settings: NodeSettings, clock: Clock, random: Random) -> Iterator[Recordings]:
+def open_recordings(
+    settings: NodeSettings, clock: Clock, random: Random, suspected: Collection[str] = ()
+) -> Iterator[Recordings]:
     """Ask all nodes what they have; they can be read for as long as the context lasts. Blocks.
 
     Args:
         settings: of this node: who there is.
         clock: of this node.
         random: jitter of repeated questions.
+        suspected: nodes that this node does not hear: they are asked, and not waited for long.
 
     Raises:
         RetrievalError: this node cannot ask anybody.
@@ -77,7 +85,7 @@ def open_recordings(settings: NodeSettings, clock: Clock, random: Random) -> Ite
         addresses[peer.node_id] = [Address(host, ARCHIVIST_PORT) for host in hosts]
     tls = client_context(home.authority, home.credentials)
     with Asking(tls, addresses) as asking:
-        told = asking.ask(lambda peers: _take_inventories(peers, sorted(addresses)))
+        told = asking.ask(lambda peers: _take_inventories(peers, sorted(addresses), suspected))
         extents: dict[str, Sequence[Extent]] = {}
         unreachable: list[Unreachable] = []
         for node_id, answer in told.items():
@@ -93,14 +101,22 @@ def open_recordings(settings: NodeSettings, clock: Clock, random: Random) -> Ite
         yield Recordings(asking, sources, extents, unreachable)
 
 
-async def _take_inventories(peers: HttpsPeers, nodes: Sequence[str]) -> dict[str, Inventory | str]:
+async def _take_inventories(
+    peers: HttpsPeers, nodes: Sequence[str], suspected: Collection[str]
+) -> dict[str, Inventory | str]:
     """Ask all nodes at once; of one that does not answer the reason."""
 
     async def take(node_id: str) -> Inventory | str:
         try:
-            return await peers.inventory(node_id)
+            async with asyncio.timeout(SUSPECTED_S if node_id in suspected else None):
+                return await peers.inventory(node_id)
         except PeerError as problem:
             return str(problem)
+        except TimeoutError:
+            return (
+                f"Node {node_id} is heard on no link, and its archivist did not answer within "
+                f"{SUSPECTED_S:.0f} s."
+            )
 
     async with asyncio.TaskGroup() as group:
         asked = {node_id: group.create_task(take(node_id)) for node_id in nodes}
