@@ -31,7 +31,8 @@ def test_a_volume_that_goes_away_is_bypassed_and_the_reason_kept(mounted: list[M
     archive = Archive(mounted)
     root = mounted[0].volume.root
     root.rename(root.with_name("away"))
-    assert [one.volume_id for one in archive.healthy()] == IDS[1:]
+    with archive.in_use() as volumes:
+        assert [one.volume_id for one in volumes] == IDS[1:]
     assert "no longer" in archive.bypassed[IDS[0]]
     archive.bypass(IDS[0], "later")
     assert "no longer" in archive.bypassed[IDS[0]]
@@ -41,8 +42,10 @@ def test_a_camera_is_found_over_all_volumes_by_time(mounted: list[Mounted]) -> N
     for number, place in ((3, 0), (1, 1), (2, 2), (4, 0)):
         record(mounted[place], number)
     record(mounted[1], 5, camera_id="yard")
-    found = Archive(mounted).segments("gate", 0, BASE_US + 4 * 60_000_000)
-    assert [one.volume_id for one in found] == [IDS[1], IDS[2], IDS[0]]
+    archive = Archive(mounted)
+    with archive.in_use() as volumes:
+        found = archive.segments(volumes, "gate", 0, BASE_US + 4 * 60_000_000)
+    assert [one.volume.volume_id for one in found] == [IDS[1], IDS[2], IDS[0]]
 
 
 def test_a_volume_whose_index_breaks_does_not_hide_the_others(mounted: list[Mounted]) -> None:
@@ -50,7 +53,9 @@ def test_a_volume_whose_index_breaks_does_not_hide_the_others(mounted: list[Moun
         record(mounted[place], place)
     mounted[1].index._connection.execute("DROP TABLE segment")
     archive = Archive(mounted)
-    assert [one.volume_id for one in archive.segments("gate", 0, 1 << 60)] == [IDS[0], IDS[2]]
+    with archive.in_use() as volumes:
+        found = archive.segments(volumes, "gate", 0, 1 << 60)
+    assert [one.volume.volume_id for one in found] == [IDS[0], IDS[2]]
     assert list(archive.bypassed) == [IDS[1]]
 
 
@@ -59,7 +64,8 @@ def test_what_a_broken_index_cannot_tell_is_told_by_the_others(mounted: list[Mou
         record(mounted[place], place)
     mounted[1].index._connection.execute("DROP TABLE segment")
     archive = Archive(mounted)
-    found = archive.answers(lambda reader: [one.camera_id for one in reader.extents()])
+    with archive.in_use() as volumes:
+        found = archive.answers(volumes, lambda it: [one.camera_id for one in it.extents()])
     assert [(one.volume_id, cameras) for one, cameras in found] == [
         (IDS[0], ["gate"]),
         (IDS[2], ["gate"]),

@@ -31,6 +31,7 @@ The invariants A1 to A10 that the code names are in `docs/design/archive.md`.
     recovery       what a crash left open
     rebuild        what has no row
     check          do files, index and hashes agree?
+    lending        letting go of what others may still use
     mount          bringing a volume into service, in the order of all this
     archive        the volumes of a node as one
     export/        copies to one MP4, each frame once

@@ -1,7 +1,7 @@
 """Bringing a volume into service: the right one, its index whole, a crash's traces removed."""
 
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import UUID
 
@@ -11,6 +11,7 @@ from tandem.archive.errors import IndexDamagedError, VolumeBusyError
 from tandem.archive.index import Index
 from tandem.archive.index_reader import IndexReader
 from tandem.archive.layout import INDEX_FILE
+from tandem.archive.lending import Loans
 from tandem.archive.rebuild import adopt, salvage_gaps, set_aside
 from tandem.archive.recovery import recover
 from tandem.archive.repair import OnProgress, Report
@@ -22,27 +23,46 @@ from tandem.archive.writers import Writer, living
 
 
 @dataclass(slots=True)
-class Mounted:
-    """A volume in service.
+class Readable:
+    """A volume that can be read.
 
     Attributes:
         volume: its files.
-        index: its rows; belongs to the thread that writes to the volume.
-        reader: the same, for any other thread.
-        report: what the opening found.
-        writer: this process among the volume's writers.
+        reader: its rows, for any thread.
     """
 
     volume: Volume
-    index: Index
     reader: IndexReader
-    report: Report
-    writer: Writer
 
     @property
     def volume_id(self) -> UUID:
         """Which volume it is."""
         return self.volume.identity.volume_id
+
+    def close(self) -> None:
+        """Let go of it."""
+        self.reader.close()
+        self.volume.close()
+
+
+@dataclass(slots=True)
+class Mounted(Readable):
+    """A volume in service.
+
+    Attributes:
+        index: its rows, to be changed; belongs to the thread that writes to the volume.
+        report: what the opening found.
+        writer: this process among the volume's writers.
+        loans: who uses it, where several threads do and it may have to be let go of.
+    """
+
+    index: Index
+    report: Report
+    writer: Writer
+    loans: Loans = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.loans = Loans(self.close)
 
     def space(self) -> Space:
         """How full it is.
@@ -58,6 +78,21 @@ class Mounted:
         self.index.close()
         self.writer.release()
         self.volume.close()
+
+
+def open_to_read(root: Path, volume_id: UUID, cluster_number: int) -> Readable:
+    """Open a volume that cannot be written, such as one that its file system made read-only.
+
+    Raises:
+        VolumeError: it is not the volume that is expected.
+        DiskError: it cannot be read.
+    """
+    volume = Volume.open(root, volume_id, cluster_number, access=Access.READ_ONLY)
+    try:
+        return Readable(volume, IndexReader.open_for_reading(volume.root / INDEX_FILE))
+    except BaseException:
+        volume.close()
+        raise
 
 
 def mount(
@@ -100,7 +135,7 @@ def mount(
                 index.set_complete()  # nothing to adopt
         reader = IndexReader.open_for_reading(index.path)
         undo.pop_all()
-    return Mounted(volume, index, reader, report, writer)
+    return Mounted(volume, reader, index, report, writer)
 
 
 def rebuild(

@@ -85,7 +85,7 @@ class Volume:
             WrongVolumeError: it is a volume of another cluster.
             DiskError: it cannot be written.
         """
-        root_fd = _open_root(root)
+        root_fd = open_root(root)
         try:
             names = set(disk.listdir(root_fd)) - {"lost+found", f"{IDENTITY_FILE}.new"}
             if IDENTITY_FILE in names:
@@ -132,7 +132,7 @@ class Volume:
             VolumeBusyError: another process writes to it, and one of both wants it alone.
             DiskError: it cannot be read.
         """
-        root_fd = _open_root(root)
+        root_fd = open_root(root)
         lock_fd = -1
         try:
             identity = identity_file.read(root, root_fd, disk)
@@ -321,7 +321,13 @@ class Volume:
         self._durable_directories.discard(directory)
 
 
-def _open_root(root: Path) -> int:
+def open_root(root: Path) -> int:
+    """Open the directory that is, or is to be, a volume's; the caller owns the descriptor.
+
+    Raises:
+        VolumeMissingError: there is none.
+        DiskError: it cannot be opened.
+    """
     try:
         return os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except (FileNotFoundError, NotADirectoryError):

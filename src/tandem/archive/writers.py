@@ -49,6 +49,17 @@ class Writer:
         except OSError as error:
             raise disk_error(error, f"entering a writer of {volume.root}") from error
 
+    def check_writable(self) -> None:
+        """Notice that the file system does not take changes any more, whatever it says of itself.
+
+        Raises:
+            DiskError: it does not.
+        """
+        try:
+            os.utime(self._fd)
+        except OSError as error:
+            raise disk_error(error, f"looking at the volume {self._volume.root}") from error
+
     def release(self) -> None:
         """Leave; harmless when repeated. The file goes first, so that nobody finds it unlocked."""
         if self._fd >= 0:

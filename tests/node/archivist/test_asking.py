@@ -25,6 +25,7 @@ from tandem.node.archivist.errors import (
     PeerUnreachableError,
 )
 from tandem.node.archivist.listening import listen
+from tandem.node.archivist.messages import VERSION
 from tandem.node.archivist.view import Address
 from tandem.node.tls import client_context, server_context
 
@@ -56,7 +57,9 @@ async def test_a_link_that_hangs_is_overtaken_and_not_asked_first_again(tmp_path
         first.film()
         first.view.known["n1"] = [link, *first.view.known["n1"]]
         for _ in range(3):
-            assert await second.peers.segments("n1", "gate", "main", BASE_US, BASE_US + 1)
+            assert (
+                await second.peers.segments("n1", "gate", "main", BASE_US, BASE_US + 1)
+            ).segments
         assert len(came) == 1
 
 
@@ -68,7 +71,7 @@ async def test_a_link_that_is_down_costs_no_wait(
     async with sites(tmp_path, "n1", "n2") as (first, second):
         first.film()
         first.view.known["n1"] = [NOBODY, *first.view.known["n1"]]
-        assert await second.peers.segments("n1", "gate", "main", BASE_US, BASE_US + 1)
+        assert (await second.peers.segments("n1", "gate", "main", BASE_US, BASE_US + 1)).segments
 
 
 @in_a_loop
@@ -98,7 +101,7 @@ async def test_a_silent_peer_costs_the_deadline_and_no_more(
 @in_a_loop
 async def test_an_answer_to_another_question_is_none(tmp_path: Path) -> None:
     async def earlier(_request: web.Request) -> web.Response:
-        answer = {"version": 1, "nonce": "old", "promised": True, "missing": [], "reason": ""}
+        answer = {"version": VERSION, "nonce": "old", "promised": True, "missing": [], "reason": ""}
         answer |= {"is_yours": False}
         return web.json_response(answer)
 
@@ -252,7 +255,9 @@ async def test_a_node_is_reached_by_either_of_its_links(tmp_path: Path) -> None:
         links = known["n1"]
         for link in links:
             known["n1"] = [link]
-            assert await second.peers.segments("n1", "gate", "main", BASE_US, BASE_US + 1)
+            assert (
+                await second.peers.segments("n1", "gate", "main", BASE_US, BASE_US + 1)
+            ).segments
         assert len({link.port for link in links}) == 2
 
 
@@ -264,7 +269,7 @@ async def test_a_node_that_is_no_peer_any_more_is_refused_and_this_node_itself_i
         copy = second.film(Role.SECOND)
         segment = first.film()
         own = await first.peers.segments("n1", "gate", "main", BASE_US, BASE_US + 1)
-        assert [row.segment_id for row in own] == [segment.segment_id]
+        assert [row.segment_id for row in own.segments] == [segment.segment_id]
         first.view.known = {"n1": first.view.known["n1"]}
         with pytest.raises(PeerRefusedError, match=r"403.*Node n2 is none of the peers of node n1"):
             await second.peers.segments("n1", "gate", "main", BASE_US, BASE_US + 1)

@@ -69,6 +69,7 @@ def test_an_archivist_reads_what_was_meant_and_in_one_line(orders: ArchivistOrde
 def test_only_what_is_fixed_for_life_needs_another_process() -> None:
     changed = replace(
         PLAIN,
+        volumes=(),
         placements={"gate": Placement("gate", ("n1",), 1)},
         retention={"gate": Retention()},
         trusts_clock=False,
@@ -83,7 +84,6 @@ def test_only_what_is_fixed_for_life_needs_another_process() -> None:
     [
         {"node_id": "n2"},
         {"cluster_number": 8},
-        {"volumes": ()},
         {"links": ()},
         {"authority": Path("/other.pem")},
         {"credentials": Path("/other.pem")},

@@ -121,8 +121,14 @@ async def test_a_volume_that_is_not_there_is_told_and_the_other_one_serves(tmp_p
             assert problems[str(tmp_path / "n1")] is None
             assert "mount the disk there" in problems[str(tmp_path / "unmounted")]
             three.heal({"n1": one})
+            await three.until(lambda: three.filed == 1, "what can be read is healed")
+            await three.until(lambda: bool(three.camera.get("problem")), "it says what may lack")
+            assert "Node n1 cannot read all of its volumes" in three.camera["problem"]
+            assert "unmounted" in three.camera["problem"]
+            pid = one.pid
+            one.want(volumes=orders.volumes)
             await three.is_whole()
-            assert three.filed == 1
+            assert one.pid == pid, "volumes come and go without another process"
 
 
 @in_a_loop

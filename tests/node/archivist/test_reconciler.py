@@ -5,9 +5,10 @@ from collections import Counter
 from pathlib import Path
 from random import Random
 from typing import Any
+from uuid import UUID
 
 import pytest
-from tests.archive.material import BASE_US
+from tests.archive.material import BASE_US, create, mounted_at
 from tests.conformance.store.subjects import eventually, in_a_loop
 from tests.node.archivist.filming import Filming
 from tests.node.archivist.material import (
@@ -15,6 +16,7 @@ from tests.node.archivist.material import (
     NOW_US,
     SECOND_US,
     Site,
+    film,
     identities,
     inquiry,
     sites,
@@ -256,6 +258,50 @@ async def test_a_peer_whose_volumes_are_gone_does_not_say_that_it_has_nothing(
         state = await turn(third, reconciler)
         assert not state["whole"]
         assert "No volume of this node is in use" in state["problem"]
+
+
+@in_a_loop
+async def test_what_a_peer_cannot_read_may_lack_here_until_it_can(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = UUID(int=77)
+    create(tmp_path / "b", other)
+    async with sites(tmp_path, "n1", "n3") as (first, third):
+        with mounted_at(tmp_path / "b", volume_id=other) as second_volume:
+            archive = first.holdings._archive
+            archive.volumes[other] = second_volume
+            archive.bypass(other, "/srv/video2 failed.")
+            first.film(start_us=BASE_US + MINUTE_US)
+            behind = film(second_volume, Role.PRIMARY, start_us=BASE_US)
+            asked = Counter[str]()
+            listing = third.peers.segments
+
+            async def noted(node_id: str, camera_id: str, *rest: Any) -> Any:
+                asked[camera_id] += 1
+                return await listing(node_id, camera_id, *rest)
+
+            monkeypatch.setattr(third.peers, "segments", noted)
+            reconciler = reconciler_of(third)
+            one = order("n1")[CAMERA]
+            reconciler.order({CAMERA: one} | {f"door{n}": one for n in range(20)})
+            passed_us = third.clock.now_us
+            while third.clock.now_us < passed_us + 120 * SECOND_US:
+                await turn(third, reconciler, after_s=0)
+                third.clock.now_us += SECOND_US // 10
+            state = reconciler.status()[CAMERA]
+            assert not state["whole"]
+            assert state["healed_until_us"] is None
+            assert "Node n1 cannot read all of its volumes" in state["problem"]
+            assert "/srv/video2 failed." in state["problem"]
+            assert [row.start_us for row in third.rows()] == [BASE_US + MINUTE_US]
+            assert asked.total() <= 21 + 1 + 33, "once each, again to fetch, then one for all"
+            del archive.bypassed[other]
+            passed_us = third.clock.now_us
+            while third.clock.now_us < passed_us + 60 * SECOND_US:
+                await turn(third, reconciler, after_s=0)
+                third.clock.now_us += SECOND_US // 10
+            assert [row.start_us for row in third.rows()] == [behind.start_us, BASE_US + MINUTE_US]
+            assert all(each["whole"] for each in reconciler.status().values())
 
 
 @in_a_loop

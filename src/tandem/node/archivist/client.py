@@ -20,7 +20,7 @@ from uuid import UUID
 
 import aiohttp
 
-from tandem.archive.rows import Gap, Segment
+from tandem.archive.rows import Gap
 from tandem.cluster.promise import DEADLINE_US, Answer
 from tandem.node.archivist.errors import (
     MessageError,
@@ -33,10 +33,11 @@ from tandem.node.archivist.messages import (
     Inquiry,
     Inventory,
     Json,
+    Listed,
     decode_answer,
     decode_gaps,
     decode_inventory,
-    decode_rows,
+    decode_listed,
     encode_inquiry,
 )
 from tandem.node.archivist.view import Address
@@ -68,8 +69,8 @@ class Peers(Protocol):
 
     async def segments(
         self, node_id: str, camera_id: str, stream: str, from_us: int, to_us: int
-    ) -> list[Segment]:
-        """The rows that a node has of a stream over [from_us, to_us).
+    ) -> Listed:
+        """What a node has of a stream over [from_us, to_us), and which of its volumes cannot tell.
 
         Raises:
             PeerError: there is no answer.
@@ -140,11 +141,11 @@ class HttpsPeers:
 
     async def segments(
         self, node_id: str, camera_id: str, stream: str, from_us: int, to_us: int
-    ) -> list[Segment]:
+    ) -> Listed:
         """List what a node has; see `Peers.segments`."""
         query = _stretch(camera_id, stream, from_us, to_us)
         data = await self._first_answer(node_id, _Request("GET", "/v1/segments", query))
-        return _understood(node_id, data, decode_rows)
+        return _understood(node_id, data, decode_listed)
 
     async def gaps(
         self, node_id: str, camera_id: str, stream: str, from_us: int, to_us: int

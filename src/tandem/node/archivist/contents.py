@@ -108,6 +108,23 @@ def read_contents(volume: Volume, segment: Segment) -> Contents:
         return contents_of(file)
 
 
+def read_piece(volume: Volume, segment: Segment, offset: int, length: int) -> bytes:
+    """Read from the file of a segment, from wherever the kernel has it; all of `length`.
+
+    Raises:
+        UnsoundError: it cannot be read.
+    """
+    name = volume.root / segment.path
+    with opened(volume, segment) as fd:
+        try:
+            data = os.pread(fd, length, offset)
+        except OSError as error:
+            raise UnsoundError(f"{name} cannot be read: {error.strerror}. See `dmesg`.") from error
+    if len(data) < length:
+        raise UnsoundError(f"{name} is shorter than its row says.")
+    return data
+
+
 def read_verified(volume: Volume, segment: Segment, check: Check = no_check) -> Contents:
     """Read all of a closed segment from the disk; verify its hash and every frame in it (D3).
 

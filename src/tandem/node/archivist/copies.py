@@ -38,7 +38,9 @@ class Side:
     Attributes:
         since_us: before it nothing lacks.
         is_whole: whether nothing lacks here of what that peer had, nor will.
-        whole_until_us: before it nothing lacks, as of the last pass; None before the first.
+        whole_until_us: before it nothing lacks, as of the last pass; None before the first, and
+            where that peer could not read all that it has.
+        unreadable: why it could not, as of the last pass; empty where it could.
         looked: how far its segments were looked through.
         lies: how often a segment came otherwise than it was recorded.
     """
@@ -46,13 +48,22 @@ class Side:
     since_us: int
     is_whole: bool = False
     whole_until_us: int | None = None
+    unreadable: tuple[str, ...] = ()
     looked: dict[UUID, Looked] = field(default_factory=dict)
     lies: Counter[UUID] = field(default_factory=Counter)
 
-    def note(self, found: Comparison, age_us: int) -> None:
-        """Take note of a comparison under a token of that age."""
-        self.whole_until_us = found.whole_until_us
-        self.is_whole = not found.lacking and (
+    def note(self, found: Comparison, age_us: int, unreadable: tuple[str, ...]) -> None:
+        """Take note of a comparison, and of a pass that fetched what lacks.
+
+        Args:
+            found: what the comparison said.
+            age_us: of the token.
+            unreadable: why that peer cannot read some of its volumes.
+        """
+        # While anything is to be fetched the peer is asked again, whatever it cannot read.
+        self.unreadable = () if found.lacking else unreadable
+        self.whole_until_us = None if unreadable else found.whole_until_us
+        self.is_whole = not (found.lacking or unreadable) and (
             age_us >= BEGINNING_US
             if found.waits_for_us
             else found.is_final and (age_us >= SETTLING_US or not found.is_live)
@@ -89,6 +100,11 @@ class Copy:
             for peer in self.order.peers
             if (side := self.sides.get((stream, peer))) is None or not side.is_whole
         ]
+
+    def unreadable(self, stream: str, peer: str) -> tuple[str, ...]:
+        """Why a peer could not tell all of a stream at the last comparison; empty if it could."""
+        side = self.sides.get((stream, peer))
+        return side.unreadable if side else ()
 
     def conclude(self, placement: Placement | None) -> None:
         """See whether it is whole by now; that a mere follower is down does not keep it from it."""

@@ -54,6 +54,7 @@ class NamelessFile:
 
     def __init__(self, mounted: Mounted) -> None:
         self._disk = mounted.volume.disk
+        self._mounted = mounted
         self._using = threading.Lock()
         try:
             self._fd = mounted.volume.open_file(PurePosixPath(), os.O_TMPFILE | os.O_RDWR)
@@ -65,10 +66,10 @@ class NamelessFile:
         """The descriptor, which nobody closes for as long as the context lasts.
 
         Raises:
-            ArchivistError: it is closed.
+            ArchivistError: it is closed, or its volume is being let go of.
         """
         with self._using:
-            if self._fd < 0:
+            if self._fd < 0 or self._mounted.loans.is_over:
                 raise ArchivistError("What was being fetched has been given up.")
             yield self._fd
 

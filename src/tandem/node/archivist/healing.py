@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
-from tandem.archive.errors import ArchiveError, DiskFailedError, DiskFullError
+from tandem.archive.errors import ArchiveError, DiskError, DiskFailedError, DiskFullError
 from tandem.archive.mount import Mounted
 from tandem.archive.rows import Role, Segment, State
 from tandem.cluster.promise import Question
@@ -142,8 +142,10 @@ class Healer:
             PeerError: it did not come, or is not what the peer says it is; nothing is kept.
             DiskError: it cannot be filed.
         """
-        mounted, file = await asyncio.to_thread(self._make_room, row)
+        mounted = await asyncio.to_thread(self._make_room, row)
+        file: NamelessFile | None = None
         try:
+            file = await asyncio.to_thread(NamelessFile, mounted)
             if looked is None:
                 await self._fetch(peer, row, file, 0, row.durable_bytes)
             else:
@@ -154,7 +156,7 @@ class Healer:
                 file_lacking, fetched, self._holdings, mounted, self.role(row.camera_id)
             )
         finally:
-            await asyncio.to_thread(file.close)
+            await asyncio.to_thread(_give_back, mounted, file)
         self.progress.filed += len(filed.segments)
         return filed
 
@@ -165,9 +167,10 @@ class Healer:
         self.progress.last_problem = str(problem)
 
     async def _heal_asked(self, segment_id: UUID, question: Question) -> None:
-        rows = await self._peers.segments(
+        listed = await self._peers.segments(
             question.asker, question.camera_id, question.stream, question.from_us, question.to_us
         )
+        rows = listed.segments
         found = [row for row in rows if row.segment_id == segment_id and row.state is State.CLOSED]
         if not found:
             raise PeerRefusedError(
@@ -176,17 +179,22 @@ class Healer:
         if await self.heal_segment(question.asker, found[0]):
             self._fetches[segment_id] += 1
 
-    def _make_room(self, row: Segment) -> tuple[Mounted, NamelessFile]:
-        """A volume with room for a segment, and a nameless file on it."""
-        mounted = self._holdings.roomiest()
+    def _make_room(self, row: Segment) -> Mounted:
+        """Borrow a volume with room for a segment."""
+        mounted = self._holdings.borrow_roomiest()
         if mounted is None:
             raise DiskFailedError("No volume of this node is healthy: nothing can be healed.")
-        if mounted.space().room_bytes < 2 * row.durable_bytes:
-            raise DiskFullError(
-                f"{mounted.volume.root} has no room to heal {row.durable_bytes} bytes: recording "
-                f"goes first. It is tried again when older recordings are deleted."
-            )
-        return mounted, NamelessFile(mounted)
+        try:
+            room_bytes = mounted.space().room_bytes
+            if room_bytes < 2 * row.durable_bytes:
+                raise DiskFullError(
+                    f"{mounted.volume.root} has no room to heal {row.durable_bytes} bytes: "
+                    f"recording goes first. It is tried again when older recordings are deleted."
+                )
+        except DiskError:
+            mounted.loans.give_back()
+            raise
+        return mounted
 
     async def _fetch(
         self, peer: str, row: Segment, file: NamelessFile, start: int, end: int
@@ -202,3 +210,9 @@ class Healer:
         """The role of what is filed here now; where nobody knows, the one that is kept longest."""
         placement = self._view.placements().get(camera_id)
         return placement.role_of(self._node_id) if placement else Role.PRIMARY
+
+
+def _give_back(mounted: Mounted, file: NamelessFile | None) -> None:
+    if file is not None:
+        file.close()
+    mounted.loans.give_back()

@@ -18,7 +18,7 @@ from tandem.archive.archive import Archive, Located
 from tandem.archive.deletion import Policy, Reason, Retention, Stock, plan_deletion
 from tandem.archive.errors import DiskFailedError
 from tandem.archive.merge import LONGEST_OFFSET_US, Timed
-from tandem.archive.mount import Mounted
+from tandem.archive.mount import Mounted, Readable
 from tandem.archive.rows import Extent, Gap, Segment, State
 from tandem.archive.space import Space
 from tandem.archive.volume import Volume
@@ -27,10 +27,12 @@ from tandem.node.archivist.contents import (
     Contents,
     no_check,
     read_contents,
+    read_piece,
     read_verified,
 )
-from tandem.node.archivist.errors import UnsoundError
+from tandem.node.archivist.errors import GivenUpError, UnsoundError
 from tandem.node.archivist.matching import Held, Match, foreign, match
+from tandem.node.archivist.messages import Inventory, Listed
 
 log = logging.getLogger(__name__)
 
@@ -82,10 +84,11 @@ class Holdings:
         The tables tell first which segments may have them, so that only those are read whole.
 
         Raises:
-            GivenUpError: `check` says so.
+            GivenUpError: `check` says so, or a volume is being let go of.
             DiskError: an index cannot be read.
         """
-        return self._search(wanted, check)[0]
+        with self._archive.in_use() as volumes:
+            return self._search(volumes, wanted, check)[0]
 
     def lacking(self, wanted: Wanted) -> tuple[int, ...]:
         """Places of the pictures that this node neither has nor is writing just now.
@@ -93,59 +96,85 @@ class Holdings:
         Those whose time it has in another encoding are none of them.
 
         Raises:
+            GivenUpError: a volume is being let go of.
             DiskError: an index cannot be read.
         """
-        found, sound = self._search(wanted, no_check)
-        if not found.missing:
-            return ()
+        with self._archive.in_use() as volumes:
+            found, sound = self._search(volumes, wanted, no_check)
+            if not found.missing:
+                return ()
+            located = self._located(volumes, wanted, State.OPEN)
+            being_written = self._read(located, read_contents)
         left = [wanted.pictures[place] for place in found.missing]
-        being_written = self._read(self._located(wanted, State.OPEN), read_contents)
         missing = [found.missing[place] for place in match(left, being_written).missing]
         others = {*found.foreign, *foreign(wanted.pictures, missing, [*sound, *being_written])}
         return tuple(place for place in missing if place not in others)
 
-    def segment(self, segment_id: UUID) -> tuple[Volume, Segment] | None:
-        """One segment that may be read, and its volume; None if there is none."""
-        for mounted, segment in self._archive.answers(lambda it: it.segment(segment_id)):
-            if segment is not None and segment.state is not State.GARBAGE:
-                return mounted.volume, segment
-        return None
+    def segment(self, segment_id: UUID) -> Segment | None:
+        """One segment that may be read; None if there is none."""
+        with self._archive.readable() as volumes:
+            located = self._find(volumes, segment_id)
+            return located.segment if located else None
+
+    def piece(self, segment_id: UUID, offset: int, length: int) -> bytes:
+        """Read from a segment; all of `length`.
+
+        Raises:
+            UnsoundError: it is gone, or cannot be read.
+        """
+        with self._archive.readable() as volumes:
+            located = self._find(volumes, segment_id)
+            if located is None:
+                raise UnsoundError(f"The segment {segment_id} is gone.")
+            return read_piece(located.volume.volume, located.segment, offset, length)
 
     def segments(self, camera_id: str, stream: str, from_us: int, to_us: int) -> list[Segment]:
-        """What there is of a stream over [from_us, to_us), by time.
+        """What this node holds of a stream over [from_us, to_us) on healthy volumes, by time.
+
+        Raises:
+            DiskFailedError: there is none.
+        """
+        with self._archive.in_use() as volumes:
+            self._check_any(volumes)
+            found = self._archive.segments(volumes, camera_id, from_us, to_us)
+            return [one.segment for one in found if one.segment.stream == stream]
+
+    def listed(self, camera_id: str, stream: str, from_us: int, to_us: int) -> Listed:
+        """What can be read here of a stream over [from_us, to_us), and what cannot.
 
         Raises:
             DiskFailedError: no volume can be read.
         """
-        self._check_any()
-        found = self._archive.segments(camera_id, from_us, to_us)
-        return [one.segment for one in found if one.segment.stream == stream]
+        with self._archive.readable() as volumes:
+            self._check_any(volumes)
+            found = self._archive.segments(volumes, camera_id, from_us, to_us)
+        rows = tuple(one.segment for one in found if one.segment.stream == stream)
+        return Listed(rows, tuple(self._archive.unreadable()))
 
     def gaps(self, camera_id: str, stream: str, from_us: int, to_us: int) -> list[Gap]:
         """Why there is nothing of a stream at some times of [from_us, to_us), by start."""
-        found = [
-            gap
-            for _, gaps in self._archive.answers(lambda it: it.gaps(camera_id, from_us, to_us))
-            for gap in gaps
-            if gap.stream == stream
-        ]
+        with self._archive.readable() as volumes:
+            found = [
+                gap
+                for _, gaps in self._archive.answers(
+                    volumes, lambda it: it.gaps(camera_id, from_us, to_us)
+                )
+                for gap in gaps
+                if gap.stream == stream
+            ]
         return sorted(found, key=lambda gap: (gap.from_us, gap.to_us))
 
-    def extents(self) -> list[Extent]:
-        """The streams that this node knows, each once, and from when to when."""
+    def inventory(self) -> Inventory:
+        """The streams that this node knows, each once, and why some volumes cannot be read."""
         joined: dict[tuple[str, str], Extent] = {}
-        for _, extents in self._archive.answers(lambda it: it.extents()):
-            for one in extents:
-                known = joined.get((one.camera_id, one.stream), one)
-                joined[one.camera_id, one.stream] = one._replace(
-                    from_us=min(known.from_us, one.from_us), to_us=max(known.to_us, one.to_us)
-                )
-        return sorted(joined.values())
-
-    def unreadable(self) -> list[str]:
-        """Why volumes of this node cannot be read now; a sentence for each."""
-        self._archive.healthy()
-        return list(self._archive.bypassed.values())
+        with self._archive.readable() as volumes:
+            for _, extents in self._archive.answers(volumes, lambda it: it.extents()):
+                for one in extents:
+                    known = joined.get((one.camera_id, one.stream), one)
+                    joined[one.camera_id, one.stream] = one._replace(
+                        from_us=min(known.from_us, one.from_us), to_us=max(known.to_us, one.to_us)
+                    )
+        return Inventory(tuple(sorted(joined.values())), tuple(self._archive.unreadable()))
 
     def unpromised(
         self, camera_id: str, before_us: int, after: Segment | None, limit: int
@@ -161,11 +190,12 @@ class Holdings:
         Raises:
             DiskError: an index cannot be read.
         """
-        found = [
-            row
-            for mounted in self._archive.healthy()
-            for row in mounted.reader.unpromised(camera_id, before_us, after, limit)
-        ]
+        with self._archive.in_use() as volumes:
+            found = [
+                row
+                for mounted in volumes
+                for row in mounted.reader.unpromised(camera_id, before_us, after, limit)
+            ]
         return sorted(found, key=lambda row: (row.start_us, row.segment_id))[:limit]
 
     def read(self, segment: Segment) -> Contents:
@@ -175,10 +205,11 @@ class Holdings:
             UnsoundError: it is gone, or its tables are not all there.
             DiskError: an index cannot be read.
         """
-        found = self.segment(segment.segment_id)
-        if found is None:
-            raise UnsoundError(f"The segment {segment.path} is gone.")
-        return read_contents(found[0], found[1])
+        with self._archive.in_use() as volumes:
+            located = self._find(volumes, segment.segment_id)
+            if located is None:
+                raise UnsoundError(f"The segment {segment.path} is gone.")
+            return read_contents(located.volume.volume, located.segment)
 
     def promise(self, segment_ids: Iterable[UUID], now_us: int) -> None:
         """Promise to keep segments; durable when this returns (D4).
@@ -190,8 +221,8 @@ class Holdings:
             DiskError: not all of them are promised; one may be gone, or suspect by now.
         """
         left = set(segment_ids)
-        with self.changing:
-            for mounted in self._archive.healthy():
+        with self._archive.in_use() as volumes, self.changing:
+            for mounted in volumes:
                 left -= mounted.index.promise(left, now_us)
         if left:
             raise DiskFailedError(f"{len(left)} segments that were just read are gone, or suspect.")
@@ -214,8 +245,8 @@ class Holdings:
         """
         gone: list[Segment] = []
         policy = replace(policy, confirmed=confirmed)
-        with self.changing:
-            for mounted in self._archive.healthy():
+        with self._archive.in_use() as volumes, self.changing:
+            for mounted in volumes:
                 rows = [row for each in confirmed if (row := mounted.reader.segment(each))]
                 (planned,) = plan_deletion([Stock(rows, mounted.space())], now_us, policy)
                 plan = [one for one in planned if one.reason is Reason.SECOND_COPY]
@@ -223,14 +254,17 @@ class Holdings:
                     gone += cleaner.delete(mounted.volume, mounted.index, plan)
         return gone
 
-    def roomiest(self) -> Mounted | None:
+    def borrow_roomiest(self) -> Mounted | None:
         """The volume with the most room, for what is fetched; None if none is healthy.
+
+        It is not closed before it is given back to its `loans`.
 
         Raises:
             DiskError: one does not answer.
         """
-        healthy = self._archive.healthy()
-        return max(healthy, key=lambda mounted: mounted.space().room_bytes, default=None)
+        with self._archive.in_use() as healthy:
+            found = max(healthy, key=lambda mounted: mounted.space().room_bytes, default=None)
+            return found if found is not None and found.loans.take() else None
 
     def kept_since_us(
         self, camera_id: str, stream: str, retention: Mapping[str, Retention]
@@ -250,24 +284,33 @@ class Holdings:
         Raises:
             DiskError: an index or a volume does not answer.
         """
-        healthy, policy = self._archive.healthy(), Policy(retention)
-        next_to_go: list[Segment] = []
-        if all(_is_short(mounted.space()) for mounted in healthy):
-            oldest = [row for mounted in healthy for row in mounted.reader.oldest(_OLDEST)]
-            next_to_go += [row for row in oldest if not policy.is_held_for_another(row)]
-        share_bytes = retention.get(camera_id, Retention()).max_bytes
-        first = [row for it in healthy for row in it.reader.oldest_of(camera_id, stream)]
-        if first and share_bytes is not None:
-            held_bytes = sum(it.reader.held_bytes().get(camera_id, 0) for it in healthy)
-            oldest_of_it = min(first, key=lambda row: row.start_us)
-            if held_bytes + 2 * oldest_of_it.durable_bytes > share_bytes:
-                return oldest_of_it.start_us
-        return min((row.start_us for row in next_to_go), default=None)
+        policy = Policy(retention)
+        with self._archive.in_use() as healthy:
+            next_to_go: list[Segment] = []
+            if all(_is_short(mounted.space()) for mounted in healthy):
+                oldest = [row for mounted in healthy for row in mounted.reader.oldest(_OLDEST)]
+                next_to_go += [row for row in oldest if not policy.is_held_for_another(row)]
+            share_bytes = retention.get(camera_id, Retention()).max_bytes
+            first = [row for it in healthy for row in it.reader.oldest_of(camera_id, stream)]
+            if first and share_bytes is not None:
+                held_bytes = sum(it.reader.held_bytes().get(camera_id, 0) for it in healthy)
+                oldest_of_it = min(first, key=lambda row: row.start_us)
+                if held_bytes + 2 * oldest_of_it.durable_bytes > share_bytes:
+                    return oldest_of_it.start_us
+            return min((row.start_us for row in next_to_go), default=None)
 
-    def _search(self, wanted: Wanted, check: Check) -> tuple[Match, list[Held]]:
+    def _search(
+        self, volumes: Sequence[Mounted], wanted: Wanted, check: Check
+    ) -> tuple[Match, list[Held]]:
         """What `find` finds, and the segments that were read for it."""
-        reading = partial(read_verified, check=check)
-        located = self._located(wanted, State.CLOSED)
+
+        def go_on() -> None:
+            check()
+            if leaving := [str(it.volume.root) for it in volumes if it.loans.is_over]:
+                raise GivenUpError(f"{', '.join(leaving)} is being let go of. Ask again.")
+
+        reading = partial(read_verified, check=go_on)
+        located = self._located(volumes, wanted, State.CLOSED)
         tables = self._read(located, read_contents)
         likely = match(wanted.pictures, tables).carrying
         sound = self._read([one for one in located if one.segment.segment_id in likely], reading)
@@ -284,32 +327,36 @@ class Holdings:
             self.separate.discard(wanted.camera_id)
         return found, sound
 
-    def _located(self, wanted: Wanted, state: State) -> list[Located]:
+    def _located(self, volumes: Sequence[Mounted], wanted: Wanted, state: State) -> list[Located]:
         """The segments in some state that may have pictures, by their times."""
-        self._check_any()
+        self._check_any(volumes)
         times = [picture.time_us for picture in wanted.pictures]
-        found = self._archive.segments(
-            wanted.camera_id, min(times) - LONGEST_OFFSET_US, max(times) + LONGEST_OFFSET_US
-        )
+        from_us, to_us = min(times) - LONGEST_OFFSET_US, max(times) + LONGEST_OFFSET_US
         return [
             one
-            for one in found
+            for one in self._archive.segments(volumes, wanted.camera_id, from_us, to_us)
             if one.segment.stream == wanted.stream and one.segment.state is state
         ]
 
-    def _check_any(self) -> None:
+    def _check_any(self, volumes: Sequence[Readable]) -> None:
         """Where no volume can be read, it is not known what there is: then nothing is answered."""
-        if not self._archive.healthy() and self._archive.bypassed:
+        if not volumes and self._archive.bypassed:
             raise DiskFailedError(
                 "No volume of this node is in use: " + " ".join(self._archive.bypassed.values())
             )
 
+    def _find(self, volumes: Sequence[Readable], segment_id: UUID) -> Located | None:
+        for volume, row in self._archive.answers(volumes, lambda it: it.segment(segment_id)):
+            if row is not None and row.state is not State.GARBAGE:
+                return Located(volume, row)
+        return None
+
     def _read(self, located: Sequence[Located], reading: _Reading) -> list[Held]:
         """Read segments; what is not sound is told, and counts for nothing."""
         held: list[Held] = []
-        for volume_id, segment in located:
+        for one, segment in located:
             try:
-                contents = reading(self._archive.volumes[volume_id].volume, segment)
+                contents = reading(one.volume, segment)
             except UnsoundError as problem:
                 log.error("%s What it lacks is fetched from the other copy.", problem)
                 continue

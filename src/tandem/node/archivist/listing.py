@@ -1,7 +1,8 @@
 """What other nodes have, asked of them; one that is silent is asked ever less often.
 
 However many cameras are compared with a node that does not answer, it is asked once at a time, for
-whichever of them comes first.
+whichever of them comes first. So it is with one that answers, and cannot read all of its volumes:
+who has seen all else of it waits for it to say something new.
 """
 
 import logging
@@ -14,6 +15,7 @@ from tandem.archive.rows import Segment
 from tandem.clock import Clock
 from tandem.node.archivist.client import Peers
 from tandem.node.archivist.errors import PeerUnreachableError
+from tandem.node.archivist.messages import Listed
 
 log = logging.getLogger(__name__)
 
@@ -23,11 +25,22 @@ AGAIN_US: Final = 2_000_000
 LONGEST_US: Final = 30_000_000
 """Between two attempts at what failed again and again."""
 
+UNREADABLE_US: Final = 5_000_000
+"""Between two looks whether a peer can read its volumes again."""
+
 LIST_US: Final = 4 * 86_400_000_000
 """A list of more time might be too long for one answer."""
 
 AHEAD_US: Final = 86_400_000_000
 """Of rows of clocks that were ahead."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Partial:
+    """What a peer could not read when it answered last, and when that is asked about again."""
+
+    unreadable: tuple[str, ...]
+    until_us: int
 
 
 @dataclass(slots=True)
@@ -59,37 +72,51 @@ class Listing:
         self._clock = clock
         self._random = random
         self._silent: dict[str, _Silent] = {}
+        self._partial: dict[str, _Partial] = {}
 
-    def silent_until_us(self, peer: str) -> int:
-        """Before when a peer is not asked, CLOCK_BOOTTIME; 0 for one that answered last."""
-        silent = self._silent.get(peer)
-        return silent.until_us if silent else 0
+    def silent_until_us(self, peer: str, unreadable: tuple[str, ...] = ()) -> int:
+        """Before when a peer is not asked, CLOCK_BOOTTIME; 0 for one that may be asked at once.
 
-    def check(self, peer: str) -> None:
+        Args:
+            peer: the node.
+            unreadable: why it could not tell all when it was asked about this; empty if it did, or
+                was not asked yet.
+        """
+        if silent := self._silent.get(peer):
+            return silent.until_us
+        partial = self._partial.get(peer)
+        return partial.until_us if partial and partial.unreadable == unreadable else 0
+
+    def check(self, peer: str, unreadable: tuple[str, ...]) -> None:
         """See that a peer may be asked now.
 
-        Raises:
-            PeerUnreachableError: it was silent a moment ago.
-        """
-        silent = self._silent.get(peer)
-        if silent and self._clock.boot_us() < silent.until_us:
-            raise PeerUnreachableError(silent.problem)
+        Args:
+            peer: the node.
+            unreadable: see `silent_until_us`.
 
-    async def rows(
+        Raises:
+            PeerUnreachableError: it was silent a moment ago, or could not tell more.
+        """
+        if self._clock.boot_us() < self.silent_until_us(peer, unreadable):
+            silent = self._silent.get(peer)
+            raise PeerUnreachableError(silent.problem if silent else lacking(peer, unreadable))
+
+    async def listed(
         self, peer: str, camera_id: str, stream: str, since_us: int, now_us: int
-    ) -> list[Segment]:
-        """The rows that a peer has of a stream, from some time on.
+    ) -> Listed:
+        """What a peer has of a stream, from some time on.
 
         Raises:
             PeerError: there is no answer.
         """
-        self.check(peer)
         found = dict[UUID, Segment]()
+        unreadable = dict[str, None]()
         try:
             for from_us in range(since_us, now_us + AHEAD_US, LIST_US):
                 to_us = from_us + LIST_US
-                rows = await self._peers.segments(peer, camera_id, stream, from_us, to_us)
-                found |= {row.segment_id: row for row in rows}
+                part = await self._peers.segments(peer, camera_id, stream, from_us, to_us)
+                found |= {row.segment_id: row for row in part.segments}
+                unreadable |= dict.fromkeys(part.unreadable)
         except PeerUnreachableError as problem:
             silent = self._silent.get(peer)
             if silent is None:
@@ -99,4 +126,22 @@ class Listing:
             self._silent[peer] = _Silent(times, until_us, str(problem))
             raise
         self._silent.pop(peer, None)
-        return list(found.values())
+        self._note(peer, tuple(unreadable))
+        return Listed(tuple(found.values()), tuple(unreadable))
+
+    def _note(self, peer: str, unreadable: tuple[str, ...]) -> None:
+        known = self._partial.pop(peer, None)
+        if not unreadable:
+            return
+        if known is None or known.unreadable != unreadable:
+            log.warning("%s", lacking(peer, unreadable))
+        until_us = self._clock.boot_us() + int(UNREADABLE_US * self._random.uniform(0.75, 1.0))
+        self._partial[peer] = _Partial(unreadable, until_us)
+
+
+def lacking(peer: str, unreadable: tuple[str, ...]) -> str:
+    """What it means that a peer cannot read some of its volumes, as a sentence."""
+    return (
+        f"Node {peer} cannot read all of its volumes, so nobody knows whether this copy lacks what"
+        f" is on them: {' '.join(unreadable)}"
+    )

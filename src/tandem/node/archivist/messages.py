@@ -12,7 +12,8 @@ from tandem.cluster.promise import Answer, Question
 from tandem.media.units import IDENTITY_BYTES
 from tandem.node.archivist.errors import MessageError
 
-VERSION: Final = 1
+VERSION: Final = 2
+"""Of all messages. 2: a list of segments says which volumes it lacks."""
 
 Json = dict[str, Any]
 Read = TypeVar("Read")
@@ -43,6 +44,20 @@ class Inventory:
 
     extents: tuple[Extent, ...]
     unreadable: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """What a node has of a stream over some time.
+
+    Attributes:
+        segments: rows of its indexes.
+        unreadable: why some of its volumes cannot be read now; a sentence for each. What is on them
+            is not among the segments.
+    """
+
+    segments: tuple[Segment, ...]
+    unreadable: tuple[str, ...] = ()
 
 
 def encode_inquiry(inquiry: Inquiry) -> Json:
@@ -93,18 +108,22 @@ def decode_answer(data: bytes) -> Answer:
     return _read("an answer", data, _answer)
 
 
-def encode_rows(rows: list[Segment]) -> Json:
-    """Rows of the index as JSON."""
-    return {"version": VERSION, "segments": [_encode_row(row) for row in rows]}
+def encode_listed(listed: Listed) -> Json:
+    """A list of segments as JSON."""
+    return {
+        "version": VERSION,
+        "segments": [_encode_row(row) for row in listed.segments],
+        "unreadable": listed.unreadable,
+    }
 
 
-def decode_rows(data: bytes) -> list[Segment]:
-    """Read rows of another node's index.
+def decode_listed(data: bytes) -> Listed:
+    """Read another node's list of segments.
 
     Raises:
-        MessageError: they are none.
+        MessageError: it is none.
     """
-    return _read("a list of segments", data, lambda text: [_row(row) for row in text["segments"]])
+    return _read("a list of segments", data, _listed)
 
 
 def encode_gaps(gaps: list[Gap]) -> Json:
@@ -251,10 +270,19 @@ def _inventory(text: Json) -> Inventory:
         for camera in text["cameras"]
         for stream in camera["streams"]
     )
-    unreadable = tuple(text["unreadable"])
-    if not all(isinstance(sentence, str) for sentence in unreadable):
-        raise TypeError("unreadable has what is no text")
-    return Inventory(extents, unreadable)
+    return Inventory(extents, _sentences(text, "unreadable"))
+
+
+def _listed(text: Json) -> Listed:
+    rows = tuple(_row(row) for row in text["segments"])
+    return Listed(rows, _sentences(text, "unreadable"))
+
+
+def _sentences(text: Mapping[str, Any], key: str) -> tuple[str, ...]:
+    found = tuple(text[key])
+    if not isinstance(text[key], list) or not all(isinstance(it, str) for it in found):
+        raise TypeError(f"{key} has what is no text")
+    return found
 
 
 def _whole(text: Mapping[str, Any], key: str) -> int:

@@ -50,7 +50,7 @@ class ArchivistOrders:
     Attributes:
         node_id: this node.
         cluster_number: whose volumes these are.
-        volumes: what this node has; each is opened as soon as it can be.
+        volumes: what this node has; they may come and go, each is opened as soon as it can be.
         links: where to listen, one address a link.
         authority: file with the certificate of the cluster's authority.
         credentials: file with this node's key and certificate.
@@ -79,7 +79,7 @@ class ArchivistOrders:
 def needs_another_process(old: ArchivistOrders, new: ArchivistOrders) -> bool:
     """Whether a process that began with some orders cannot carry out others.
 
-    Who it is, its volumes, links, credentials and throttle are fixed for the life of a process.
+    Who it is, its links, credentials and throttle are fixed for the life of a process.
     """
     return _fixed(old) != _fixed(new)
 
@@ -158,7 +158,6 @@ def _fixed(orders: ArchivistOrders) -> tuple[object, ...]:
     return (
         orders.node_id,
         orders.cluster_number,
-        orders.volumes,
         orders.links,
         orders.authority,
         orders.credentials,

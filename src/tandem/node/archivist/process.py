@@ -154,7 +154,7 @@ async def run(clock: Clock, random: Random) -> None:
                 report.parts = archivist, reconciler
                 helpers.append(tasks.create_task(archivist.run(), name="archivist"))
                 helpers.append(tasks.create_task(reconciler.run(), name="reconciler"))
-                await _follow(lines, view, reconciler)
+                await _follow(lines, view, volumes, reconciler)
                 end_soon()
                 for helper in helpers:
                     helper.cancel()
@@ -163,7 +163,9 @@ async def run(clock: Clock, random: Random) -> None:
         await asyncio.to_thread(volumes.close)
 
 
-async def _follow(lines: LineReader, view: OrdersView, reconciler: Reconciler) -> None:
+async def _follow(
+    lines: LineReader, view: OrdersView, volumes: Volumes, reconciler: Reconciler
+) -> None:
     """Take orders until the input ends; a line that is wrong changes nothing."""
     while line := await lines.readline():
         try:
@@ -171,6 +173,7 @@ async def _follow(lines: LineReader, view: OrdersView, reconciler: Reconciler) -
         except OrdersError as problem:
             log.error("orders refused, all goes on as before: %s", problem)
         else:
+            volumes.apply(view.orders.volumes)
             reconciler.order(view.orders.heal)
 
 

@@ -23,7 +23,7 @@ from tandem.node.archivist.copies import Copy, Side, report
 from tandem.node.archivist.errors import ArchivistError, PeerLiesError, PeerUnreachableError
 from tandem.node.archivist.healing import MOST_FETCHES, Healer
 from tandem.node.archivist.holdings import Holdings
-from tandem.node.archivist.listing import AHEAD_US, LIST_US, Listing, delay_us
+from tandem.node.archivist.listing import AHEAD_US, LIST_US, Listing, delay_us, lacking
 from tandem.node.archivist.orders import HealOrder
 from tandem.node.archivist.view import View
 
@@ -142,13 +142,15 @@ class Reconciler:
         fetched = 0
         for stream, peer in copy.pending():
             try:
-                self._listing.check(peer)
+                self._listing.check(peer, copy.unreadable(stream, peer))
                 side = await self._side(camera_id, copy, stream, peer)
-                found = await self._compare(camera_id, side, stream, peer)
+                found, unreadable = await self._compare(camera_id, side, stream, peer)
                 rows = found.lacking[: PORTION - fetched]
                 came = await self._fetch(peer, side, rows, found.until_us, problems)
                 fetched += came
-                side.note(found, self._clock.boot_us() - copy.begun_us)
+                side.note(found, self._clock.boot_us() - copy.begun_us, unreadable)
+                if unreadable:
+                    silent.append(lacking(peer, unreadable))
             except PeerUnreachableError as problem:
                 silent.append(str(problem))
             except (ArchiveError, ArchivistError) as problem:
@@ -169,9 +171,11 @@ class Reconciler:
         now_us = self._clock.boot_us()
         copy.next_us = now_us
         if fetched < PORTION:
-            answer_us = min(
-                (self._listing.silent_until_us(peer) for _, peer in copy.pending()), default=0
+            asked_us = (
+                self._listing.silent_until_us(peer, copy.unreadable(stream, peer))
+                for stream, peer in copy.pending()
             )
+            answer_us = min(asked_us, default=0)
             copy.next_us = max(answer_us, now_us + delay_us(copy.failures, self._random))
 
     async def _side(self, camera_id: str, copy: Copy, stream: str, peer: str) -> Side:
@@ -185,10 +189,14 @@ class Reconciler:
         side.since_us = max(side.since_us, await self._kept_since_us(camera_id, stream))
         return side
 
-    async def _compare(self, camera_id: str, side: Side, stream: str, peer: str) -> Comparison:
+    async def _compare(
+        self, camera_id: str, side: Side, stream: str, peer: str
+    ) -> tuple[Comparison, tuple[str, ...]]:
+        """Compare with what a peer has; returns also why it cannot read some of its volumes."""
         now_us = self._clock.utc_us()
         from_us = max(0, side.since_us - _BEFORE_US)
-        theirs = await self._listing.rows(peer, camera_id, stream, from_us, now_us)
+        listed = await self._listing.listed(peer, camera_id, stream, from_us, now_us)
+        theirs = listed.segments
         ours = await asyncio.to_thread(
             self._holdings.segments, camera_id, stream, from_us, now_us + AHEAD_US + LIST_US
         )
@@ -197,8 +205,9 @@ class Reconciler:
         if self._view.retention().get(camera_id, Retention()).window_us is None:
             fuller = await asyncio.to_thread(richer, theirs, ours) - self._in_vain
         found = compare(theirs, ours, looked, side.since_us, now_us, fuller)
-        side.since_us = max(side.since_us, found.whole_until_us)  # need not be listed again
-        return found
+        if not listed.unreadable:
+            side.since_us = max(side.since_us, found.whole_until_us)  # need not be listed again
+        return found, listed.unreadable
 
     async def _fetch(
         self,

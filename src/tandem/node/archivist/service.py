@@ -8,7 +8,6 @@ indexes are read in threads: a request never holds up the others.
 import asyncio
 import json
 import logging
-import os
 from collections.abc import Awaitable, Callable, Sequence
 from http import HTTPStatus
 from typing import Final
@@ -17,20 +16,16 @@ from uuid import UUID
 from aiohttp import web
 
 from tandem.archive.errors import ArchiveError
-from tandem.archive.rows import Segment
-from tandem.archive.volume import Volume
 from tandem.cluster.promise import DEADLINE_US
-from tandem.node.archivist.contents import opened
-from tandem.node.archivist.errors import ArchivistError, MessageError, UnsoundError
+from tandem.node.archivist.errors import ArchivistError, MessageError
 from tandem.node.archivist.holdings import Holdings
 from tandem.node.archivist.messages import (
     VERSION,
-    Inventory,
     decode_inquiry,
     encode_answer,
     encode_gaps,
     encode_inventory,
-    encode_rows,
+    encode_listed,
 )
 from tandem.node.archivist.promises import Promiser
 from tandem.node.archivist.view import View
@@ -99,9 +94,9 @@ class Service:
 
     async def _list(self, request: web.Request) -> web.StreamResponse:
         async with asyncio.timeout(DEADLINE_S):
-            rows = await asyncio.to_thread(self._holdings.segments, *_stretch(request))
-            _check_length("segments", rows)
-            return web.json_response(encode_rows(rows))
+            listed = await asyncio.to_thread(self._holdings.listed, *_stretch(request))
+            _check_length("segments", listed.segments)
+            return web.json_response(encode_listed(listed))
 
     async def _list_gaps(self, request: web.Request) -> web.StreamResponse:
         async with asyncio.timeout(DEADLINE_S):
@@ -111,9 +106,7 @@ class Service:
 
     async def _take_inventory(self, _: web.Request) -> web.StreamResponse:
         async with asyncio.timeout(DEADLINE_S):
-            extents = await asyncio.to_thread(self._holdings.extents)
-            unreadable = await asyncio.to_thread(self._holdings.unreadable)
-            inventory = Inventory(tuple(extents), tuple(unreadable))
+            inventory = await asyncio.to_thread(self._holdings.inventory)
             return web.json_response(encode_inventory(inventory))
 
     async def _read(self, request: web.Request) -> web.StreamResponse:
@@ -126,7 +119,7 @@ class Service:
             found = await asyncio.to_thread(self._holdings.segment, segment_id)
         if found is None:
             raise web.HTTPNotFound(text=f"This node has no segment {segment_id}.")
-        size_bytes = found[1].durable_bytes
+        size_bytes = found.durable_bytes
         start, end, _ = wanted.indices(size_bytes)
         if wanted.start is not None and start >= size_bytes:
             raise web.HTTPRequestRangeNotSatisfiable(
@@ -138,8 +131,27 @@ class Service:
         if wanted.start is not None:
             response.set_status(HTTPStatus.PARTIAL_CONTENT)
             response.headers["Content-Range"] = f"bytes {start}-{end - 1}/{size_bytes}"
-        await _send(request, response, found, start, end)
+        await self._send(request, response, segment_id, start, end)
         return response
+
+    async def _send(
+        self,
+        request: web.Request,
+        response: web.StreamResponse,
+        segment_id: UUID,
+        start: int,
+        end: int,
+    ) -> None:
+        """Send a part of a file, piece by piece, each with a deadline for disk and network."""
+        while start < end:
+            length = min(LARGEST_PIECE_BYTES, end - start)
+            async with asyncio.timeout(DEADLINE_S):
+                data = await asyncio.to_thread(self._holdings.piece, segment_id, start, length)
+                if not response.prepared:
+                    await response.prepare(request)
+                await response.write(data)
+            start += length
+        await response.write_eof()
 
 
 def _stretch(request: web.Request) -> tuple[str, str, int, int]:
@@ -156,38 +168,6 @@ def _check_length(what: str, found: Sequence[object]) -> None:
         raise MessageError(
             f"There are {len(found)} {what}, more than {LARGEST_LIST}: ask for less time."
         )
-
-
-async def _send(
-    request: web.Request,
-    response: web.StreamResponse,
-    found: tuple[Volume, Segment],
-    start: int,
-    end: int,
-) -> None:
-    """Send a part of a file, piece by piece, each with a deadline for disk and network."""
-    while start < end:
-        length = min(LARGEST_PIECE_BYTES, end - start)
-        async with asyncio.timeout(DEADLINE_S):
-            data = await asyncio.to_thread(_piece, *found, start, length)
-            if not response.prepared:
-                await response.prepare(request)
-            await response.write(data)
-        start += length
-    await response.write_eof()
-
-
-def _piece(volume: Volume, segment: Segment, offset: int, length: int) -> bytes:
-    with opened(volume, segment) as fd:
-        try:
-            data = os.pread(fd, length, offset)
-        except OSError as error:
-            raise UnsoundError(
-                f"{volume.root / segment.path} cannot be read: {error.strerror}. See `dmesg`."
-            ) from error
-    if len(data) < length:
-        raise UnsoundError(f"{volume.root / segment.path} is shorter than its row says.")
-    return data
 
 
 def _peer(request: web.Request) -> str:

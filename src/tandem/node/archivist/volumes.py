@@ -1,36 +1,42 @@
 """The volumes of an archivist: each opened as soon as it can be, and again after it was lost.
 
 An archivist without any volume still serves: it says that it cannot promise and what it cannot
-read. A disk that hangs holds a thread of its own, and nothing else.
+read. A disk that hangs holds a thread of its own, and nothing else. One that was lost, or that
+takes no changes any more, is let go of within moments, so that it can be unmounted and repaired.
 """
 
 import asyncio
 import logging
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any, Final
+from functools import partial
+from typing import Any, Final, TypeVar
+from uuid import UUID
 
 from tandem.archive.archive import Archive
-from tandem.archive.errors import ArchiveError
-from tandem.archive.mount import Mounted
+from tandem.archive.errors import ArchiveError, DiskReadOnlyError, VolumeReadOnlyError
+from tandem.archive.mount import Mounted, open_to_read
 from tandem.recording.orders import VolumeOrder
+from tandem.recording.own_thread import in_own_thread
 from tandem.recording.volume_opening import open_volume
 
 log = logging.getLogger(__name__)
 
-RETRY_S: Final = 10.0
+_Volume = TypeVar("_Volume")
+
+LOOK_S: Final = 1.0
+"""How often a volume in use is looked at: so long it may keep a disk from being unmounted."""
+
+RETRY_S: Final = 5.0
 
 FIRST_S: Final = 20.0
 """For how long the first opening is waited for: what is on a volume that opens in a moment must
 neither be called missing nor be fetched again. One that takes longer does not hold up the others.
 """
 
-_LEAVING_S: Final = 60.0
-"""When a lost volume is let go of: longer than any answer that may still read it takes."""
-
 
 class Volumes:
-    """Keeps volumes in service.
+    """Keeps volumes in service. They may come and go.
 
     Args:
         orders: which.
@@ -42,18 +48,41 @@ class Volumes:
 
     def __init__(self, orders: Sequence[VolumeOrder], cluster_number: int) -> None:
         self.archive = Archive([])
-        self._orders = {one.volume_id: one for one in orders}
         self._cluster_number = cluster_number
-        self._untried = set(self._orders)
+        self._wanted: dict[UUID, VolumeOrder] = {}
+        self._untried: set[UUID] = set()
+        self._changed = asyncio.Event()
         self._was_tried = asyncio.Event()
-        for one in orders:
-            self.archive.bypass(one.volume_id, f"{one.path} is being opened.")
+        self.apply(orders)
+
+    def apply(self, orders: Sequence[VolumeOrder]) -> None:
+        """Make the volumes in service those that are ordered, soon."""
+        wanted = {one.volume_id: one for one in orders}
+        for volume_id in wanted.keys() - self._wanted.keys():
+            self._untried.add(volume_id)
+            self.archive.bypass(volume_id, _being_opened(wanted[volume_id]))
+        self._untried &= wanted.keys()
+        self._wanted = wanted
+        self._was_tried.set()
+        self._changed.set()
 
     async def run(self) -> None:
         """Open and reopen them until cancelled."""
+        kept: dict[UUID, tuple[VolumeOrder, asyncio.Task[None]]] = {}
         async with asyncio.TaskGroup() as tasks:
-            for order in self._orders.values():
-                tasks.create_task(self._keep(order, tasks), name=f"volume {order.path}")
+            while True:
+                self._changed.clear()
+                for volume_id, (order, task) in list(kept.items()):
+                    if self._wanted.get(volume_id) != order:
+                        task.cancel()
+                        del kept[volume_id]
+                        if mounted := self._forget(volume_id):
+                            tasks.create_task(asyncio.to_thread(mounted.loans.end))
+                for volume_id in self._wanted.keys() - kept.keys():
+                    order = self._wanted[volume_id]
+                    task = tasks.create_task(self._keep(order), name=f"volume {order.path}")
+                    kept[volume_id] = order, task
+                await self._changed.wait()
 
     async def opened(self) -> None:
         """Wait until each was tried once, or `FIRST_S` have passed."""
@@ -71,51 +100,74 @@ class Volumes:
                 "path": str(order.path),
                 "problem": self.archive.bypassed.get(volume_id),
             }
-            for volume_id, order in sorted(self._orders.items())
+            for volume_id, order in sorted(self._wanted.items())
         ]
 
     def close(self) -> None:
         """Let go of all. Blocks."""
         for mounted in self.archive.volumes.values():
-            mounted.close()
+            mounted.loans.end()
 
-    async def _keep(self, order: VolumeOrder, tasks: asyncio.TaskGroup) -> None:
-        volume_id, left = order.volume_id, None
+    def _forget(self, volume_id: UUID) -> Mounted | None:
+        """Use a volume no more that is not ordered any more, or otherwise; returns what is open."""
+        archive = self.archive
+        mounted = archive.volumes.get(volume_id)
+        archive.volumes = _without(volume_id, archive.volumes)
+        archive.read_only = _without(volume_id, archive.read_only)
+        archive.bypassed.pop(volume_id, None)
+        if order := self._wanted.get(volume_id):
+            archive.bypass(volume_id, _being_opened(order))
+        return mounted
+
+    async def _keep(self, order: VolumeOrder) -> None:
+        volume_id = order.volume_id
         while True:
             mounted = self.archive.volumes.get(volume_id)
             if mounted is not None and volume_id not in self.archive.bypassed:
                 await asyncio.to_thread(self._look, mounted)
             if volume_id in self.archive.bypassed:
-                if mounted is not None and mounted is not left:
+                if mounted is not None:
                     log.error("%s", self.archive.bypassed[volume_id])
-                    left = mounted
-                    tasks.create_task(self._leave(mounted))
+                    self.archive.volumes = _without(volume_id, self.archive.volumes)
+                    await asyncio.to_thread(mounted.loans.end)
                 await self._open(order)
                 self._untried.discard(volume_id)
                 self._was_tried.set()
-            await asyncio.sleep(RETRY_S)
+            is_open = volume_id in self.archive.volumes
+            await asyncio.sleep(LOOK_S if is_open else RETRY_S)
 
     def _look(self, mounted: Mounted) -> None:
         try:
             mounted.volume.check_present()
+            mounted.writer.check_writable()
         except ArchiveError as problem:
             self.archive.bypass(mounted.volume_id, str(problem))
 
     async def _open(self, order: VolumeOrder) -> None:
-        volume_id = order.volume_id
+        volume_id, archive = order.volume_id, self.archive
+        work = partial(open_volume, order, self._cluster_number)
         try:
-            mounted = await asyncio.to_thread(open_volume, order, self._cluster_number)
+            mounted = await in_own_thread(f"opening {order.path}", work, Mounted.close)
         except ArchiveError as problem:
-            if self.archive.bypassed.get(volume_id) != str(problem):
+            if archive.bypassed.get(volume_id) != str(problem):
                 log.error("%s It is tried again every %d s.", problem, RETRY_S)
-            self.archive.bypassed[volume_id] = str(problem)
+            archive.bypassed[volume_id] = str(problem)
+            read_only = _without(volume_id, archive.read_only)
+            if isinstance(problem, VolumeReadOnlyError | DiskReadOnlyError):
+                where = order.path, volume_id, self._cluster_number
+                read_only[volume_id] = partial(open_to_read, *where)
+            archive.read_only = read_only
             return
         # Threads go through these as they are: one is replaced as a whole, never changed.
-        self.archive.volumes = {**self.archive.volumes, volume_id: mounted}
-        del self.archive.bypassed[volume_id]
+        archive.volumes = {**archive.volumes, volume_id: mounted}
+        archive.read_only = _without(volume_id, archive.read_only)
+        del archive.bypassed[volume_id]
         log.info("%s is in use.", order.path)
 
-    async def _leave(self, mounted: Mounted) -> None:
-        """Let go of a lost volume, so that it can be unmounted."""
-        await asyncio.sleep(_LEAVING_S)
-        await asyncio.to_thread(mounted.close)
+
+def _being_opened(order: VolumeOrder) -> str:
+    return f"{order.path} is being opened."
+
+
+def _without(volume_id: UUID, volumes: dict[UUID, _Volume]) -> dict[UUID, _Volume]:
+    return {it: one for it, one in volumes.items() if it != volume_id}

@@ -92,7 +92,8 @@ class RemoteSource:
         for part in self._parts(camera_id, stream, from_us, to_us):
 
             async def ask(peers: HttpsPeers, part: tuple[int, int] = part) -> list[Segment]:
-                return await peers.segments(self._node_id, camera_id, stream, *part)
+                listed = await peers.segments(self._node_id, camera_id, stream, *part)
+                return list(listed.segments)
 
             found |= {segment.segment_id: segment for segment in self._wait(self._begin(ask))}
         return list(found.values())
