@@ -2,6 +2,8 @@
 
 import sqlite3
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -47,6 +49,18 @@ def closed(number: int, size_bytes: int = 10, length_us: int = MINUTE_US) -> Seg
         state=State.CLOSED,
         hash=HASH,
     )
+
+
+def test_threads_that_ask_a_reader_at_once_each_get_their_own_answer(index: Index) -> None:
+    rows = [closed(number) for number in range(200)]
+    for one in rows:
+        index.begin(one)
+    with (
+        closing(IndexReader.open_for_reading(index.path)) as reader,
+        ThreadPoolExecutor(4) as threads,
+    ):
+        asked = rows * 20
+        assert list(threads.map(lambda one: reader.segment(one.segment_id), asked)) == asked
 
 
 def test_a_row_comes_back_as_it_was_entered(index: Index) -> None:

@@ -104,9 +104,16 @@ class IndexReader:
                 uri=True,
                 isolation_level=None,
                 check_same_thread=False,
+                # From Python 3.12 on, two threads that ask the same at the same time share a
+                # statement of the cache, and one may get the other's rows, or none.
+                cached_statements=0,
             )
+        except sqlite3.Error as error:
+            raise index_error(error, str(path)) from error
+        try:
             schema.configure(connection)
         except sqlite3.Error as error:
+            connection.close()
             raise index_error(error, str(path)) from error
         return IndexReader(path, connection)
 
