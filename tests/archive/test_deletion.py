@@ -10,11 +10,13 @@ from tests.archive.material import row, segment_uuid
 
 from tandem.archive.deletion import (
     EARLIEST_US,
+    GAPS_KEPT_US,
     Deletion,
     Policy,
     Reason,
     Retention,
     Stock,
+    forgettable_us,
     plan_deletion,
 )
 from tandem.archive.rows import Role, Segment, State
@@ -152,6 +154,29 @@ def test_the_oldest_beyond_a_cameras_share_go_and_no_more() -> None:
 def test_a_cameras_share_counts_what_it_has_on_other_volumes() -> None:
     share = {"gate": Retention(max_bytes=25)}
     assert plan([made(1, 1)], retention=share, held_bytes={"gate": 26}) == [(1, Reason.SIZE, False)]
+
+
+def test_gaps_are_kept_as_long_as_recordings_of_their_time_would_be() -> None:
+    day_us = GAPS_KEPT_US // 30
+    now_us = EARLIEST_US + 400 * day_us
+
+    def at_day(number: int, day: int, camera_id: str) -> Segment:
+        return replace(made(number, 0), camera_id=camera_id, start_us=EARLIEST_US + day * day_us)
+
+    retention = {"aged": Retention(max_age_us=7 * day_us), "ring": Retention(), "new": Retention()}
+    segments = [
+        at_day(1, 10, "aged"),
+        at_day(2, 200, "ring"),
+        at_day(3, 100, "ring"),
+        at_day(4, -1, "ring"),  # by a clock that was wrong
+        at_day(5, 399, "new"),
+    ]
+    stocks = [Stock(segments[:2], ROOMY), Stock(segments[2:], ROOMY)]
+    assert forgettable_us(stocks, now_us, Policy(retention)) == {
+        "aged": now_us - 7 * day_us,
+        "ring": EARLIEST_US + 100 * day_us,
+        "new": now_us - GAPS_KEPT_US,
+    }
 
 
 def test_a_cameras_share_does_not_take_a_copy_held_for_another_node() -> None:

@@ -1,21 +1,26 @@
 """Making room over all volumes, though one of them hangs."""
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from tests.recording.serving import Bench, segments
-from tests.recording.streams import T0_US, order
+from tests.recording.serving import Bench, gaps, segments
+from tests.recording.streams import T0_US, gop, order
 
-from tandem.archive.deletion import Retention
+from tandem.archive.deletion import Reason, Retention
 from tandem.archive.errors import DiskError
-from tandem.archive.rows import State
+from tandem.archive.index import Index
+from tandem.archive.layout import INDEX_FILE
+from tandem.archive.rows import Gap, GapCause, Role, State
+from tandem.archive.space import Limits, Space
 from tandem.recording import volume_questions
 from tandem.recording.orders import VolumeOrder
 from tandem.recording.steadiness import SETTLED_US
-from tandem.recording.sweep import Sweeper
+from tandem.recording.sweep import FORGET_US, Sweeper
 from tandem.recording.volume_jobs import Delete, End
+from tandem.recording.volume_questions import VolumeQuestions
 
 GATE = order()
 
@@ -91,6 +96,116 @@ def test_beyond_a_cameras_share_the_newest_stay_whichever_volume_they_are_on(
             await sweeper.sweep()
             await bench.until(lambda: closed(older) == 0)
             assert closed(newer) == 2
+
+    asyncio.run(test())
+
+
+def test_evidence_costs_nothing_else_of_its_camera(tmp_path: Path) -> None:
+    async def test() -> None:
+        async with Bench(tmp_path) as bench, asyncio.TaskGroup() as tasks:
+            one = bench.order("one")
+            bench.volumes.apply([one])
+            await bench.until(lambda: bench.is_serving(one))
+            await fill(bench, 0, 1, 2)
+            await bench.until(lambda: closed(one) == 3)
+            first, *others = sorted(segments(one), key=lambda it: it.start_us)
+            index = Index.open(one.path / INDEX_FILE)
+            index.set_locked([first.segment_id], locked=True)
+            index.close()
+            sweeper = Sweeper(bench.disks, 1, bench.clock, tasks)
+            share = sum(it.durable_bytes for it in others)
+            sweeper.keep({"gate": Retention(max_bytes=share)}, trusts_clock=False)
+            await sweeper.sweep()
+            assert not any(it.is_deleting for it in writers(bench))
+            sweeper.keep({"gate": Retention(max_bytes=share - 1)}, trusts_clock=False)
+            await sweeper.sweep()
+            await bench.until(lambda: closed(one) == 2)
+            assert first.segment_id in {it.segment_id for it in segments(one)}
+
+    asyncio.run(test())
+
+
+def test_while_no_camera_is_known_a_second_copy_goes_last_and_as_a_loss(tmp_path: Path) -> None:
+    """A node may start without its memory of the cluster, and without the store."""
+
+    async def test() -> None:
+        async with Bench(tmp_path) as bench, asyncio.TaskGroup() as tasks:
+            one = bench.order("one")
+            bench.volumes.apply([one])
+            await bench.until(lambda: bench.is_serving(one))
+            second = order(role="second")
+            bench.disks.keep(second, gop(0))
+            bench.disks.end(second.key)
+            await bench.until(lambda: closed(one) == 1)
+            await fill(bench, 1)
+            await bench.until(lambda: closed(one) == 2)
+            plans: list[Delete] = []
+            (writer,) = writers(bench)
+            writer.submit = plans.append
+            state = bench.disks.volumes[one.volume_id]
+            assert state.questions is not None
+            sweeper = Sweeper(bench.disks, 1, bench.clock, tasks)
+            full = Full(state.questions)
+            state.questions = cast(Any, full)
+            for known in ({}, {"yard": Retention()}):
+                sweeper.keep(known, trusts_clock=False)
+                await sweeper.sweep()
+            unknown, stranger = [
+                [(it.segment.role, it.reason, it.is_loss) for it in plan.deletions]
+                for plan in plans
+            ]
+            assert unknown == [
+                (Role.PRIMARY, Reason.SPACE, False),
+                (Role.SECOND, Reason.SOLE_COPY, True),
+            ]
+            assert stranger == [
+                (Role.SECOND, Reason.SPACE, False),
+                (Role.PRIMARY, Reason.SPACE, False),
+            ]
+
+    asyncio.run(test())
+
+
+class Full:
+    """A volume that says that it has no room at all."""
+
+    def __init__(self, questions: VolumeQuestions) -> None:
+        self._questions = questions
+
+    async def ask(self, question: Any) -> Any:
+        stock, held = await self._questions.ask(question)
+        return replace(stock, space=Space(1 << 40, 0, 1 << 40, Limits())), held
+
+    def close(self) -> None:
+        self._questions.close()
+
+
+def test_gaps_of_times_that_are_kept_no_more_are_forgotten_each_hour(tmp_path: Path) -> None:
+    async def test() -> None:
+        async with Bench(tmp_path) as bench, asyncio.TaskGroup() as tasks:
+            clock = SetClock(T0_US + 40 * DAY_US)
+            sweeper = Sweeper(bench.disks, 1, clock, tasks)
+            one = bench.order("one")
+            with bench.disks.telling(sweeper.joined):
+                bench.volumes.apply([one])
+                await bench.until(lambda: bench.is_serving(one))
+            for day in (1, 20):
+                at_us = T0_US + day * DAY_US
+                cause = GapCause.CAMERA_UNREACHABLE
+                bench.disks.note(Gap("gate", "main", at_us, at_us + 1, cause, "why"))
+            await bench.until(lambda: len(gaps(one)) == 2)
+            sweeper.keep(MONTH, trusts_clock=False)
+            clock.now_us += 2 * FORGET_US
+            await sweeper.sweep()
+            assert len(gaps(one)) == 2, "the clock is not trusted"
+            sweeper.keep(MONTH, trusts_clock=True)
+            await sweeper.sweep()
+            assert [gap.from_us for gap in gaps(one)] == [T0_US + 20 * DAY_US]
+            clock.now_us += FORGET_US // 2
+            bench.disks.note(Gap("gate", "main", T0_US, T0_US + 1, cause, "why"))
+            await bench.until(lambda: len(gaps(one)) == 2)
+            await sweeper.sweep()
+            assert len(gaps(one)) == 2, "it was looked at half an hour ago"
 
     asyncio.run(test())
 

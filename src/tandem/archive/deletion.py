@@ -21,6 +21,9 @@ from uuid import UUID
 from tandem.archive.rows import Role, Segment, State
 from tandem.archive.space import Space
 
+GAPS_KEPT_US: Final = 30 * 86_400_000_000
+"""For so long it is known why nothing was recorded, at least, where no age is set."""
+
 EARLIEST_US: Final = 1_735_689_600_000_000
 """2025-01-01. What is dated earlier was recorded by a clock that was wrong: its age is unknown."""
 
@@ -57,10 +60,11 @@ class Policy:
 
     Attributes:
         retention: by camera.
-        otherwise: for a camera that is not among them, such as one that was removed.
+        otherwise: for a camera that is not among them, such as another cluster's.
         confirmed: segments whose frames their primary has promised in answer to a question asked
             for this very plan. Never one that was stored: roles may have changed since.
-        held_bytes: what each camera has on this node, all volumes together.
+        held_bytes: what each camera has on this node, all volumes together, without evidence: a
+            lock must not cost what else there is of a camera.
     """
 
     retention: Mapping[str, Retention]
@@ -146,6 +150,33 @@ def overdue_us(segment: Segment, now_us: int, policy: Policy) -> int | None:
         return None
     late_us = now_us - segment.end_us - max_age_us
     return late_us if late_us > 0 else None
+
+
+def forgettable_us(stocks: Sequence[Stock], now_us: int, policy: Policy) -> dict[str, int]:
+    """Before when it is of no use any more to know why a camera was not recorded.
+
+    A gap is kept as long as a recording of its time would be: up to the camera's age, or else up to
+    its oldest recording here.
+
+    Args:
+        stocks: all volumes of the node.
+        now_us: UTC.
+        policy: retentions.
+
+    Returns:
+        UTC, by camera; nothing of cameras of which there is nothing to go by.
+    """
+    found = {
+        camera_id: now_us - kept.max_age_us
+        for camera_id, kept in policy.retention.items()
+        if kept.max_age_us is not None
+    }
+    oldest: dict[str, int] = {}
+    for segment in (one for stock in stocks for one in stock.segments):
+        if policy.of(segment).max_age_us is None and segment.start_us >= EARLIEST_US:
+            start_us = oldest.get(segment.camera_id, now_us - GAPS_KEPT_US)
+            oldest[segment.camera_id] = min(start_us, segment.start_us)
+    return found | oldest
 
 
 def _of_volume(stock: Stock, chosen: Mapping[UUID, Deletion], policy: Policy) -> list[Deletion]:

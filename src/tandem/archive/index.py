@@ -173,15 +173,18 @@ class Index(IndexReader):
             )
             _add_gaps(connection, gaps)
 
-    def forget_gaps(self, camera_id: str, before_us: int) -> None:
-        """Drop the gaps of a camera that ended before its retention begins.
+    def forget_gaps(self, before_us: Mapping[str, int]) -> None:
+        """Drop gaps of times of which recordings would be kept no more.
+
+        Args:
+            before_us: by camera: its gaps go that ended before this, UTC.
 
         Raises:
             DiskError: none is dropped.
         """
         with self._transaction() as connection:
-            connection.execute(
-                "DELETE FROM gap WHERE camera_id = ? AND to_us < ?", (camera_id, before_us)
+            connection.executemany(
+                "DELETE FROM gap WHERE camera_id = ? AND to_us < ?", before_us.items()
             )
 
     def set_complete(self) -> None:

@@ -76,6 +76,12 @@ WHERE role = 'second' AND promised_us IS NULL AND locked = 0 AND state = 'closed
   AND (start_us, segment_id) > (:after_us, :after_id)
 ORDER BY start_us, segment_id LIMIT :n
 """
+_SHARES = """
+SELECT camera_id, held_bytes - coalesce((
+    SELECT sum(durable_bytes) FROM segment
+    WHERE segment.camera_id = total.camera_id AND locked = 1), 0) AS share_bytes
+FROM total
+"""
 
 
 class IndexReader:
@@ -284,6 +290,10 @@ class IndexReader:
         """The sum of each camera's segments."""
         rows = self._ask("SELECT camera_id, held_bytes FROM total")
         return {row["camera_id"]: row["held_bytes"] for row in rows}
+
+    def share_bytes(self) -> dict[str, int]:
+        """The sum of each camera's segments that are not evidence."""
+        return {row["camera_id"]: row["share_bytes"] for row in self._ask(_SHARES)}
 
     def is_complete(self) -> bool:
         """Whether every file has its row: not while an index that was lost is being rebuilt."""

@@ -76,7 +76,12 @@ CREATE INDEX segment_unpromised ON segment (camera_id, start_us, segment_id)
     WHERE role = 'second' AND promised_us IS NULL AND locked = 0 AND state = 'closed';
 """
 
-MIGRATIONS = (_VERSION_1, _VERSION_2)
+_VERSION_3 = """
+-- What evidence takes of each camera, which does not count for its share.
+CREATE INDEX segment_evidence ON segment (camera_id, durable_bytes) WHERE locked = 1;
+"""
+
+MIGRATIONS = (_VERSION_1, _VERSION_2, _VERSION_3)
 """Step n leads from `user_version` n to n + 1. Released steps are never changed, only added to."""
 
 

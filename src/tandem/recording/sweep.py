@@ -19,6 +19,7 @@ from tandem.archive.deletion import (
     Reason,
     Retention,
     Stock,
+    forgettable_us,
     overdue_us,
     plan_deletion,
 )
@@ -30,7 +31,7 @@ from tandem.recording.orders import VolumeOrder
 from tandem.recording.own_thread import in_own_thread
 from tandem.recording.steadiness import Steadiness
 from tandem.recording.volume_jobs import Delete
-from tandem.recording.volume_opening import adopt_files
+from tandem.recording.volume_opening import adopt_files, forget_gaps
 from tandem.recording.volume_questions import VolumeQuestions
 
 log = logging.getLogger(__name__)
@@ -40,6 +41,13 @@ INTERVAL_S = 5.0
 
 RESERVE_BYTES = 512 << 20
 """Room that every sweep leaves: 5 s of 800 Mbit/s. Without it, writing would wait for sweeping."""
+
+FORGET_US: Final = 3_600_000_000
+"""Between two looks at gaps of times of which nothing would be kept any more."""
+
+_UNKNOWN: Final = Retention(window_us=0)
+"""Of any camera, while nobody has told of a single one: it is not known then which copies are held
+for other nodes, so each second copy may be the only one."""
 
 LATE_US: Final = 3_600_000_000
 """What goes for its age does so within a sweep; what is so much older is told."""
@@ -62,11 +70,14 @@ class Sweeper:
         self._trusts_clock = False
         self._disks = disks
         self._cluster_number = cluster_number
+        self._clock = clock
         self._steadiness = Steadiness(clock)
         self._tasks = tasks
         self._told: dict[UUID, str] = {}
         self._are_late: set[UUID] = set()
         self._adopting: dict[UUID, asyncio.Task[None]] = {}
+        self._orders: dict[UUID, VolumeOrder] = {}
+        self._forgot_us = clock.boot_us()
 
     def keep(self, retention: Mapping[str, Retention], *, trusts_clock: bool) -> None:
         """Keep cameras' recordings as ordered, from the next sweep on.
@@ -83,6 +94,7 @@ class Sweeper:
 
         What an index that was lost does not know is filed now, since it cannot be deleted before.
         """
+        self._orders[order.volume_id] = order
         if order.volume_id not in self._adopting:
             self._adopting[order.volume_id] = self._tasks.create_task(
                 self._adopt(order), name=f"adopting {order.path}"
@@ -128,7 +140,8 @@ class Sweeper:
                 held.update(answer[1])
         settled_us = self._steadiness.settled_utc_us()
         now_us = settled_us if self._trusts_clock else None
-        policy = Policy(self._retention, held_bytes=held)
+        otherwise = Retention() if self._retention else _UNKNOWN
+        policy = Policy(self._retention, otherwise, held_bytes=held)
         plans = await in_own_thread(
             "planning",
             partial(plan_deletion, list(stocks.values()), now_us, policy),
@@ -142,6 +155,19 @@ class Sweeper:
             if self._told.get(volume_id) != told:
                 log.error("nothing can be deleted from volume %s: %s", volume_id, told)
         self._told = problems
+        are_all = stocks.keys() == self._disks.volumes.keys()
+        if now_us is not None and are_all and self._clock.boot_us() - self._forgot_us >= FORGET_US:
+            self._forgot_us = self._clock.boot_us()
+            await self._forget(forgettable_us(list(stocks.values()), now_us, policy))
+
+    async def _forget(self, before_us: Mapping[str, int]) -> None:
+        """Drop gaps that are of no use any more, of all volumes."""
+        for order in [self._orders[it] for it in self._disks.volumes if it in self._orders]:
+            work = partial(forget_gaps, order, self._cluster_number, before_us)
+            try:
+                await in_own_thread(f"forgetting gaps {order.path}", work, lambda _: None)
+            except ArchiveError as problem:
+                log.error("gaps of %s are kept for now: %s", order.path, problem)
 
     def _carry_out(self, volume_id: UUID, plan: Sequence[Deletion]) -> None:
         state = self._disks.volumes.get(volume_id)
@@ -180,12 +206,12 @@ class Sweeper:
 
 
 async def _look(questions: VolumeQuestions) -> tuple[Stock, dict[str, int]] | ArchiveError:
-    """What might go from a volume, and what it has of each camera."""
+    """What might go from a volume, and what of each camera counts for its share."""
     try:
         return await questions.ask(
             lambda volume, reader: (
                 take_stock(volume, reader, RESERVE_BYTES),
-                reader.held_bytes(),
+                reader.share_bytes(),
             )
         )
     except ArchiveError as problem:

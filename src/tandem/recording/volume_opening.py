@@ -2,7 +2,8 @@
 
 import logging
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 
 from tandem.archive.errors import DiskError
 from tandem.archive.index import Index
@@ -54,8 +55,6 @@ def open_volume(order: VolumeOrder, cluster_number: int) -> Mounted:
 def adopt_files(order: VolumeOrder, cluster_number: int) -> list[str]:
     """File what a new index does not know yet, while recording goes on.
 
-    Opens the volume for itself: it may be given up by its writer meanwhile.
-
     Args:
         order: a volume that is in service.
         cluster_number: whose it is.
@@ -66,11 +65,33 @@ def adopt_files(order: VolumeOrder, cluster_number: int) -> list[str]:
     Raises:
         ArchiveError: the volume or its index cannot be used.
     """
+    with _opened(order, cluster_number) as (volume, index):
+        return [] if index.is_complete() else adopt(volume, index).problems
+
+
+def forget_gaps(order: VolumeOrder, cluster_number: int, before_us: Mapping[str, int]) -> None:
+    """Drop gaps of times of which recordings would be kept no more, while recording goes on.
+
+    Args:
+        order: a volume that is in service.
+        cluster_number: whose it is.
+        before_us: see `Index.forget_gaps`.
+
+    Raises:
+        ArchiveError: the volume or its index cannot be used.
+    """
+    with _opened(order, cluster_number) as (_, index):
+        index.forget_gaps(before_us)
+
+
+@contextmanager
+def _opened(order: VolumeOrder, cluster_number: int) -> Iterator[tuple[Volume, Index]]:
+    """Open a volume for itself: it may be given up by its writer meanwhile."""
     volume = Volume.open(order.path, order.volume_id, cluster_number, order.limits)
     try:
         index = Index.open(volume.root / INDEX_FILE)
         try:
-            return [] if index.is_complete() else adopt(volume, index).problems
+            yield volume, index
         finally:
             index.close()
     finally:

@@ -293,7 +293,7 @@ class Holdings:
             share_bytes = retention.get(camera_id, Retention()).max_bytes
             first = [row for it in healthy for row in it.reader.oldest_of(camera_id, stream)]
             if first and share_bytes is not None:
-                held_bytes = sum(it.reader.held_bytes().get(camera_id, 0) for it in healthy)
+                held_bytes = sum(it.reader.share_bytes().get(camera_id, 0) for it in healthy)
                 oldest_of_it = min(first, key=lambda row: row.start_us)
                 if held_bytes + 2 * oldest_of_it.durable_bytes > share_bytes:
                     return oldest_of_it.start_us
