@@ -163,6 +163,7 @@ def test_the_cameras_end_while_somebody_holds_their_control_channel_open(
         holding.connect(str(cameras.socket))
         assert cameras.ask("clear")["ok"]
         cameras.stop()
+        assert holding.recv(1) == b""
 
 
 def test_statistics_tell_sessions_and_faults(start: StartCameras) -> None:

@@ -52,12 +52,15 @@ class Control:
             OSError: the socket cannot be made.
         """
         loop = asyncio.get_running_loop()
-        server = await loop.create_unix_server(lambda: _Asker(self.reply), path)
+        asking: set[asyncio.Transport] = set()
+        server = await loop.create_unix_server(lambda: _Asker(self.reply, asking), path)
         try:
             # Not serve_forever: from Python 3.12.1 on, its end waits until whoever asks has gone.
             await asyncio.Event().wait()
         finally:
             server.close()
+            for transport in asking:
+                transport.abort()
 
     def reply(self, line: bytes) -> bytes:
         """Carry out one request.
@@ -119,16 +122,22 @@ class Control:
 
 
 class _Asker(asyncio.Protocol):
-    """A connection to the control channel."""
+    """A connection to the control channel; in `asking` while it is open."""
 
-    def __init__(self, reply: Callable[[bytes], bytes]) -> None:
+    def __init__(self, reply: Callable[[bytes], bytes], asking: set[asyncio.Transport]) -> None:
         self._reply = reply
+        self._asking = asking
         self._unread = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Get ready to reply."""
         assert isinstance(transport, asyncio.Transport)  # noqa: S101  a socket server makes no other
         self._transport = transport
+        self._asking.add(transport)
+
+    def connection_lost(self, _error: Exception | None) -> None:
+        """Be no more among those who ask."""
+        self._asking.discard(self._transport)
 
     def data_received(self, data: bytes) -> None:
         """Reply to each whole line."""
