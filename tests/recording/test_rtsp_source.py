@@ -1,6 +1,7 @@
 """The RTSP receiver's sockets: redirects and names, by scripted servers."""
 
 import asyncio
+import errno
 from contextlib import suppress
 from random import Random
 
@@ -8,7 +9,7 @@ import pytest
 from tests.recording.streams import order
 
 from tandem.clock import SystemClock
-from tandem.recording.rtsp_source import RtspSource
+from tandem.recording.rtsp_source import RtspSource, plain_reason
 from tandem.recording.source import Cause, SourceError
 from tandem.recording.stream_recording import StreamSink
 
@@ -25,6 +26,13 @@ async def fails(url: str) -> SourceError:
         async with asyncio.timeout(DEADLINE_S):
             await source.run(sink_of(url))
     return failure.value
+
+
+def test_an_error_is_told_in_the_systems_words() -> None:
+    python_said = OSError(errno.EHOSTUNREACH, "Connect call failed ('192.0.2.1', 554)")
+    assert plain_reason(python_said) == "No route to host"
+    assert plain_reason(ConnectionResetError(errno.ECONNRESET, "x")) == "Connection reset by peer"
+    assert plain_reason(OSError("Multiple exceptions")) == "Multiple exceptions"
 
 
 class Scripted:

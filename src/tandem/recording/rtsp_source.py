@@ -1,6 +1,7 @@
 """Tandem's own RTSP receiver: sockets and timers around `media.rtsp` and `media.rtp`."""
 
 import asyncio
+import os
 import socket
 from collections.abc import Iterable
 from random import Random
@@ -149,8 +150,14 @@ class RtspSource:
             ) from None
         except OSError as error:
             raise SourceError(
-                Cause.UNREACHABLE, f"{place} cannot be reached: {error.strerror or error}"
+                Cause.UNREACHABLE, f"{place} cannot be reached: {plain_reason(error)}"
             ) from None
+
+
+def plain_reason(error: Exception) -> str:
+    """What the system says of an error, without what Python adds for its own people."""
+    number = error.errno if isinstance(error, OSError) else None
+    return os.strerror(number) if number else str(error)
 
 
 class _Session(asyncio.BufferedProtocol):
@@ -210,8 +217,8 @@ class _Session(asyncio.BufferedProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The camera or the network ended it."""
-        reason = f"the connection broke: {exc}" if exc else "the camera closed the connection"
-        self._end(SourceError(Cause.CLOSED, reason))
+        said = f"the connection broke: {plain_reason(exc)}" if exc else None
+        self._end(SourceError(Cause.CLOSED, said or "the camera closed the connection"))
 
     def close(self) -> None:
         """End in good order: the camera's session is given back, then the connection closed."""

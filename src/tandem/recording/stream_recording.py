@@ -20,6 +20,7 @@ from tandem.recording.camera import StreamOrder
 from tandem.recording.file_budget import FileBudget
 from tandem.recording.opening import Arrived, Opening
 from tandem.recording.source import Cause, Source, SourceError
+from tandem.recording.stream_log import StreamLog
 
 log = logging.getLogger(__name__)
 
@@ -124,6 +125,7 @@ class StreamSink:
         self._began_us: int | None = None
         self._files = FileBudget()
         self._last: Fragment | None = None
+        self._log = StreamLog()
         self._is_holding_back = False
         self._next_warning_us = 0
         self._recorded_before_us: int | None = None
@@ -208,6 +210,7 @@ class StreamSink:
             state.since_us = self._clock.utc_us()
         state.connected = False
         state.failure = failure
+        self._log.failed(self.order.label, failure.message, self._clock.boot_us())
         state.counters.failures += 1
         return lived_ms
 
@@ -287,6 +290,7 @@ class StreamSink:
         else:
             self._tell(failure or LEFT_OUT, fragment.start_us)
         state.last_picture_us = fragment.end_us
+        self._log.recorded(self.order.label, self.video_clock.status().camera_offset_us)
         counters = state.counters
         counters.pictures += len(fragment.video)
         counters.bytes += sum(len(sample.data) for sample in fragment.video)
@@ -312,12 +316,6 @@ async def record(
             except SourceError as failure:
                 lived_ms = sink.end(failure)
                 delay_ms = backoff.failed(lived_ms, refused=failure.cause.is_refusal)
-                log.warning(
-                    "%s: %s; trying again in %.1f s",
-                    sink.order.label,
-                    failure.message,
-                    delay_ms / 1000,
-                )
                 await asyncio.sleep(delay_ms / 1000)
     finally:
         sink.close()
