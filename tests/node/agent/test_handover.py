@@ -148,3 +148,97 @@ def test_after_a_planned_move_both_new_nodes_must_be_seen() -> None:
     assert [order.role for order in bench.streams()] == [Role.SECOND]
     assert not bench.release(connected=True), "n3 was not heard of"
     assert len(bench.streams()) == 1
+
+
+# --- Who cannot record, and who has a camera's only session --------------------------------------
+
+HOLDS = Word(holds={"gate": {"main": 2381}})
+
+
+def test_who_stands_in_for_a_node_that_cannot_record_goes_on_until_it_is_seen_to() -> None:
+    bench = Bench()
+    bench.suspected, bench.words = set(), {"n1": Word(frozenset({"gate"}))}
+    assert len(bench.streams()) == 1
+    assert not bench.handover.ending
+    bench.words = {}
+    assert len(bench.streams()) == 1
+    assert not bench.release(connected=False)
+    assert bench.release(connected=True)
+    assert bench.streams() == ()
+
+
+def test_it_is_not_waited_for_a_node_that_cannot_record_but_for_the_next() -> None:
+    bench = Bench(camera(protection=Protection.HOT))
+    bench.placements = {"gate": Placement("gate", ("n1", "n3", "n4", "n2"), 1)}
+    bench.suspected = {"n1", "n3"}
+    assert len(bench.streams()) == 1
+    bench.suspected, bench.words = set(), {"n1": Word(frozenset({"gate"}))}
+    bench.streams()
+    said = {"camera_id": "gate", "stream": "main", "since_us": SINCE_US, "keyframes": 1}
+    recording = {"at_us": NOW_US, "streams": [{**said, "connected": True}]}
+    assert not bench.released({"n3": recording})
+    assert bench.released({"n3": recording, "n4": recording})
+
+
+def relayed() -> Bench:
+    """n2 has the session of a camera that is to have one; so has n1, which comes first."""
+    bench = Bench(camera(protection=Protection.RELAYED))
+    bench.streams()
+    bench.suspected, bench.words = set(), {"n1": HOLDS, "n2": HOLDS}
+    return bench
+
+
+def test_one_of_two_sessions_is_given_up_when_the_other_node_is_seen_to_record() -> None:
+    bench = relayed()
+    [order] = bench.streams()
+    assert order.relay is None
+    assert not bench.release(connected=True, keyframes=0)
+    assert bench.release(connected=True)
+    [order] = bench.streams()
+    assert order.relay is not None
+    assert (order.relay.node_id, order.relay.port) == ("n1", 2381)
+    assert not bench.handover.ending
+
+
+def test_a_session_is_kept_though_the_camera_refuses_a_node_that_believed_to_have_another() -> None:
+    bench = relayed()
+    bench.streams()
+    assert not bench.release(connected=False, cause="session-limit")
+    assert [order.relay for order in bench.streams()] == [None]
+
+
+def test_who_only_tries_to_get_a_session_receives_at_once_from_whoever_has_it() -> None:
+    bench = relayed()
+    bench.words = {"n1": HOLDS}
+    [order] = bench.streams()
+    assert order.relay is not None
+    assert not bench.handover.ending
+
+
+def test_when_nothing_is_passed_on_any_more_the_camera_itself_is_asked_at_once() -> None:
+    bench = relayed()
+    bench.words = {"n1": HOLDS}
+    bench.streams()
+    bench.suspected, bench.words = {"n1"}, {}
+    assert [order.relay for order in bench.streams()] == [None]
+    assert not bench.handover.ending
+
+
+def test_who_waits_for_an_offer_asks_where_it_was_passed_on_last() -> None:
+    bench = relayed()
+    bench.words = {"n1": HOLDS}
+    before = bench.streams()
+    bench.words = {}
+    assert bench.streams() == before
+    assert not bench.release(connected=True), "it is to have a copy itself"
+
+
+def test_after_a_planned_move_the_session_is_given_up_to_whoever_is_refused_for_it() -> None:
+    bench = Bench(camera(protection=Protection.RELAYED))
+    bench.streams()
+    bench.suspected, bench.words = set(), {"n2": HOLDS}
+    bench.placements = {"gate": Placement("gate", ("n1", "n3"), 2)}
+    assert [order.relay for order in bench.streams()] == [None]
+    assert not bench.release(connected=False, cause="unreachable")
+    assert bench.release(connected=False, cause="session-limit"), "n3 waits for n1"
+    assert bench.streams() == ()

@@ -9,7 +9,7 @@ from tandem.cluster.model import Camera, Placement, Protection, Stream
 from tandem.node.agent.heal_orders import HealOrders
 from tandem.node.agent.work import Work, copies_here, retention_of, work_of
 from tandem.node.seal import SealError
-from tandem.recording.camera import Login, StreamName
+from tandem.recording.camera import Login, Relay, StreamName
 
 PLACED = {"gate": Placement("gate", ("n1", "n2", "n3"), 4)}
 
@@ -120,3 +120,33 @@ def test_a_token_stays_while_nothing_happens_here_and_while_a_camera_is_away() -
     heal.note_return("n7")
     heal.note_streams({("yard", StreamName.MAIN): {"connected": True, "since_us": 13}})
     assert heal.orders("n1", cameras, PLACED) == before
+
+
+HELD = Word(holds={"gate": {"main": 2383, "sub": None}})
+
+
+def relayed() -> Camera:
+    streams = (Stream("main", "rtsp://10.0.0.8/1"), Stream("sub", "rtsp://10.0.0.8/2"))
+    return Camera("gate", "Gate", streams, Protection.RELAYED, 4.0)
+
+
+def test_a_relayed_camera_is_passed_on_by_who_has_its_session() -> None:
+    main, sub = work("n1", relayed()).streams
+    assert (main.relays, main.relay, sub.relays) == (True, None, True)
+    [hot] = work("n1", camera()).streams
+    assert not hot.relays
+
+
+def test_its_second_receives_what_is_offered_and_waits_for_the_rest() -> None:
+    [main] = work("n2", relayed(), words={"n1": HELD}).streams
+    assert (main.stream, main.role, main.relays) == (StreamName.MAIN, Role.SECOND, False)
+    assert main.relay == Relay("n1", LINKS["n1"], 2383)
+    waiting = work("n2", relayed())
+    assert not waiting.streams
+    assert waiting.duty_of("gate") is not None
+
+
+def test_its_primary_receives_from_its_second_what_that_one_has() -> None:
+    [main] = work("n1", relayed(), words={"n2": HELD}).streams
+    assert main.role is Role.PRIMARY
+    assert main.relay == Relay("n2", LINKS["n2"], 2383)

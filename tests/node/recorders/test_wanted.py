@@ -21,8 +21,14 @@ from tandem.node.recorders.wanted import (
     orders_of,
     own_cameras,
 )
-from tandem.recording.camera import Login, StreamName, StreamOrder, TransportPreference
-from tandem.recording.orders import Orders, VolumeOrder, parse_orders
+from tandem.recording.camera import (
+    Login,
+    Relay,
+    StreamName,
+    StreamOrder,
+    TransportPreference,
+)
+from tandem.recording.orders import Orders, Relaying, VolumeOrder, parse_orders
 
 VOLUME = VolumeOrder(Path("/srv/a"), UUID(int=1), Limits())
 WANTED = Wanted(
@@ -43,6 +49,12 @@ STREAMS = st.builds(
     st.booleans(),
     st.sampled_from(Role),
 )
+RECEIVED = st.builds(
+    replace,
+    STREAMS,
+    relay=st.builds(Relay, NAMES, st.just(("10.0.1.2", "10.0.2.2")), st.integers(1, 65535)),
+)
+RELAYING = Relaying(("10.0.1.1", "10.0.2.1"), 2381, Path("/a/ca.pem"), Path("/a/node.pem"))
 VOLUMES = st.builds(
     VolumeOrder,
     NAMES.map(lambda name: Path("/srv") / name),
@@ -53,10 +65,11 @@ ORDERS = st.builds(
     Orders,
     st.integers(1, 1 << 31),
     st.lists(VOLUMES, min_size=1, max_size=3).map(tuple),
-    st.lists(STREAMS, max_size=3).map(tuple),
+    st.lists(STREAMS | RECEIVED, max_size=3).map(tuple),
     st.dictionaries(NAMES, st.builds(Retention, NUMBERS, NUMBERS, NUMBERS), max_size=3),
     st.booleans(),
     st.booleans(),
+    st.sampled_from([None, RELAYING]),
 )
 
 
@@ -70,6 +83,15 @@ def test_a_recorder_reads_what_was_meant_and_in_one_line(orders: Orders) -> None
 def test_each_process_is_told_of_its_own_cameras() -> None:
     told = [orders_of(place, WANTED, PLACES) for place in range(3)]
     assert [[one.camera_id for one in orders.streams] for orders in told] == [["a"], ["b"], []]
+
+
+def test_each_process_listens_for_other_nodes_at_a_port_of_its_own() -> None:
+    told = [orders_of(it, replace(WANTED, relaying=RELAYING), PLACES).relaying for it in (0, 1)]
+    assert [(it.port, it.addresses) for it in told if it] == [
+        (2381, RELAYING.addresses),
+        (2382, RELAYING.addresses),
+    ]
+    assert orders_of(0, WANTED, PLACES).relaying is None
 
 
 def test_exactly_one_process_sweeps_and_knows_all_that_is_kept() -> None:
