@@ -25,11 +25,12 @@ M3. The frames of each copy keep their order.
 
 from bisect import bisect_left, bisect_right
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from heapq import merge as heap_merge
 from itertools import pairwise
 from statistics import median_low
-from typing import NamedTuple, Protocol
+from types import MappingProxyType
+from typing import Final, NamedTuple, Protocol
 
 TWIN_US = 450_000
 """How far from the expected offset a repeated picture's twin may be at most: beyond the wander of
@@ -46,6 +47,8 @@ OFFSET_BIN_US = 10_000
 
 NEARLY = 0.8
 """Share of the best offset's votes that makes another one a rival; the smaller of rivals is it."""
+
+_NONE: Final[Mapping[bytes, int]] = MappingProxyType({})
 
 Pair = tuple[int, int]
 """Places of twins: in ours, in theirs."""
@@ -97,14 +100,33 @@ def merge(copies: Sequence[Sequence[Frame]]) -> list[Frame]:
 
 def offset_us(ours: Sequence[Timed], theirs: Sequence[Timed]) -> int | None:
     """By how much `theirs` is later than `ours`; None where no picture is in both."""
-    anchors = _anchors(ours, theirs, None)
+    anchors = _anchors(ours, theirs, None, _NONE)
     if anchors:
         return median_low([theirs[place].time_us - ours[at].time_us for at, place in anchors])
-    return _Repeated(ours, theirs).offset_us()
+    return _Repeated(ours, theirs, _NONE).offset_us()
+
+
+def repetitions_us(copies: Iterable[Sequence[Timed]]) -> dict[bytes, int]:
+    """Which pictures any copy has more than once, and half the time to the nearest repetition.
+
+    Args:
+        copies: each without a frame that it has twice.
+    """
+    found: dict[bytes, int] = {}
+    for frames in copies:
+        if len({frame.identity for frame in frames}) < len(frames):
+            for identity, places in _places(frames).items():
+                for at, following in pairwise(places):
+                    apart_us = abs(frames[following].time_us - frames[at].time_us)
+                    found[identity] = min(found.get(identity, TWIN_US), apart_us // 2)
+    return found
 
 
 def twins(
-    ours: Sequence[Timed], theirs: Sequence[Timed], known_offset_us: int | None = None
+    ours: Sequence[Timed],
+    theirs: Sequence[Timed],
+    known_offset_us: int | None = None,
+    repeated_us: Mapping[bytes, int] = _NONE,
 ) -> list[Pair]:
     """Pair the frames that both copies have.
 
@@ -112,12 +134,14 @@ def twins(
         ours: in decode order.
         theirs: likewise.
         known_offset_us: by how much `theirs` is later; None where nothing is known.
+        repeated_us: pictures that are known to be repeated, from other copies as well, see
+            `repetitions_us`: they are no anchors, even if either copy has but one.
 
     Returns:
         Places of the same frame in both, ascending in both (M3).
     """
-    anchors = _anchors(ours, theirs, known_offset_us)
-    repeated = _Repeated(ours, theirs)
+    anchors = _anchors(ours, theirs, known_offset_us, repeated_us)
+    repeated = _Repeated(ours, theirs, repeated_us)
     if known_offset_us is not None:
         offset = known_offset_us
     elif anchors:
@@ -142,9 +166,15 @@ class _Repeated:
     further away from the twin of a repetition, which need not be held by either copy.
     """
 
-    def __init__(self, ours: Sequence[Timed], theirs: Sequence[Timed]) -> None:
+    def __init__(
+        self,
+        ours: Sequence[Timed],
+        theirs: Sequence[Timed],
+        known_us: Mapping[bytes, int],
+    ) -> None:
         self._ours = ours
         self._theirs = theirs
+        self._known_us = known_us
         self._places: Mapping[bytes, Sequence[int]] | None = None
         self._our_reach_us: Sequence[int] = ()
         self._their_reach_us: Sequence[int] = ()
@@ -205,13 +235,16 @@ class _Repeated:
         """Find out what is repeated, once it is needed; returns the places of theirs."""
         if self._places is None:
             self._places = _places(self._theirs)
-            self._our_reach_us = _reaches(self._ours, _places(self._ours))
-            self._their_reach_us = _reaches(self._theirs, self._places)
+            self._our_reach_us = _reaches(self._ours, _places(self._ours), self._known_us)
+            self._their_reach_us = _reaches(self._theirs, self._places, self._known_us)
         return self._places
 
 
 def _anchors(
-    ours: Sequence[Timed], theirs: Sequence[Timed], known_offset_us: int | None
+    ours: Sequence[Timed],
+    theirs: Sequence[Timed],
+    known_offset_us: int | None,
+    repeated_us: Mapping[bytes, int],
 ) -> list[Pair]:
     """Places of the frames that occur once in either copy: as many as there are in order."""
     place_of = _single_places(theirs)
@@ -222,15 +255,20 @@ def _anchors(
         for at, (frame, identity) in enumerate(zip(ours, identities, strict=True))
         if (place := place_of.get(identity, -1)) >= 0
         and count.get(identity, 1) == 1
+        and identity not in repeated_us
         and abs(theirs[place].time_us - frame.time_us) <= LONGEST_OFFSET_US
     ]
     if known_offset_us is not None:
-        shared = _without_remnants(shared, ours, theirs, known_offset_us)
+        shared = _without_remnants(shared, ours, theirs, known_offset_us, repeated_us)
     return _longest_rising(shared)
 
 
 def _without_remnants(
-    shared: list[Pair], ours: Sequence[Timed], theirs: Sequence[Timed], offset_us: int
+    shared: list[Pair],
+    ours: Sequence[Timed],
+    theirs: Sequence[Timed],
+    offset_us: int,
+    repeated_us: Mapping[bytes, int],
 ) -> list[Pair]:
     """Leave out repeated pictures of which holes have left one to each copy, of other moments."""
 
@@ -240,7 +278,7 @@ def _without_remnants(
 
     if all(map(is_near, shared)):
         return shared
-    repeated = [_repeated_us(ours), _repeated_us(theirs)]
+    repeated = [_when_repeated_us(ours, repeated_us), _when_repeated_us(theirs, repeated_us)]
 
     def is_amid_repeated(pair: Pair) -> bool:
         times = ours[pair[0]].time_us, theirs[pair[1]].time_us
@@ -252,10 +290,14 @@ def _without_remnants(
     return [pair for pair in shared if is_near(pair) or not is_amid_repeated(pair)]
 
 
-def _repeated_us(frames: Sequence[Timed]) -> list[int]:
-    """When there are frames that a copy has more than once."""
+def _when_repeated_us(frames: Sequence[Timed], repeated_us: Mapping[bytes, int]) -> list[int]:
+    """When there are frames that a copy has more than once, this one or another."""
     count = Counter(frame.identity for frame in frames)
-    return sorted(frame.time_us for frame in frames if count[frame.identity] > 1)
+    return sorted(
+        frame.time_us
+        for frame in frames
+        if count[frame.identity] > 1 or frame.identity in repeated_us
+    )
 
 
 def _longest_rising(pairs: list[Pair]) -> list[Pair]:
@@ -299,9 +341,11 @@ def _single_places(frames: Sequence[Timed]) -> dict[bytes, int]:
     return single
 
 
-def _reaches(frames: Sequence[Timed], places: Mapping[bytes, Sequence[int]]) -> list[int]:
+def _reaches(
+    frames: Sequence[Timed], places: Mapping[bytes, Sequence[int]], known_us: Mapping[bytes, int]
+) -> list[int]:
     """For each frame, half the time to the nearest repetition of it: up to there it is meant."""
-    reaches = [TWIN_US] * len(frames)
+    reaches = [known_us.get(frame.identity, TWIN_US) for frame in frames]
     for repeated in places.values():
         for at, following in pairwise(repeated):
             reach_us = abs(frames[following].time_us - frames[at].time_us) // 2

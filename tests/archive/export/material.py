@@ -371,7 +371,7 @@ def packets(path: Path, kind: str = "video") -> list[bytes]:
 def complaints(path: Path) -> str:
     """What ffmpeg says about a file when it decodes all of it."""
     command = ["ffmpeg", "-v", "error", "-nostdin", "-i", str(path), "-f", "null", "-"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=1_000, check=False)
     return done.stderr if done.returncode == 0 else f"failed: {done.stderr}"
 
 

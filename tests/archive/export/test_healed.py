@@ -34,7 +34,7 @@ from tandem.archive.export.source import SegmentSource
 
 LENGTH = 300
 OFFSETS_US = [0, 90_000, -90_000, 400_000]
-STILL_OFFSETS_US = OFFSETS_US[:1]
+STILL_OFFSETS_US = [0, 90_000, -90_000, 200_000]
 OTHER = (*H264, "-crf", "33")
 FEW = settings(
     derandomize=True, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture]
@@ -118,6 +118,7 @@ def whole(data: st.DataObject, tmp_path: Path) -> None:
         ([a], (of_a, of_b)),
         ([a, b], (of_a, of_b)),
         ([a, c], (of_a, of_b, of_c)),
+        ([a, b, c], (of_a, of_b, of_c)),
     ):
         found = exported(target, *sources)
         check(target, camera, *parts)

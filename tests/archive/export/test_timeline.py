@@ -12,6 +12,7 @@ from tandem.archive.export.timeline import MARGIN_US, WINDOW_US, join
 from tandem.archive.export.units import Row, Unit
 
 FRAME_US = 200_000
+FRAME_TICKS = 18_000
 BASE_US = 1_795_000_000_000_000
 LENGTH = 3_000  # ten minutes: five windows
 
@@ -52,7 +53,7 @@ def units(
         shown = number % repeats if repeats else number
         at_us = BASE_US + number * FRAME_US + late_us + number * FRAME_US * ppm // 1_000_000
         identity = (kind + shown.to_bytes(8, "big")).ljust(16, b"\0")
-        found.append(Unit(identity, at_us, at_us, at_us, FRAME_US, True, 0, number, 1))
+        found.append(Unit(identity, at_us, at_us, at_us, FRAME_TICKS, True, 0, number, 1))
     return found
 
 

@@ -6,6 +6,7 @@ Why it is built as it is stands in `docs/design/export.md`. May import `media` a
     units        a stored frame, and where its bytes are; compact tables of many
     runs         which segments go on from each other without a break
     fitting      pictures of one recording in the holes of another
+    strands      where recordings stand that share no picture
     timeline     runs of one camera to one sequence, a window of minutes at a time
     turns        whose pictures are shown when, where copies are encodings of their own
     trim         from the keyframe before the beginning to the last frame before the end

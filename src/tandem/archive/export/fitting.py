@@ -52,11 +52,20 @@ def fitting_shift_us(
     Returns:
         By how much later ours has to be; None where no shift does.
     """
+    for late_us in sorted(edge_shifts_us(ours, theirs, most_us), key=abs):
+        if overlap_with_us(ours, theirs, late_us) <= tolerated_us:
+            return late_us
+    return None
+
+
+def edge_shifts_us(ours: Sequence[Interval], theirs: Sequence[Interval], most_us: int) -> set[int]:
+    """By how much later ours has to be to begin or end where one of theirs does."""
     shifts_us = {0, -most_us, most_us}
     for edge in (ours[0].from_us, ours[-1].to_us):
         shifts_us |= {their_edge - edge for span in theirs for their_edge in span}
-    for late_us in sorted((one for one in shifts_us if abs(one) <= most_us), key=abs):
-        shifted = [Interval(start + late_us, end + late_us) for start, end in ours]
-        if shared_us(shifted, theirs) <= tolerated_us:
-            return late_us
-    return None
+    return {late_us for late_us in shifts_us if abs(late_us) <= most_us}
+
+
+def overlap_with_us(ours: Sequence[Interval], theirs: Sequence[Interval], late_us: int) -> int:
+    """For how long both are there, once ours is so much later."""
+    return shared_us([Interval(start + late_us, end + late_us) for start, end in ours], theirs)

@@ -2,9 +2,10 @@
 
 The timeline is that of the copy that is best when it begins; every other run is moved onto it by
 its *lag*, which its twins tell. Who is on the timeline already stays the base until it ends, so
-time does not jump when a better copy comes back. A run without twins lags as the last one of its
-node did: both have their times from one clock. But a piece that a node fetched has the times of
-another: where it would stand among pictures of the node's own, it is moved aside, into their hole.
+time does not jump when a better copy comes back. Runs that share pictures are a *strand*, whichever
+was read first. One without twins lags as what its node has most of: both have their times from one
+clock. But a piece that a node fetched has the times of another: so strands that would stand among
+each other's pictures are put into each other's holes, see `strands`.
 
 Pictures that a camera sends again on connecting are twins of pictures of the same node, at whatever
 time: they are not doubled, and teach no lag, since it is their time that is wrong.
@@ -16,21 +17,15 @@ a twin before the horizon has been read by then. What is behind the horizon is j
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from heapq import merge as heap_merge
+from operator import attrgetter
 from typing import NamedTuple, Protocol
 
-from tandem.archive.export.fitting import fitting_shift_us, present
+from tandem.archive.export.strands import Strand, in_order, moved, settle
 from tandem.archive.export.units import Row, Unit
-from tandem.archive.merge import LONGEST_OFFSET_US, TWIN_US, Pair, twins
-from tandem.archive.rows import Interval
+from tandem.archive.merge import LONGEST_OFFSET_US, TWIN_US, Pair, repetitions_us, twins
 
 WINDOW_US = 120_000_000
 """What is joined at once: some thousands of frames of each copy."""
-
-_ASIDE_US = 2_000_000
-"""How far a piece is moved at most: clocks of a cluster are hardly further apart."""
-
-_JITTER_US = 10_000
-"""Less than pictures are apart."""
 
 MARGIN_US = LONGEST_OFFSET_US + 2 * TWIN_US
 
@@ -119,6 +114,8 @@ class _Track:
         self._like = like
         self._lags_us: dict[int, int] = {}
         self._lags_of_sources_us: dict[int, int] = {}
+        self._most: dict[int, int] = {}
+        self._begun: set[int] = set()
 
     def known_lag_us(self, run: int) -> int | None:
         """By how much a run is later than the timeline; None where nothing tells."""
@@ -130,10 +127,8 @@ class _Track:
 
     def join(self, copies: Sequence[tuple[int, list[Unit]]], horizon_us: int) -> list[Row]:
         """Join what was read of each run; what is handed out is taken from the lists."""
-        rows: list[Row] = []
-        for run, units in copies:
-            if units:
-                rows = self._add(rows, run, units)
+        strands = self._find_strands({run: units for run, units in copies if units})
+        rows = self._lay(strands) if strands else []
         end = next((at for at, row in enumerate(rows) if row.decode_us >= horizon_us), len(rows))
         del rows[end:]
         taken = Counter([row.run for row in rows])
@@ -142,19 +137,54 @@ class _Track:
                 taken.update(row.others)
         for run, units in copies:
             del units[: taken[run]]
+            if not taken[run] and run not in self._begun:
+                self._lags_us.pop(run, None)  # what is read next may tell more
+        self._begun.update(taken)
         return rows
 
-    def _add(self, rows: list[Row], run: int, units: list[Unit]) -> list[Row]:
-        """Put a run onto the timeline; its twins are noted at the rows that are there."""
-        known_us = self.known_lag_us(run)
-        pairs = twins(rows, units, known_us)
-        lag_us = known_us or 0
-        aside_us = 0
+    def _find_strands(self, waiting: dict[int, list[Unit]]) -> list[Strand]:
+        """Join the runs that share pictures, the first ones first."""
+        strands: list[Strand] = []
+        repeated_us = repetitions_us(waiting.values())
+        self._most.clear()
+        while waiting:
+            strand = Strand([], [])
+            strands.append(strand)
+            has_grown = True
+            while has_grown:
+                has_grown = False
+                held = {row.identity for row in strand.rows}
+                for run, units in list(waiting.items()):
+                    if strand.runs and held.isdisjoint([unit.identity for unit in units]):
+                        continue
+                    known_us = self.known_lag_us(run)
+                    pairs = twins(strand.rows, units, known_us, repeated_us)
+                    if pairs or not strand.runs:
+                        strand.rows = self._add(strand.rows, run, units, pairs, known_us or 0)
+                        strand.runs.append(run)
+                        strand.is_fixed |= run in self._begun
+                        held.update(unit.identity for unit in units)
+                        del waiting[run]
+                        has_grown = True
+        return strands
+
+    def _lay(self, strands: list[Strand]) -> list[Row]:
+        """Put strands onto the timeline."""
+        if self._like is not None:
+            return list(heap_merge(*(one.rows for one in strands), key=attrgetter("decode_us")))
+        for strand, late_us in zip(strands, settle(strands), strict=True):
+            if late_us:
+                strand.rows = moved(strand.rows, late_us)
+                for run in strand.runs:
+                    self._lags_us[run] -= late_us
+        return in_order(strands)
+
+    def _add(
+        self, rows: list[Row], run: int, units: list[Unit], pairs: list[Pair], lag_us: int
+    ) -> list[Row]:
+        """Put a run into a strand; its twins are noted at the rows that are there."""
         if run not in self._lags_us:
             lag_us = self._first_lag_us(rows, run, units, pairs, lag_us)
-            if not pairs and self._like is None:
-                aside_us = _aside_us(rows, units, lag_us)
-                lag_us -= aside_us
         joined: list[Row] = []
         at = place = 0
         local_us: int | None = None
@@ -165,8 +195,8 @@ class _Track:
                 late_us = lag_us
                 if next_us is not None and local_us in {None, next_us}:
                     late_us = next_us
-                elif next_us is None and local_us is not None and abs(local_us - lag_us) <= TWIN_US:
-                    late_us = local_us  # clocks differ by so little; what is sent again, by more
+                elif next_us is None and local_us is not None and local_us - lag_us <= TWIN_US:
+                    late_us = local_us  # clocks differ by so little; what is sent again is late
                 joined += _in_order(rows[at:our_twin], _rows(units[place:their_twin], run, late_us))
             else:
                 joined += rows[at:our_twin]
@@ -179,8 +209,14 @@ class _Track:
                     lag_us = next_us
             at, place = our_twin + 1, their_twin + 1
         self._lags_us[run] = lag_us
-        self._lags_of_sources_us[self._sources[run]] = lag_us + aside_us
+        self._learn(self._sources[run], len(units), lag_us)
         return joined
+
+    def _learn(self, source: int, pictures: int, lag_us: int) -> None:
+        """Take the lag of a node from what it has most of: a piece that it fetched is shorter."""
+        if pictures >= self._most.get(source, 0):
+            self._most[source] = pictures
+            self._lags_of_sources_us[source] = lag_us
 
     def _first_lag_us(
         self, rows: list[Row], run: int, units: list[Unit], pairs: list[Pair], otherwise_us: int
@@ -204,21 +240,6 @@ def _rows(units: Sequence[Unit], run: int, late_us: int) -> list[Row]:
         Row(unit.identity, unit.time_us - late_us, unit.decode_us - late_us, unit, run, ())
         for unit in units
     ]
-
-
-def _aside_us(rows: Sequence[Row], units: Sequence[Unit], lag_us: int) -> int:
-    """By how much later to put units that share nothing with the rows, to be between them."""
-    ours = present(((unit.decode_us - lag_us, unit.duration) for unit in units), _JITTER_US)
-    near = Interval(ours[0].from_us - 2 * _ASIDE_US, ours[-1].to_us + 2 * _ASIDE_US)
-    theirs = present(
-        (
-            (row.decode_us, row.unit.duration)
-            for row in rows
-            if near.from_us < row.decode_us < near.to_us
-        ),
-        _JITTER_US,
-    )
-    return fitting_shift_us(ours, theirs, _ASIDE_US, _JITTER_US) or 0
 
 
 def _in_order(ours: list[Row], theirs: list[Row]) -> list[Row]:
