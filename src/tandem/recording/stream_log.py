@@ -8,7 +8,7 @@ from tandem.media.rtp.clock import TRUSTED_OFFSET_US
 log = logging.getLogger(__name__)
 
 REPEAT_US: Final = 600_000_000
-"""A camera that is off for a weekend is tried each few seconds; the rest has to be found as well."""
+"""A camera that is off is tried each few seconds; the rest of the log has to be found as well."""
 
 _MOST_REMEMBERED: Final = 16
 
