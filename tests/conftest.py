@@ -9,7 +9,12 @@ import pytest
 PREFLIGHT = Path(__file__).parent.parent / "scripts" / "preflight"
 
 # A machine that is busy with other tests is no reason for a property to fail.
-hypothesis.settings.register_profile("tandem", deadline=None, print_blob=True)
+hypothesis.settings.register_profile(
+    "tandem",
+    deadline=None,
+    print_blob=True,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
 hypothesis.settings.load_profile("tandem")
 
 

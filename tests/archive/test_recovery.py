@@ -76,7 +76,10 @@ def test_a_segment_left_open_is_closed_in_order(root: Path) -> None:
     assert path.read_bytes() == written
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=40,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(share=st.floats(0, 1), zeros=st.integers(0, 3000))
 def test_a_torn_tail_is_cut_back_to_the_last_whole_fragment(
     tmp_path_factory: pytest.TempPathFactory, share: float, zeros: int

@@ -61,7 +61,10 @@ def test_two_copies_with_different_holes_give_every_picture_and_sound_once(
     assert result.problems == []
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=40,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(data=st.data())
 def test_whatever_each_copy_missed_no_picture_is_doubled_or_lost(
     tmp_path: Path, data: st.DataObject
@@ -93,7 +96,10 @@ def test_whatever_each_copy_missed_no_picture_is_doubled_or_lost(
     assert result.frames == len(set().union(*kept))
 
 
-@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=20,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(
     late_us=st.integers(-300_000, 300_000),
     starts=st.lists(st.integers(1, 260), max_size=3),

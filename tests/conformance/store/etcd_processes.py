@@ -52,6 +52,16 @@ class EtcdProcess:
         self.process.wait()
 
 
+def waits_to_be_read(port: int) -> bool:
+    """Whether a connection to a port has brought what nobody has read yet."""
+    rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    return any(
+        int(local.partition(":")[2], 16) == port and int(queues.partition(":")[2], 16) > 0
+        for _, local, _, state, queues, *_ in rows
+        if state == "01"  # established: of a socket that listens this counts connections
+    )
+
+
 def wait_until(condition: Any, patience_s: float = PATIENCE_S) -> None:
     """Poll a condition; what it raises counts as not yet, until patience ends."""
     ends = time.monotonic() + patience_s
@@ -103,7 +113,7 @@ class SingleEtcd:
     def post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         """Ask it anything, by other means than the client under test."""
         request = urllib.request.Request(self.url + path, json.dumps(body).encode())
-        with urllib.request.urlopen(request, timeout=5) as response:
+        with urllib.request.urlopen(request, timeout=30) as response:
             answer: dict[str, Any] = json.load(response)
         return answer
 

@@ -19,7 +19,7 @@ P = ParamSpec("P")
 PATIENT = Deadlines(attempt_s=10, call_s=20)
 """For tests of anything but deadlines, on machines that do much else."""
 
-TEST_S = 60
+TEST_S = 100
 
 
 def in_a_loop(test: Callable[P, Awaitable[None]]) -> Callable[P, None]:

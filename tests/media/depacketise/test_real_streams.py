@@ -20,7 +20,10 @@ from tandem.media.units import AccessUnit, VideoConfig
 pytestmark = pytest.mark.real
 
 randomly = given(st.randoms(use_true_random=True))
-few = settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
+few = settings(
+    max_examples=8,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 
 
 @pytest.fixture(params=RECIPES)
