@@ -1,4 +1,4 @@
-"""One summary for two runs of pytest, as `make test` needs: a parallel one, then a serial one.
+"""One summary for two runs of pytest, as `make test` needs: one without labs, then the labs.
 
 The first keeps its reports in a file (`--keep-reports`), the second adds them to its own
 (`--with-reports`), so that its summary, and its exit status, speak for both.
@@ -80,4 +80,4 @@ class AddedReports:
             stats.setdefault(category, []).append(report)
         yield
         ran = len({report.nodeid for report in self._reports})
-        terminalreporter.line(f"{ran} of these ran in parallel, in {self._duration_s:.1f} s")
+        terminalreporter.line(f"{ran} of these ran before, in {self._duration_s:.1f} s")

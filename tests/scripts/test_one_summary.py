@@ -45,7 +45,7 @@ def both(folder: Path, *, fails: int, slow: bool) -> tuple[int, str]:
     (folder / "pytest.ini").write_text("[pytest]\nmarkers =\n    slow: x\n")
     (folder / "test_both.py").write_text(TESTS.format(fails=fails, slow=slow))
     run(folder, "-m", "not slow", "--numprocesses=1", "--keep-reports=kept")
-    return run(folder, "-m", "slow", "--with-reports=kept")
+    return run(folder, "-m", "slow", "--numprocesses=1", "--with-reports=kept")
 
 
 def test_the_counts_of_both_runs_are_added_up(tmp_path: Path) -> None:
@@ -67,6 +67,8 @@ def test_a_failure_in_either_run_is_told_and_fails_the_whole(
 
 def test_a_second_run_without_tests_does_not_hide_the_first(tmp_path: Path) -> None:
     both(tmp_path, fails=99, slow=True)
-    status, said = run(tmp_path, "-m", "slow and not slow", "--with-reports=kept")
+    status, said = run(
+        tmp_path, "-m", "slow and not slow", "--numprocesses=1", "--with-reports=kept"
+    )
     assert status == 0
     assert "= 4 passed, 1 skipped in" in said.splitlines()[-1]
