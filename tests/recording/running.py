@@ -14,7 +14,7 @@ from tandem.archive.identity import VolumeIdentity
 from tandem.archive.volume import Volume
 from tandem.media.units import VIDEO_CLOCK_HZ
 
-DEADLINE_S = 30.0
+DEADLINE_S = 60.0
 POLL_S = 0.02
 CLUSTER = 1
 FILE_TICKS = ("-enc_time_base:v", f"1:{VIDEO_CLOCK_HZ}")
@@ -30,6 +30,7 @@ class RecorderProcess:
         streams: what it is to record.
         command: runs it, here or elsewhere.
         volumes: of another machine, seen from here: where they are there; `root` is then not used.
+        relaying: how it talks with other recorders.
     """
 
     def __init__(
@@ -38,8 +39,10 @@ class RecorderProcess:
         streams: list[dict[str, Any]],
         command: Sequence[str] = COMMAND,
         volumes: Mapping[str, Path] | None = None,
+        relaying: Mapping[str, Any] | None = None,
     ) -> None:
         self.root = root
+        self.relaying = relaying
         self.volumes: list[dict[str, Any]] = [
             {"path": there, "volume_id": make_volume(here), "min_free_bytes": 1 << 20}
             for there, here in (volumes or {str(root): root}).items()
@@ -72,6 +75,7 @@ class RecorderProcess:
             "cluster_number": CLUSTER,
             "volumes": self.volumes,
             "streams": streams,
+            "relaying": self.relaying,
         }
         assert self.process.stdin is not None
         self.process.stdin.write(json.dumps(orders).encode() + b"\n")

@@ -93,7 +93,8 @@ class Feed:
 
         Args:
             receiver: gets everything from now on.
-            after: where its last connection ended.
+            after: where its last connection ended; None where it does not go on with anything, and
+                is to begin with a keyframe.
         """
         self._receivers[receiver] = None
         if self._is_live:
@@ -172,14 +173,14 @@ class Feed:
 
     def _start(self, receiver: Receiver, after: Place | None) -> None:
         """Send what is kept, or what of it was not sent before, and all that comes."""
-        begin = self._first if self._keyframe is None else max(self._first, self._keyframe)
-        goes_on = (
-            after is not None
-            and after.session == self._session
-            and self._first <= after.number <= self._next
-        )
-        if after is not None and goes_on:
-            begin = after.number
+        if after is None:
+            begin, goes_on = max(self._first, self._keyframe or 0), False
+        elif after.session != self._session:
+            begin, goes_on = self._first, False  # all of this session is new to it
+        else:
+            begin = max(self._first, after.number)
+            goes_on = begin == after.number <= self._next
+        begin = min(begin, self._next)
         place = Place(self._session, begin)
         lost = (self._lost.packets, self._lost.damaged_units)
         writer = self._receivers[receiver] = UnitWriter()

@@ -3,7 +3,7 @@
 Both begin with a `Hello`. Then one asks, once, and the other answers with what it has: a `Start`,
 and from there on everything that the camera's source pushes, in its order; or an `End`. Units are
 numbered from the beginning of the camera's session, so that who lost the connection can go on
-where it ended.
+where it ended, and who was told of the session's end gets the next one from its beginning.
 """
 
 import enum
@@ -95,7 +95,8 @@ class Ask:
     Attributes:
         camera_id: of the camera.
         stream: main or sub.
-        after: where the last connection ended; None for the first.
+        after: where the last connection ended, be it of a session that is over; None for the
+            first.
     """
 
     camera_id: str

@@ -16,22 +16,24 @@ class Reception:
     Args:
         sink: takes it.
         clock: of the node.
+        place: where the one before it ended; None where it is the first.
 
     Attributes:
-        place: what comes next; None before the first `Start`.
+        place: what comes next; None where nothing ever came.
         received: units and breaks so far.
         configs: the latest of each track, by whether it is the picture's.
         last_picture_us: CLOCK_BOOTTIME of the last picture, or of any other moment at which none
             was to be expected.
     """
 
-    def __init__(self, sink: UnitSink, clock: Clock) -> None:
-        self.place: Place | None = None
+    def __init__(self, sink: UnitSink, clock: Clock, place: Place | None = None) -> None:
+        self.place = place
         self.received = 0
         self.configs: dict[bool, TrackConfig] = {}
         self.last_picture_us = clock.boot_us()
         self._sink = sink
         self._clock = clock
+        self._is_begun = False
         self._lost_before = (0, 0)
 
     def take(self, messages: Sequence[Message]) -> SourceError | None:
@@ -46,7 +48,7 @@ class Reception:
         Raises:
             ProtocolError: they make no sense.
         """
-        if self.place is None:
+        if not self._is_begun:
             self.last_picture_us = self._clock.boot_us()
         for track, run in groupby(messages, _track):
             if track is not None:
@@ -71,8 +73,8 @@ class Reception:
         return None
 
     def _start(self, start: Start) -> SourceError | None:
-        if self.place is None:
-            self.place = start.place
+        if not self._is_begun:
+            self._is_begun, self.place = True, start.place
             self._lost_before = (start.packets, start.damaged_units)
             self._sink.begin(start.audio_clock_hz)
             return None
@@ -85,7 +87,7 @@ class Reception:
 
     def _push(self, messages: Sequence[Message], *, is_video: bool) -> None:
         """Units and breaks of one track."""
-        if self.place is None:
+        if self.place is None or not self._is_begun:
             raise ProtocolError("a unit comes before the start")
         items: list[AccessUnit | TimelineBreak] = [
             message.unit if isinstance(message, Unit) else TimelineBreak() for message in messages

@@ -1,6 +1,6 @@
 """What one recorder process passes on to other nodes, and has from them."""
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from random import Random
 
 from tandem.clock import Clock
@@ -24,10 +24,11 @@ class Relays:
         self._clock = clock
         self._random = random
         self._feeds: dict[StreamKey, Feed] = {}
+        self._received: dict[StreamKey, RelaySource] = {}
         self._relaying: Relaying | None = None
         self._server = RelayServer(self._feeds)
 
-    def apply(self, relaying: Relaying | None, streams: Iterable[StreamOrder]) -> None:
+    def apply(self, relaying: Relaying | None, streams: Collection[StreamOrder]) -> None:
         """Offer what is ordered to be passed on, and nothing else.
 
         Args:
@@ -39,6 +40,8 @@ class Relays:
         direct = {order.key: order for order in streams if order.relay is None}
         for key in self._feeds.keys() - direct.keys():
             self._feeds.pop(key).close("it records this camera itself no more")
+        for key in self._received.keys() - {order.key for order in streams if order.relay}:
+            del self._received[key]
         for order in direct.values():
             self._feed_of(order.key).offer(
                 is_offered=order.relays, why_not="it passes this camera on no more"
@@ -61,7 +64,11 @@ class Relays:
         assert order.relay is not None  # noqa: S101 - who asks has looked
         if self._relaying is None:
             raise SourceError(Cause.RELAY, f"{order.label}: no orders say how to ask other nodes")
-        return RelaySource(order, order.relay, self._relaying, self._clock)
+        before = self._received.get(order.key)
+        place = before.place if before else None
+        source = RelaySource(order, order.relay, self._relaying, self._clock, place)
+        self._received[order.key] = source
+        return source
 
     def port_of(self, key: StreamKey) -> int | None:
         """Where recorders of other nodes can have a stream; None where they cannot."""

@@ -13,7 +13,7 @@ from tandem.mutual_tls import TlsError, client_context
 from tandem.recording.camera import Relay, StreamOrder
 from tandem.recording.framing import ProtocolError
 from tandem.recording.orders import Relaying
-from tandem.recording.relay.protocol import Ask, Decoder, Hello, encode
+from tandem.recording.relay.protocol import Ask, Decoder, Hello, Place, encode
 from tandem.recording.relay.reception import Reception
 from tandem.recording.source import Cause, SourceError, UnitSink
 
@@ -44,9 +44,21 @@ class RelaySource:
         relay: from where.
         relaying: this node's certificate, and its cluster's.
         clock: of the node.
+        place: where the reception before it ended; None where there was none.
+
+    Attributes:
+        place: where this one is, or ended.
     """
 
-    def __init__(self, order: StreamOrder, relay: Relay, relaying: Relaying, clock: Clock) -> None:
+    def __init__(
+        self,
+        order: StreamOrder,
+        relay: Relay,
+        relaying: Relaying,
+        clock: Clock,
+        place: Place | None,
+    ) -> None:
+        self.place = place
         self._order = order
         self._relay = relay
         self._relaying = relaying
@@ -58,7 +70,7 @@ class RelaySource:
         Raises:
             SourceError: always, save when cancelled.
         """
-        reception = Reception(sink, self._clock)
+        reception = Reception(sink, self._clock, self.place)
         tls = await self._context()
         turn = 0
         try:
@@ -66,6 +78,8 @@ class RelaySource:
                 turn = await self._receive(reception, tls, turn)
         except ProtocolError as problem:
             raise self._failure(Cause.PROTOCOL, str(problem)) from None
+        finally:
+            self.place = reception.place
 
     async def _context(self) -> ssl.SSLContext:
         authority, node = self._relaying.authority, self._relaying.node

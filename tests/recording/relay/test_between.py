@@ -1,0 +1,417 @@
+"""Between two recorders, over real connections: who may ask, who is cut off, what goes on."""
+
+import asyncio
+import socket
+import ssl
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
+from pathlib import Path
+from random import Random
+
+import pytest
+from tests.conformance.store.subjects import in_a_loop
+from tests.recording.relay.certificates import Certificates
+from tests.recording.relay.test_feed import GOP, Notes, numbers
+from tests.recording.streams import CONFIG, order
+
+from tandem.clock import SystemClock
+from tandem.media.units import AccessUnit
+from tandem.mutual_tls import client_context
+from tandem.recording.camera import StreamOrder
+from tandem.recording.orders import Relaying
+from tandem.recording.relay import server, source
+from tandem.recording.relay.feed import Feed, Tap
+from tandem.recording.relay.protocol import Ask, Decoder, End, Hello, Message, encode
+from tandem.recording.relay.relays import Relays
+from tandem.recording.relay.server import Peer
+from tandem.recording.source import Cause, SourceError
+
+POLL_S = 0.01
+HOST = "127.0.0.1"
+OTHER_LINK = "127.0.0.2"
+
+
+class Holder:
+    """A node that has a camera's session."""
+
+    def __init__(self, certificates: Certificates, *addresses: str) -> None:
+        self.certificates = certificates
+        self.relays = Relays(SystemClock(), Random(1))
+        self.order = order(relays=True)
+        self.apply(*addresses or [HOST])
+        self.notes = Notes()
+        self.tap = Tap(self.notes, self.feed)
+        self._next = 0
+
+    @property
+    def feed(self) -> Feed:
+        return self.relays._feeds[self.order.key]
+
+    @property
+    def peers(self) -> set[Peer]:
+        return self.relays._server._peers
+
+    @property
+    def port(self) -> int:
+        port = self.relays.port_of(self.order.key)
+        assert port is not None
+        return port
+
+    def apply(self, *addresses: str, streams: tuple[StreamOrder, ...] | None = None) -> None:
+        relaying = Relaying(
+            addresses or (HOST,),
+            free_port() if len(addresses) > 1 else 0,
+            self.certificates.authority,
+            self.certificates.node("node1"),
+        )
+        self.relays.apply(relaying, (self.order,) if streams is None else streams)
+
+    def film(self, pictures: int, size: int = 100) -> None:
+        for number in range(self._next, self._next + pictures):
+            at = (1 << 33) + number * 3600
+            identity = number.to_bytes(16, "big")
+            self.tap.video([AccessUnit(bytes(size), at, number % GOP == 0, CONFIG, identity)])
+        self._next += pictures
+
+
+class Receiver:
+    """A node that receives from it."""
+
+    def __init__(self, holder: Holder, *addresses: str, node: str = "node1") -> None:
+        certificates = holder.certificates
+        self.notes = Notes()
+        relay = {"node_id": node, "addresses": addresses or [HOST], "port": holder.port}
+        self.relays = Relays(SystemClock(), Random(2))
+        own = Relaying((), 0, certificates.authority, certificates.node("node2"))
+        self.relays.apply(own, ())
+        self.source = self.relays.receive(order(relay=relay))
+        self.task: asyncio.Task[None] | None = None
+
+    async def receive(self) -> None:
+        await self.source.run(self.notes)
+
+    async def failure(self) -> SourceError:
+        with pytest.raises(SourceError) as failure:
+            await self.receive()
+        return failure.value
+
+
+@asynccontextmanager
+async def held(place: Path, *addresses: str) -> AsyncGenerator[Holder, None]:
+    """A node that has the camera's session, and listens."""
+    holder = Holder(Certificates(place), *addresses)
+    holder.tap.begin(None)
+    serving = asyncio.create_task(holder.relays.run())
+    try:
+        await until(lambda: holder.relays.port_of(holder.order.key) is not None)
+        yield holder
+    finally:
+        serving.cancel()
+        await asyncio.wait([serving])
+
+
+@asynccontextmanager
+async def receiving(receiver: Receiver) -> AsyncGenerator[asyncio.Task[None], None]:
+    task = asyncio.create_task(receiver.receive())
+    try:
+        yield task
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    while not condition():  # noqa: ASYNC110 - of sockets, too
+        await asyncio.sleep(POLL_S)
+
+
+def free_port() -> int:
+    with socket.create_server((HOST, 0)) as taken:
+        return int(taken.getsockname()[1])
+
+
+async def asking(
+    holder: Holder, tls: ssl.SSLContext
+) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    return await asyncio.open_connection(HOST, holder.port, ssl=tls, server_hostname="node1")
+
+
+async def answers(reader: asyncio.StreamReader) -> list[Message]:
+    """All that is said until the end."""
+    return Decoder().feed(await reader.read())
+
+
+@in_a_loop
+async def test_what_one_receives_the_other_has(tmp_path: Path) -> None:
+    async with held(tmp_path) as holder:
+        receiver = Receiver(holder)
+        async with receiving(receiver):
+            await until(lambda: len(holder.peers) == 1)
+            for _ in range(10):
+                holder.film(5)
+                await asyncio.sleep(0)
+            await until(lambda: len(receiver.notes.units) == 50)
+        assert receiver.notes.calls == holder.notes.calls
+        await until(lambda: not holder.peers)
+
+
+@in_a_loop
+async def test_a_connection_that_breaks_is_gone_on_with_over_the_other_link(tmp_path: Path) -> None:
+    async with held(tmp_path, HOST, OTHER_LINK) as holder:
+        receiver = Receiver(holder, HOST, OTHER_LINK)
+        links = []
+        async with receiving(receiver):
+            for _ in range(4):
+                await until(lambda: len(holder.peers) == 1)
+                holder.film(GOP)
+                await until(lambda: receiver.notes.units == holder.notes.units)
+                (peer,) = holder.peers
+                assert peer._transport is not None
+                links.append(peer._transport.get_extra_info("sockname")[0])
+                peer.cut()
+                holder.film(10)  # while nobody listens
+                await until(lambda: peer not in holder.peers)  # noqa: B023
+            await until(lambda: receiver.notes.units == holder.notes.units)
+        assert links == [HOST, OTHER_LINK] * 2
+        assert numbers(receiver.notes.calls) == list(range(4 * (GOP + 10)))
+        assert [call[0] for call in receiver.notes.calls].count("begin") == 1
+
+
+@in_a_loop
+async def test_a_link_that_does_not_answer_is_passed_over(tmp_path: Path) -> None:
+    async with held(tmp_path) as holder:
+        receiver = Receiver(holder, "127.0.0.9", HOST)
+        async with receiving(receiver):
+            await until(lambda: len(holder.peers) == 1)
+            holder.film(3)
+            await until(lambda: len(receiver.notes.units) == 3)
+
+
+@in_a_loop
+async def test_when_no_link_answers_the_failure_names_node_camera_and_addresses(
+    tmp_path: Path,
+) -> None:
+    async with held(tmp_path) as holder:
+        failure = await Receiver(holder, "127.0.0.8", "127.0.0.9").failure()
+    assert failure.cause is Cause.RELAY
+    for words in ("node node1", "camera Gate", "127.0.0.8", "127.0.0.9"):
+        assert words in failure.message
+
+
+@in_a_loop
+async def test_the_end_of_the_cameras_session_is_told_in_the_holders_words(tmp_path: Path) -> None:
+    async with held(tmp_path) as holder:
+        receiver = Receiver(holder)
+        async with receiving(receiver) as task:
+            await until(lambda: bool(receiver.notes.calls))
+            holder.film(3)
+            holder.feed.end("the camera has sent no picture for 5 s")
+            await asyncio.wait([task])
+        failure = task.exception()
+        assert isinstance(failure, SourceError)
+        assert failure.cause is Cause.CLOSED
+        assert "no picture for 5 s" in failure.message
+        assert numbers(receiver.notes.calls) == [0, 1, 2]
+
+
+@in_a_loop
+async def test_who_shows_no_certificate_is_told_nothing(tmp_path: Path) -> None:
+    async with held(tmp_path) as holder:
+        tls = ssl.create_default_context(cafile=holder.certificates.authority)
+        await refused(holder, tls)
+
+
+@in_a_loop
+async def test_who_shows_a_certificate_of_another_cluster_is_told_nothing(tmp_path: Path) -> None:
+    async with held(tmp_path) as holder:
+        theirs = Certificates(tmp_path, "theirs")
+        tls = client_context(holder.certificates.authority, theirs.node("node2"))
+        await refused(holder, tls)
+
+
+async def refused(holder: Holder, tls: ssl.SSLContext) -> None:
+    """Ask all the same: not a byte is the answer."""
+    holder.film(3)
+    said = b""
+    reader, writer = await asking(holder, tls)
+    with suppress(OSError):
+        writer.write(encode(Hello()) + encode(Ask("gate", "main")))
+        said = await reader.read()
+    writer.transport.abort()
+    assert said == b""
+    assert not holder.peers
+    assert not holder.feed._receivers
+
+
+@in_a_loop
+async def test_a_node_that_shows_anothers_certificate_is_not_received_from(tmp_path: Path) -> None:
+    async with held(tmp_path) as holder:
+        failure = await Receiver(holder, node="node9").failure()
+    assert failure.cause is Cause.RELAY
+    assert "certificate" in failure.message
+
+
+@in_a_loop
+async def test_without_a_certificate_of_its_own_a_node_says_which_file_is_wrong(
+    tmp_path: Path,
+) -> None:
+    async with held(tmp_path) as holder:
+        receiver = Receiver(holder)
+        missing = Relaying((), 0, holder.certificates.authority, tmp_path / "missing.pem")
+        receiver.relays.apply(missing, ())
+        relay = {"node_id": "node1", "addresses": [HOST], "port": holder.port}
+        receiver.source = receiver.relays.receive(order(relay=relay))
+        assert "missing.pem" in (await receiver.failure()).message
+
+
+def test_without_orders_how_to_ask_nobody_is_asked() -> None:
+    relay = {"node_id": "node1", "addresses": [HOST], "port": 1}
+    with pytest.raises(SourceError) as failure:
+        Relays(SystemClock(), Random(1)).receive(order(relay=relay))
+    assert failure.value.cause is Cause.RELAY
+
+
+@in_a_loop
+async def test_who_stops_reading_is_cut_off_and_harms_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(server, "BACKLOG_BYTES", 1 << 20)
+    async with held(tmp_path) as holder:
+        await stop_reading(holder)
+    assert "node stuck is cut off" in caplog.text
+
+
+@in_a_loop
+async def test_if_too_much_waits_for_all_together_the_slowest_is_cut_off(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "BACKLOGS_BYTES", 1 << 20)
+    monkeypatch.setattr(server, "ALIVE_S", POLL_S)
+    async with held(tmp_path) as holder:
+        await stop_reading(holder)
+
+
+async def stop_reading(holder: Holder) -> None:
+    """One asks and reads nothing, while another reads; ends when the first is cut off."""
+    receiver = Receiver(holder)
+    tls = client_context(holder.certificates.authority, holder.certificates.node("stuck"))
+    _, writer = await asking(holder, tls)
+    transport = writer.transport
+    assert isinstance(transport, asyncio.Transport)
+    transport.pause_reading()
+    writer.write(encode(Hello()) + encode(Ask("gate", "main")))
+    await until(lambda: len(holder.feed._receivers) == 1)
+    async with receiving(receiver):
+        await until(lambda: len(holder.feed._receivers) == 2)
+        while len(holder.feed._receivers) == 2:
+            holder.film(10, size=50_000)
+            await until(lambda: len(receiver.notes.units) == len(holder.notes.units))
+            await asyncio.sleep(POLL_S)
+        holder.film(10)
+        await until(lambda: receiver.notes.calls == holder.notes.calls)
+    transport.abort()
+
+
+@in_a_loop
+async def test_who_connects_and_does_not_ask_is_cut_off(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with held(tmp_path) as holder:
+        monkeypatch.setattr(server, "ASK_S", 0.05)
+        tls = client_context(holder.certificates.authority, holder.certificates.node("node2"))
+        reader, writer = await asking(holder, tls)
+        with suppress(ConnectionError):
+            while await reader.read(1000):
+                pass
+        await until(lambda: not holder.peers)
+        writer.transport.abort()
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        (encode(Hello()) + encode(Ask("yard", "main")), "does not record this camera itself"),
+        (encode(Hello()) + encode(Ask("gate", "sub")), "does not record this camera itself"),
+        (encode(Hello()) + encode(Ask("gate", "loud")), "does not record this camera itself"),
+        (encode(Hello()) + encode(Ask("gate", "main")) * 2, "one question"),
+        (encode(Ask("gate", "main")), "greeting"),
+        (b"GET / HTTP/1.1\r\n\r\n", "greeting"),
+    ],
+)
+def test_who_asks_wrongly_is_told_so(tmp_path: Path, said: bytes, words: str) -> None:
+    @in_a_loop
+    async def test() -> None:
+        async with held(tmp_path) as holder:
+            tls = client_context(holder.certificates.authority, holder.certificates.node("node2"))
+            reader, writer = await asking(holder, tls)
+            writer.write(said)
+            *_, last = await answers(reader)
+            assert isinstance(last, End)
+            assert words in last.sentence
+            await until(lambda: not holder.peers)
+            writer.transport.abort()
+
+    test()
+
+
+@in_a_loop
+async def test_what_is_received_from_another_node_is_never_offered(tmp_path: Path) -> None:
+    async with held(tmp_path) as holder:
+        port = holder.port
+        relay = {"node_id": "node3", "addresses": [HOST], "port": port}
+        receiver = Receiver(holder)
+        holder.relays.apply(holder.relays._relaying, [order(relay=relay)])
+        assert holder.relays.port_of(holder.order.key) is None
+        failure = await receiver.failure()
+    assert failure.cause is Cause.CLOSED
+    assert "does not record this camera itself" in failure.message
+
+
+@in_a_loop
+async def test_a_holder_that_says_nothing_is_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "ALIVE_S", 1000)
+    monkeypatch.setattr(source, "SILENT_S", 0.1)
+    async with held(tmp_path) as holder:
+        failure = await Receiver(holder).failure()
+    assert failure.cause is Cause.RELAY
+    assert "nothing came" in failure.message
+
+
+@in_a_loop
+async def test_a_holder_that_lives_and_sends_no_picture_is_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "ALIVE_S", POLL_S)
+    monkeypatch.setattr(source, "NO_PICTURE_US", 50_000)
+    async with held(tmp_path) as holder:
+        failure = await Receiver(holder).failure()
+    assert failure.cause is Cause.STALLED
+
+
+@in_a_loop
+async def test_a_link_that_is_down_is_told_and_the_other_one_serves(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with held(tmp_path, "192.0.2.1", HOST) as holder:
+        receiver = Receiver(holder)
+        async with receiving(receiver):
+            await until(lambda: bool(receiver.notes.calls))
+    assert "192.0.2.1" in caplog.text
+
+
+@in_a_loop
+async def test_orders_to_listen_elsewhere_are_carried_out(tmp_path: Path) -> None:
+    async with held(tmp_path) as holder:
+        before = holder.port
+        relaying = holder.relays._relaying
+        assert relaying is not None
+        elsewhere = replace(relaying, port=free_port())
+        holder.relays.apply(elsewhere, [holder.order])
+        await until(lambda: holder.relays.port_of(holder.order.key) == elsewhere.port)
+        with pytest.raises(ConnectionRefusedError):
+            await asyncio.open_connection(HOST, before)
+        holder.relays.apply(None, [holder.order])
+        await until(lambda: holder.relays.port_of(holder.order.key) is None)
