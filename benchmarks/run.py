@@ -8,7 +8,7 @@ import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks import export, recording
+from benchmarks import export, healing, recording
 
 RESULTS = Path(__file__).parent.parent / "docs" / "reference" / "benchmarks.md"
 CACHE = Path(__file__).parent.parent / ".cache" / "cameras"
@@ -50,13 +50,15 @@ def main() -> None:
     parser.add_argument("--most", type=int, default=200, help="cameras for Tandem alone (200)")
     parser.add_argument("--rounds", type=int, default=recording.ROUNDS, help="turns of each (5)")
     parser.add_argument("--minutes", type=int, default=10, help="length of an export (10)")
+    parser.add_argument("--healed", type=int, default=5, help="minutes to heal (5)")
     given = parser.parse_args()
     about = machine()
     with tempfile.TemporaryDirectory(prefix="tandem-bench-") as work:
         place = Path(work) / "run"
         recorded = recording.section(given.cameras, given.most, given.rounds, place, CACHE)
         exported = export.section(given.minutes, Path(tempfile.mkdtemp(dir=work)))
-    text = f"{HEAD}{about}\n{recorded}\n{exported}"
+        healed = healing.section(given.healed, Path(tempfile.mkdtemp(dir=work)))
+    text = f"{HEAD}{about}\n{recorded}\n{exported}\n{healed}"
     print(text)
     RESULTS.write_text(text)
 

@@ -129,17 +129,6 @@ def test_garbage_is_not_shown(index: Index) -> None:
     assert index.deletable(10, of_each=10) == []
 
 
-def test_evidence_does_not_count_for_its_cameras_share(index: Index) -> None:
-    for number in (1, 2):
-        index.begin(replace(closed(number), durable_bytes=10))
-    index.begin(replace(closed(3), camera_id="yard", durable_bytes=7))
-    index.set_locked([segment_uuid(2), segment_uuid(3)], locked=True)
-    assert index.share_bytes() == {"gate": 10, "yard": 0}
-    assert index.held_bytes() == {"gate": 20, "yard": 7}
-    index.set_locked([segment_uuid(2)], locked=False)
-    assert index.share_bytes()["gate"] == 20
-
-
 def test_the_first_promise_keeps_its_time(index: Index) -> None:
     index.begin(closed(1))
     assert index.promise([segment_uuid(1)], 100) == {segment_uuid(1)}

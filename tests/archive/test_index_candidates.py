@@ -51,6 +51,17 @@ def test_what_a_wrong_clock_dated_hides_nothing_that_goes_for_its_age(index: Ind
     assert found == {*ids(0, 1, 5)}
 
 
+def test_evidence_does_not_count_for_its_cameras_share(index: Index) -> None:
+    for number in (1, 2):
+        index.begin(closed(number, durable_bytes=10))
+    index.begin(closed(3, camera_id="yard", durable_bytes=7))
+    index.set_locked([segment_uuid(2), segment_uuid(3)], locked=True)
+    assert index.share_bytes() == {"gate": 10, "yard": 0}
+    assert index.held_bytes() == {"gate": 20, "yard": 7}
+    index.set_locked([segment_uuid(2)], locked=False)
+    assert index.share_bytes()["gate"] == 20
+
+
 OTHERS: tuple[dict[str, Any], ...] = (
     {"role": Role.PRIMARY},
     {"promised_us": 1},
