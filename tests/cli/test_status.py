@@ -105,6 +105,35 @@ def test_a_node_that_stands_in_is_named_beside_the_one_that_is_down(desk: Desk) 
     assert "node1    (node2) node3" in desk.run("status").output
 
 
+def test_a_copy_that_another_node_passes_on_says_from_where(desk: Desk) -> None:
+    set_scene(desk)
+    desk.agent.store(camera(protection=Protection.RELAYED), "node1", "node2")
+    passed_on = node("node2", [stream(role="second", relayed_from="node1")])
+    desk.agent.others["node2"] = Answer(passed_on, None, 0)
+    result = desk.run("status")
+    assert result.exit_code == 0
+    assert "node1    node2 from node1" in result.output
+
+
+def test_a_camera_that_another_node_records_is_told_though_nothing_of_it_lacks(desk: Desk) -> None:
+    set_scene(desk)
+    lost = stream(connected=False, cause="unreachable", message="No route to the camera.")
+    desk.agent.others = {
+        "node2": Answer(node("node2", [lost]), None, 0),
+        "node3": Answer(node("node3", [stream(role="second", stands_in=True)]), None, 0),
+    }
+    result = desk.run("status")
+    assert result.exit_code == 3
+    lines = result.output.splitlines()
+    assert lines[:4] == [
+        "The only camera is recorded, in two copies. A stand-in records it.",
+        "",
+        "Also of cameras",
+        "  - Gate (gate) on node2: No route to the camera.",
+    ]
+    assert "node1    (node2) node3" in result.output
+
+
 def test_without_cameras_it_says_how_to_enter_one(desk: Desk) -> None:
     result = desk.run("status")
     assert result.exit_code == 0

@@ -103,7 +103,7 @@ _OPTIONS: Final = (
         "--window",
         "window_s",
         type=_Quantity("duration", parse_duration_s),
-        help="how long the second node keeps its copy (hot); 10m unless given",
+        help="how long the second node keeps its copy (hot, relayed); 10m unless given",
     ),
     click.option(
         "--keep",

@@ -50,7 +50,7 @@ def verdict_line(document: Json) -> str:
         who = "" if thin == len(cameras) else f"{thin} of them "
         said = f"{total} {are} recorded, but {who}{lack} a copy."
     else:
-        said = f"{total} {are} recorded{_in_copies(cameras)}."
+        said = f"{total} {are} recorded{_in_copies(cameras)}.{_stand_ins(cameras)}"
     return f"{said} {_more(document)}".rstrip()
 
 
@@ -113,6 +113,14 @@ def _in_copies(cameras: Sequence[Json]) -> str:
     if not doubled:
         return ""
     return ", in two copies" if doubled == len(cameras) else ", in two copies where wanted"
+
+
+def _stand_ins(cameras: Sequence[Json]) -> str:
+    number = sum(bool(it.get("stood_in_for")) for it in cameras)
+    if not number:
+        return ""
+    whom = "it" if len(cameras) == 1 else "all" if number == len(cameras) else f"{number} of them"
+    return f" A stand-in records {whom}."
 
 
 def _more(document: Json) -> str:
@@ -326,7 +334,10 @@ def _camera_rows(cameras: Sequence[Json], width: int) -> list[tuple[str, ...]]:
 
 
 def _seat(camera: Json, place: int) -> str:
-    """Who records in a seat; in brackets who should and does not, and who stands in for him."""
+    """Who records in a seat, and who passes the pictures on to him.
+
+    In brackets who should and does not, and who stands in for him.
+    """
     nodes = (camera["placement"] or {}).get("nodes") or []
     recording = [it["node_id"] for it in camera["copies"] if it["recording"]]
     wanted = 1 if camera["protection"] in _ONE_COPY else 2
@@ -337,7 +348,11 @@ def _seat(camera: Json, place: int) -> str:
     if place >= len(nodes):
         return "none"
     if nodes[place] in recording:
-        return str(nodes[place])
+        sources = [
+            it.get("relayed_from") for it in camera["copies"] if it["node_id"] == nodes[place]
+        ]
+        source = next(filter(None, sources), None)
+        return f"{nodes[place]} from {source}" if source else str(nodes[place])
     turn = missing.index(nodes[place])
     stand_in = f" {standing_in[turn]}" if turn < len(standing_in) else ""
     return f"({nodes[place]}){stand_in}"

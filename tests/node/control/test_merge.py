@@ -62,6 +62,15 @@ def test_a_camera_of_one_copy_is_whole_when_that_is_recorded() -> None:
     assert only(document)["whole"]
 
 
+def test_where_another_node_stands_in_for_one_that_cannot_record_it_is_whole_and_not_well() -> None:
+    unable = said(node("node2", [stream(role="second", connected=False, cause="unreachable")]))
+    third = said(node("node3", [stream(role="second", stands_in=True)]))
+    document = merged(well(), {"node2": unable, "node3": third})
+    found = only(document)
+    assert (found["whole"], found["stood_in_for"]) == (True, ["node2"])
+    assert document["verdict"] == "degraded"
+
+
 def test_with_its_second_down_it_is_recorded_and_not_whole() -> None:
     document = merged(well(), {"node2": SILENT})
     found = only(document)

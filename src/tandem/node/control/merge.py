@@ -98,6 +98,8 @@ def _verdict(cameras: Sequence[Json], problems: Sequence[str]) -> Verdict:
         return Verdict.UNRECORDED
     if problems or not all(camera["whole"] for camera in cameras):
         return Verdict.DEGRADED
+    if any(camera["stood_in_for"] for camera in cameras):
+        return Verdict.DEGRADED
     return Verdict.WELL
 
 
@@ -132,6 +134,7 @@ def _camera(
         "placement": placement_document(placement),
         "copies": copies,
         "recorded": all(_is_recorded(copies, stream) for stream in streams),
+        "stood_in_for": _stood_in_for(camera, placement, recording),
         "whole": len(recording) >= camera.protection.copies and not healing,
         "problems": camera_troubles(
             camera,
@@ -141,6 +144,15 @@ def _camera(
             healing,
         ),
     }
+
+
+def _stood_in_for(
+    camera: Camera, placement: Placement | None, recording: Sequence[str]
+) -> list[str]:
+    """Which nodes are to have a copy and do not record it, where others do."""
+    seats = placement.nodes[: camera.protection.copies] if placement else ()
+    missing = [node_id for node_id in seats if node_id not in recording]
+    return missing[: sum(node_id not in seats for node_id in recording)]
 
 
 def _copies(nodes: Mapping[str, Answer]) -> dict[str, list[Json]]:
