@@ -147,10 +147,10 @@ class Recorder:
         self._relabel(sink, order)
         if sink.state.connected:
             if order.relay is not None:
-                why = f"{order.label} comes from node {order.relay.node_id} from now on"
+                why = f"node {order.relay.node_id} is asked to pass it on from now on"
             else:
                 node = before.node_id if before else ""
-                why = f"node {node} passes {order.label} on no more; the camera itself is asked"
+                why = f"node {node} passes it on no more, so the camera itself is asked"
             sink.end(SourceError(Cause.RELAY, why))
         self._run(sink)
 

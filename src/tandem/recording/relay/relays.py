@@ -63,7 +63,7 @@ class Relays:
         """
         assert order.relay is not None  # noqa: S101 - who asks has looked
         if self._relaying is None:
-            raise SourceError(Cause.RELAY, f"{order.label}: no orders say how to ask other nodes")
+            raise SourceError(Cause.RELAY, "no orders say how to ask other nodes")
         before = self._received.get(order.key)
         place = before.place if before else None
         source = RelaySource(order, order.relay, self._relaying, self._clock, place)

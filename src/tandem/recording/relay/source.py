@@ -141,8 +141,7 @@ class RelaySource:
             writer.transport.abort()
 
     def _failure(self, cause: Cause, why: str) -> SourceError:
-        node, label = self._relay.node_id, self._order.label
-        return SourceError(cause, f"node {node} does not pass {label} on: {why}")
+        return SourceError(cause, f"node {self._relay.node_id} does not pass this camera on: {why}")
 
 
 async def _read(reader: asyncio.StreamReader) -> bytes:
