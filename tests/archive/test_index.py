@@ -125,7 +125,6 @@ def test_garbage_is_not_shown(index: Index) -> None:
     index.begin(closed(1))
     index.mark_garbage({segment_uuid(1): None})
     assert index.segments("gate", 0, 1 << 60) == []
-    assert index.timeline("gate", 0, 1 << 60) == {}
     assert index.deletable(10, of_each=10) == []
 
 
@@ -176,8 +175,6 @@ def test_a_range_finds_every_segment_over_it_however_long(
     found = {(one.start_us, one.end_us) for one in index.segments("gate", start, start + length)}
     wanted = {(b, b + s) for b, s in spans if b < start + length and b + s > start}
     assert found == wanted
-    timeline = index.timeline("gate", start, start + length)
-    assert {span for spans in timeline.values() for span in spans} == wanted
     index.close()
 
 
@@ -199,12 +196,13 @@ def test_copies_and_streams_are_kept_apart(index: Index) -> None:
     ):
         index.begin(replace(closed(number), stream=stream, role=role))
     index.begin(replace(closed(9), camera_id="yard"))
-    start = BASE_US
-    assert index.timeline("gate", 0, 1 << 60) == {
-        Copy("main", Role.SECOND): [(start, start + MINUTE_US)],
-        Copy("main", Role.PRIMARY): [(start + MINUTE_US, start + 2 * MINUTE_US)],
-        Copy("sub", Role.PRIMARY): [(start + 2 * MINUTE_US, start + 3 * MINUTE_US)],
+    found = index.segments("gate", 0, 1 << 60)
+    assert {Copy(one.stream, one.role): one.start_us for one in found} == {
+        Copy("main", Role.SECOND): BASE_US,
+        Copy("main", Role.PRIMARY): BASE_US + MINUTE_US,
+        Copy("sub", Role.PRIMARY): BASE_US + 2 * MINUTE_US,
     }
+    assert {it.stream for it in index.copies("gate")} == {"main", "sub"}
     assert index.copies("nobody") == []
 
 
@@ -238,7 +236,6 @@ def test_the_questions_asked_often_are_answered_from_an_index_alone(index: Index
         )
         for sql in (
             index_reader._NEXT_STREAM,
-            index_reader._INTERVALS_OVER,
             index_reader._SEGMENTS_OVER,
             index_reader._OLDEST,
             index_reader._OLDEST_SECONDS,
@@ -247,10 +244,9 @@ def test_the_questions_asked_often_are_answered_from_an_index_alone(index: Index
         )
     }
     assert "stream>?" in plans[index_reader._NEXT_STREAM]
-    assert "COVERING INDEX segment_timeline" in plans[index_reader._INTERVALS_OVER]
     assert "start_us>? AND start_us<?" in plans[index_reader._SEGMENTS_OVER]
     assert "INDEX segment_timeline" in plans[index_reader._OLDEST_OF_COPY]
-    assert "segment_length" in plans[index_reader._INTERVALS_OVER]
+    assert "segment_length" in plans[index_reader._SEGMENTS_OVER]
     assert "segment_oldest" in plans[index_reader._OLDEST]
     assert "segment_unpromised (camera_id=? AND (start_us" in plans[index_reader._UNPROMISED]
     assert "segment_second" in plans[index_reader._OLDEST_SECONDS]

@@ -142,7 +142,7 @@ def test_what_the_disk_confirmed_and_lost_is_told_and_nothing_is_cut(root: Path)
         assert path.read_bytes() == damaged
         assert "smartctl" in mounted.report.problems[0]
         window = Interval(BASE_US, BASE_US + 4 * FRAGMENT_US)
-        (spans,) = mounted.index.timeline("gate", *window).values()
+        spans = [(one.start_us, one.end_us) for one in mounted.index.segments("gate", *window)]
         missing = subtract([window], coverage(spans))
         gaps = mounted.index.gaps("gate", *window)
         assert [part.cause for part in explain(missing, gaps)] == [GapCause.DISK_ERROR]

@@ -27,14 +27,6 @@ WHERE camera_id = :camera AND stream = :stream AND role = :role AND state <> 'ga
     SELECT max(end_us - start_us) FROM segment
     WHERE camera_id = :camera AND stream = :stream AND role = :role)
 """
-_INTERVALS_OVER = """
-SELECT start_us, end_us FROM segment
-WHERE camera_id = :camera AND stream = :stream AND role = :role AND state <> 'garbage'
-  AND start_us < :to AND end_us > :from AND start_us > :from - (
-    SELECT max(end_us - start_us) FROM segment
-    WHERE camera_id = :camera AND stream = :stream AND role = :role)
-ORDER BY start_us
-"""
 _GAPS_OVER = """
 SELECT camera_id, stream, from_us, to_us, cause, detail FROM gap
 WHERE camera_id = :camera AND from_us < :to AND to_us > :from
@@ -170,23 +162,6 @@ class IndexReader:
             for row in self._ask(_SEGMENTS_OVER, over | copy._asdict())
         ]
         return sorted(found, key=lambda segment: (segment.start_us, segment.segment_id))
-
-    def timeline(
-        self, camera_id: str, from_us: int, to_us: int
-    ) -> dict[Copy, list[tuple[int, int]]]:
-        """Start and end of each segment of a camera over [from_us, to_us), by copy and start.
-
-        Made for months: reads one index and no row, and makes no object but the pairs.
-        """
-        over = {"camera": camera_id, "from": from_us, "to": to_us}
-        found: dict[Copy, list[tuple[int, int]]] = {}
-        for copy in self.copies(camera_id):
-            with self._errors():
-                cursor = self._connection.execute(_INTERVALS_OVER, over | copy._asdict())
-                cursor.row_factory = None
-                if spans := cursor.fetchall():
-                    found[copy] = spans
-        return found
 
     def all_segments(self) -> Iterator[Segment]:
         """Every row, oldest first; read in portions, so that a million fit."""

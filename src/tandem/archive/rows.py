@@ -36,7 +36,6 @@ class GapCause(enum.StrEnum):
     CAMERA_UNSUPPORTED = "camera_unsupported"
     CAMERA_RESTLESS = "camera_restless"
     """It changes how it encodes, or its clock, more often than files can be begun."""
-    RTP_LOSS = "rtp_loss"
     DISK_FULL = "disk_full"
     DISK_ERROR = "disk_error"
     DISK_TOO_SLOW = "disk_too_slow"

@@ -37,7 +37,7 @@ class Access(enum.Enum):
 class Volume:
     """An opened volume: the only way by which the archive touches files.
 
-    Keeps the directory's descriptor and device, so that nothing is ever written to what is mounted
+    Keeps the directory's descriptor, so that nothing is ever written to what is mounted
     there later, or to the bare mount point (invariant A1).
 
     Attributes:
@@ -62,7 +62,6 @@ class Volume:
         self.disk = disk
         self._root_fd = root_fd
         self._lock_fd = lock_fd
-        self._device = os.fstat(root_fd).st_dev
         self._durable_directories: set[PurePosixPath] = {PurePosixPath()}
 
     @classmethod
