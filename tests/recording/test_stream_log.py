@@ -64,6 +64,20 @@ def test_its_return_is_told_once_and_the_next_failure_at_once(
     ]
 
 
+def test_lost_packets_are_told_once_in_a_while(caplog: pytest.LogCaptureFixture) -> None:
+    log = StreamLog()
+    for second in range(0, 3600, 5):
+        log.lost(LABEL, second + 1, second * 1_000_000)
+    lines = told(caplog)
+    assert len(lines) == HOUR_US // REPEAT_US
+    assert lines[0].startswith(f"{LABEL}: packets are lost on the way from the camera (1 of")
+
+
+def test_a_message_that_names_the_camera_names_it_once(caplog: pytest.LogCaptureFixture) -> None:
+    StreamLog().failed(LABEL, f"{LABEL}: nothing listens.", 0)
+    assert told(caplog) == [f"{LABEL}: nothing listens; it is tried again and again"]
+
+
 def test_a_clock_that_is_not_believed_is_told_once_and_when_it_is_right_again(
     caplog: pytest.LogCaptureFixture,
 ) -> None:

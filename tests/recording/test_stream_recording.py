@@ -62,6 +62,30 @@ class Bench:
         self.sink.end(SourceError(Cause.UNREACHABLE, "no answer"))
 
 
+def test_it_is_known_when_packets_were_last_missed() -> None:
+    bench = Bench()
+    bench.play(1)
+    known = []
+    for lost in (0, 3, 3, 5, 5):
+        bench.clock.now_us += 1_000_000
+        bench.sink.lost(lost, 0)
+        known.append(bench.sink.state.last_loss_us)
+    assert known[0] is None
+    assert known[1:] == [known[1], known[1], bench.clock.now_us - 1_000_000, known[3]]
+
+
+def test_a_new_connection_without_losses_loses_nothing() -> None:
+    bench = Bench()
+    bench.play(1)
+    bench.sink.lost(5, 0)
+    last_us = bench.sink.state.last_loss_us
+    bench.fail()
+    bench.play(1)
+    bench.sink.lost(0, 0)
+    assert bench.sink.state.counters.lost_packets == 5
+    assert bench.sink.state.last_loss_us == last_us
+
+
 def test_time_between_connections_is_a_gap_with_the_cause_of_the_failure() -> None:
     bench = Bench()
     bench.play(3)

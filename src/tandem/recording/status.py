@@ -34,6 +34,7 @@ def stream_status(
         "keyframes": counters.keyframes,
         "bytes": counters.bytes,
         "lost_packets": counters.lost_packets,
+        "last_loss_us": state.last_loss_us,
         "damaged_pictures": counters.damaged_pictures,
         "held_back_pictures": counters.held_back_pictures,
         "connections": counters.connections,

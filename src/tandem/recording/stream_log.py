@@ -19,6 +19,7 @@ class StreamLog:
     def __init__(self) -> None:
         self._again_us: dict[str, int] = {}
         self._clock_is_off = False
+        self._loss_again_us = 0
 
     def failed(self, label: str, message: str, now_us: int) -> None:
         """An attempt or a connection ended.
@@ -33,7 +34,25 @@ class StreamLog:
         if len(self._again_us) >= _MOST_REMEMBERED:
             self._again_us.clear()
         self._again_us[message] = now_us + REPEAT_US
-        log.warning("%s: %s; it is tried again and again", label, message.removesuffix("."))
+        said = message.removeprefix(f"{label}: ").removesuffix(".")
+        log.warning("%s: %s; it is tried again and again", label, said)
+
+    def lost(self, label: str, packets: int, now_us: int) -> None:
+        """Packets did not come.
+
+        Args:
+            label: names the camera.
+            packets: how many, of this connection.
+            now_us: by CLOCK_BOOTTIME.
+        """
+        if now_us >= self._loss_again_us:
+            self._loss_again_us = now_us + REPEAT_US
+            log.warning(
+                "%s: packets are lost on the way from the camera (%d of this connection), so"
+                " pictures are damaged. Check the network",
+                label,
+                packets,
+            )
 
     def recorded(self, label: str, camera_offset_us: int | None) -> None:
         """Pictures are kept.

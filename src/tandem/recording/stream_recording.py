@@ -84,12 +84,14 @@ class StreamState:
         failure: cause and sentence of what keeps pictures from being recorded now.
         last_picture_us: capture time of the newest closed fragment's end, UTC.
         since_us: UTC of the last change of `connected`.
+        last_loss_us: UTC of when packets were last missed; None if never.
     """
 
     connected: bool = False
     failure: SourceError | None = None
     last_picture_us: int | None = None
     since_us: int = 0
+    last_loss_us: int | None = None
     counters: StreamCounters = field(default_factory=StreamCounters)
 
 
@@ -196,6 +198,9 @@ class StreamSink:
     def lost(self, packets: int, damaged_units: int) -> None:
         """Totals of this connection's losses."""
         counters = self.state.counters
+        if self._lost_before[0] + packets > counters.lost_packets:
+            self.state.last_loss_us = self._clock.utc_us()
+            self._log.lost(self.order.label, packets, self._clock.boot_us())
         counters.lost_packets = self._lost_before[0] + packets
         counters.damaged_pictures = self._lost_before[1] + damaged_units
 

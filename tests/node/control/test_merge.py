@@ -112,6 +112,20 @@ def test_a_camera_that_holds_the_connection_and_sends_nothing_is_not_laid_to_the
     assert f"Gate (gate) on node1: {silent}." in only(merged(well([late]), {}))["problems"]
 
 
+def test_a_camera_whose_packets_are_being_lost_is_told_though_it_is_recorded() -> None:
+    losing = stream(last_loss_us=NOW_US - 30 * SECOND_US)
+    document = merged(well([losing]), {"node2": said(second(last_loss_us=NOW_US - SECOND_US))})
+    assert only(document)["whole"]
+    (problem,) = only(document)["problems"]
+    assert problem.startswith("Gate (gate) on node1 and node2: packets are lost on the way")
+
+
+def test_what_was_lost_long_ago_is_over() -> None:
+    lost = stream(last_loss_us=NOW_US - 90 * SECOND_US)
+    document = merged(well([lost]), {"node2": said(second(last_loss_us=None))})
+    assert only(document)["problems"] == []
+
+
 def test_ages_are_of_the_nodes_own_clock() -> None:
     ahead = 3600 * SECOND_US
     moved = stream(role="second", durable_until_us=NOW_US + ahead - 3 * SECOND_US)

@@ -12,6 +12,9 @@ CAMERA_CLOCK_US: Final = 1_000_000
 NODE_CLOCK_US: Final = 500_000
 """Half of that: a camera set by NTP is then still believed by both of its nodes."""
 
+LOSING_US: Final = 60_000_000
+"""What was lost longer ago is told by the log alone."""
+
 BEGINNING_US: Final = 10_000_000
 """What was connected to later than this may have nothing on a disk yet."""
 
@@ -59,6 +62,7 @@ def camera_troubles(
     for node_id, problem in healing.items():
         reason = f" ({problem.removesuffix('.')})" if problem else ""
         sentences.append(f"{label}: {node_id} still fetches what its copy lacks{reason}.")
+    sentences += [f"{label} on {where}: {why}" for where, why in _losses(camera, copies, statuses)]
     sentences += [f"{label}: {why}" for why in _clock(copies)]
     if any(_encodes_separately(camera, status) for status in statuses.values()):
         sentences.append(
@@ -130,6 +134,25 @@ def _disks(status: Json) -> Iterator[str]:
             path = str(volume.get("path"))
             named = problem if path in problem else f"{path}: {problem}"
             yield named.removesuffix(".")
+
+
+def _losses(
+    camera: Camera, copies: Sequence[Json], statuses: Mapping[str, Json | None]
+) -> Iterator[tuple[str, str]]:
+    """Which nodes have just missed packets of it."""
+    losing = [
+        copy["node_id"]
+        for copy in copies
+        if (lost_us := copy.get("last_loss_us")) is not None
+        and int((statuses[copy["node_id"]] or {}).get("at_us", 0)) - lost_us < LOSING_US
+    ]
+    if losing:
+        udp = camera.transport == "udp"
+        yield (
+            _together(dict.fromkeys(losing)),
+            "packets are lost on the way from the camera, and damage pictures. Check the network"
+            + ("; over TCP they are sent again (`--transport tcp`)." if udp else "."),
+        )
 
 
 def _clock(copies: Sequence[Json]) -> Iterator[str]:
