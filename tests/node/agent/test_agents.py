@@ -1,0 +1,179 @@
+"""Three agents with their recorders, and a camera that allows one session."""
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+from tests.conformance.store.subjects import in_a_loop
+from tests.lab.camera.conftest import cache
+from tests.lab.camera.running import CameraThread, with_defaults
+from tests.node.agent.material import enter
+from tests.node.recorders.running import CLUSTER, make_volume
+from tests.node.test_tls import Files
+
+from tandem.clock import SystemClock
+from tandem.cluster.model import Camera, Link, Node, Placement, Protection, Stream
+from tandem.node.agent.agent import Agent, Identity
+from tandem.node.archivist.view import Address
+from tandem.node.control.composed import ComposedControl
+from tandem.node.control.service import AGENT_PORT, serve_links
+from tandem.node.home import Home
+from tandem.node.seal import Sealer
+from tandem.node.settings import (
+    CapacitySettings,
+    LinkSettings,
+    NodeSettings,
+    PeerSettings,
+    VolumeSettings,
+)
+from tandem.node.store.fake import FakeStore
+from tandem.node.tls import client_context, server_context
+
+__all__ = ["cache"]
+pytestmark = [pytest.mark.real, pytest.mark.timeout(300)]
+
+KEY = bytes(range(32))
+NODES = ("n1", "n2", "n3")
+DEADLINE_S = 90.0
+LOOK_S = 0.05
+HOST = 1 + os.getpid() % 250
+"""A loopback network of this process's own: the ports of a node are fixed."""
+
+
+def address(node: str) -> str:
+    return f"127.77.{HOST}.{NODES.index(node) + 1}"
+
+
+class Site:
+    """The nodes that run, and what each says."""
+
+    def __init__(self, place: Path, url: str) -> None:
+        self.place = place
+        self.files = Files(place, "ca")
+        self.store = FakeStore()
+        self.url = url
+        self.agents: dict[str, Agent] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._volumes: dict[str, VolumeSettings] = {}
+
+    async def prepare(self) -> None:
+        streams = (Stream("main", self.url),)
+        gate = Camera("gate", "Gate", streams, Protection.RELAYED, 1.0)
+        await enter(self.store, gate, Placement("gate", NODES, 1))
+        for name in NODES:
+            await enter(self.store, Node(name, (Link("a", address(name)),), 900, 100, 100))
+            made = make_volume(self.place / name / "v1")
+            self._volumes[name] = VolumeSettings(made.path, made.volume_id, made.limits)
+            home = Home(self.place / name)
+            home.authority.write_bytes(self.files.authority.read_bytes())
+            home.credentials.write_bytes(self.files.node(name).read_bytes())
+
+    def start(self, name: str) -> None:
+        self._tasks[name] = asyncio.create_task(self._run(name))
+
+    async def stop(self, name: str) -> None:
+        task = self._tasks.pop(name)
+        del self.agents[name]
+        task.cancel()
+        await asyncio.wait([task])
+
+    async def _run(self, name: str) -> None:
+        clock, home = SystemClock(), Home(self.place / name)
+        settings = NodeSettings(
+            name,
+            CLUSTER,
+            home.data,
+            2378,
+            (LinkSettings("a", address(name)),),
+            tuple(PeerSettings(it, {"a": address(it)}) for it in NODES if it != name),
+            (self._volumes[name],),
+            (),
+            CapacitySettings(),
+        )
+        asks = client_context(home.authority, home.credentials)
+        identity = Identity(settings, KEY, clock.boot_us())
+        agent = Agent(identity, self.store, Sealer(KEY), asks, None, clock, Random(name))
+        self.agents[name] = agent
+        control = ComposedControl(agent.known, self.store, Sealer(KEY), asks, clock)
+        serves = server_context(home.authority, home.credentials)
+        async with serve_links(control, [Address(address(name), AGENT_PORT)], serves):
+            await agent.run()
+
+    def said(self, name: str) -> dict[str, Any]:
+        agent = self.agents.get(name)
+        streams = agent.known.status()["streams"] if agent else []
+        return dict(streams[0]) if streams else {}
+
+    def sources(self) -> dict[str, str]:
+        """Who records with success, and from where."""
+        return {
+            name: said["relayed_from"] or "camera"
+            for name in NODES
+            if (said := self.said(name)).get("connected") and said["pictures"]
+        }
+
+    def recorder(self, name: str) -> int | None:
+        """The process that records."""
+        pid: int | None = self.agents[name].known.status()["recorders"][0]["pid"]
+        return pid
+
+    def is_recorded_twice(self) -> bool:
+        """Whether primary and second record, and one node has the camera's session."""
+        found = self.sources()
+        return {"n1", "n2"} <= found.keys() and list(found.values()).count("camera") == 1
+
+    async def until(self, wanted: Callable[[], bool], what: str) -> None:
+        try:
+            async with asyncio.timeout(DEADLINE_S):
+                while not wanted():  # noqa: ASYNC110 - it is in processes
+                    await asyncio.sleep(LOOK_S)
+        except TimeoutError:
+            words = {name: (self.said(name), it.known.word()) for name, it in self.agents.items()}
+            raise AssertionError(f"never: {what}; {self.sources()}; {words}") from None
+
+    async def becomes(self, **sources: str) -> None:
+        await self.until(lambda: self.sources() == sources, f"{sources}")
+
+
+@asynccontextmanager
+async def running(place: Path, url: str) -> AsyncGenerator[Site, None]:
+    site = Site(place, url)
+    await site.prepare()
+    try:
+        for name in NODES:
+            site.start(name)
+        yield site
+    finally:
+        for name in list(site.agents):
+            await site.stop(name)
+
+
+@pytest.fixture(autouse=True)
+def _one_recorder_a_node(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0})
+
+
+@in_a_loop
+async def test_a_cameras_only_session_is_passed_on_taken_over_and_kept(
+    tmp_path: Path, cache: Path
+) -> None:
+    only = with_defaults([{"session_limit": 1, "session_timeout_s": 3}])
+    with CameraThread(tmp_path / "cameras", cache, only) as cameras:
+        async with running(tmp_path, cameras.address()) as site:
+            await site.becomes(n1="camera", n2="n1")
+            await site.stop("n1")
+            await site.becomes(n2="camera", n3="n2")
+            site.start("n1")
+            await site.becomes(n1="n2", n2="camera")
+            assert site.said("n1")["role"] == "primary"
+            killed = site.recorder("n2")
+            assert killed is not None
+            os.kill(killed, signal.SIGKILL)
+            await site.until(lambda: site.recorder("n2") not in {None, killed}, "a new recorder")
+            await site.until(site.is_recorded_twice, "both record again, by one session")
