@@ -18,7 +18,7 @@ _MEANINGS: Final = {
     404: (
         Cause.NOT_FOUND,
         "has no such stream",
-        "Check the path of its URL against the camera's manual, or let ONVIF find it.",
+        "Check the path of its URL against the camera's manual.",
     ),
     453: (
         Cause.SESSION_LIMIT,
