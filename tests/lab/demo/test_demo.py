@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = [pytest.mark.lab("loop"), pytest.mark.real, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.lab("loop"), pytest.mark.real, pytest.mark.timeout(480)]
 
 _TANDEM = str(Path(sys.executable).with_name("tandem"))
 
@@ -17,7 +17,7 @@ def test_two_nodes_lose_their_power_and_no_picture_is_lost(tmp_path: Path) -> No
         [_TANDEM, "lab", "demo", "--cameras", "2", "--directory", str(lab)],
         capture_output=True,
         text=True,
-        timeout=280,
+        timeout=460,
         check=False,
     )
     assert ended.returncode == 0, ended.stdout + ended.stderr

@@ -15,7 +15,7 @@ from tandem.recording.orders import VolumeOrder
 
 pytestmark = pytest.mark.real
 
-QUICK = Patience(hung_us=1_500_000, lost_us=3_000_000)
+QUICK = Patience(hung_us=3_000_000, lost_us=8_000_000)
 
 
 @pytest.fixture
