@@ -42,6 +42,7 @@ class PlayedRecorder:
     order: StreamOrder | None = None
     said: dict[str, Any] = field(default_factory=dict)
     silent_s: int = 0
+    patient_s: int = 0
 
     @property
     def has_session(self) -> bool:
@@ -52,10 +53,11 @@ class PlayedRecorder:
         if old is None or order is None or old.relay != order.relay:
             self.said = {"connected": False, "cause": None, "since_us": 0, "keyframes": 0}
 
-    def fail(self, cause: str, now_us: int) -> None:
+    def fail(self, cause: str, now_us: int, patient_s: int = 0) -> None:
         if self.said["connected"]:
             self.said["since_us"] = now_us
         self.said |= {"connected": False, "cause": cause}
+        self.patient_s = patient_s
 
     def go_on(self, now_us: int) -> None:
         """One more second of pictures."""
@@ -148,12 +150,15 @@ class World:
             recorder.silent_s += 1
             if not recorder.said["connected"] or recorder.silent_s >= STALL_S:
                 stalled = recorder.said["connected"]
-                recorder.fail("stalled" if stalled else "unreachable", self.now_us)
+                cause = "stalled" if stalled else "unreachable"
+                recorder.fail(cause, self.now_us, self.random.randint(0, 4))
+        elif not recorder.said["connected"] and recorder.patient_s:
+            recorder.patient_s -= 1
         elif recorder.said["connected"] or self.has_room():
             recorder.go_on(self.now_us)
             recorder.said["relay_port"] = PORT if order.relays else None
         else:
-            recorder.fail("session-limit", self.now_us)
+            recorder.fail("session-limit", self.now_us, self.random.randint(0, 4))
         if node.name in self.diskless:
             recorder.said["durable_until_us"] = 7
 
@@ -264,6 +269,23 @@ def test_a_dead_camera_is_tried_by_all_and_by_nobody_by_turns() -> None:
     assert one.step() == dict.fromkeys(NODES, "camera")
     one.camera_is_on = True
     assert settled(one) == {"n1": "camera"}
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_camera_with_just_two_sessions_that_was_away_is_left_to_nobody_for_no_moment(
+    seed: int,
+) -> None:
+    one = world(Protection.HOT, seed, sessions=2)
+    one.run(20)
+    one.camera_is_on = False
+    one.run(60)
+    one.camera_is_on = True
+    while not one.copies:
+        one.step()
+    for _ in range(120):
+        one.step()
+        assert one.copies
+    assert settled(one) == {"n1": "camera", "n2": "camera"}
 
 
 def test_the_session_of_a_relayed_camera_stays_where_it_is_when_a_node_returns() -> None:

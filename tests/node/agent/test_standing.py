@@ -145,6 +145,12 @@ def test_pictures_that_reach_no_disk_are_none_until_one_reaches_it() -> None:
     assert is_able(bench.record())
 
 
+def test_what_a_camera_left_unfinished_when_it_went_is_not_laid_to_the_disk() -> None:
+    bench = Bench()
+    bench.record(20)
+    assert is_able(bench.wait(2 * UNKEPT_US, connected=False, cause="session-limit"))
+
+
 def test_a_disk_that_is_slow_and_gets_on_is_no_reason() -> None:
     bench = Bench()
     bench.record(20)

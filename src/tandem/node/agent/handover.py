@@ -28,6 +28,10 @@ tells once a second. A node that was frozen believes for a while in a connection
 REFUSALS: Final = frozenset({Cause.SESSION_LIMIT})
 """Why a camera may refuse the other node only since this one holds on to it."""
 
+ONE_SESSION: Final = frozenset({Protection.FAILOVER, Protection.RELAYED})
+"""One node at a time has a session of these, so that there is no handing over without a pause where
+the camera allows no more."""
+
 
 @dataclass(slots=True)
 class Handover:
@@ -105,7 +109,14 @@ class Handover:
             if (camera := cameras.get(key[0])) is not None
             and (placement := placements.get(key[0])) is not None
             and (heirs := self._heirs(key, camera, placement, beliefs))
-            and all(self._is_recorded(key, theirs.get(heir), ours) for heir in heirs)
+            and all(
+                self._is_recorded(key, theirs.get(heir), ours)
+                or (
+                    self._is_refused(key, theirs.get(heir))
+                    and self._may_make_room(key, camera, placement, theirs, ours)
+                )
+                for heir in heirs
+            )
         ]
         for key in done:
             self.ending.discard(key)
@@ -129,12 +140,41 @@ class Handover:
         """Whether a node is seen to record a stream, by its own word and its own clock."""
         if theirs is None or (said := theirs.streams.get(key)) is None:
             return False
-        if said.get("cause") in REFUSALS and key not in self._wanted:
-            return True
         since_us = said.get("since_us")
         if not (said.get("connected") and said.get("keyframes") and theirs.at_us and since_us):
             return False
         return bool(theirs.at_us - since_us >= SURE_US) and _keeps_up(key, theirs, ours)
+
+    def _is_refused(self, key: StreamKey, theirs: "_Said | None") -> bool:
+        """Whether the camera has no session for a node that is to have this node's."""
+        said = theirs.streams.get(key) if theirs else None
+        return said is not None and said.get("cause") in REFUSALS and key not in self._wanted
+
+    def _may_make_room(
+        self,
+        key: StreamKey,
+        camera: Camera,
+        placement: Placement,
+        theirs: Mapping[str, "_Said"],
+        ours: "_Said",
+    ) -> bool:
+        """Whether this node may end its session before the other has one.
+
+        With two copies, only while another one records, and the last of the list first: two that
+        made room at the same time would leave the camera to nobody.
+        """
+        if camera.protection in ONE_SESSION:
+            return True
+        nodes = placement.nodes
+
+        def place(node: str) -> tuple[int, str]:
+            return (nodes.index(node) if node in nodes else len(nodes), node)
+
+        own = place(self.node_id)
+        return any(
+            place(node) < own and self._is_recorded(key, said, ours)
+            for node, said in theirs.items()
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -116,7 +116,7 @@ class _Stream:
         durable = said.get("durable_until_us")
         if durable not in {None, self.durable}:
             self.durable, self.durable_us, self.is_kept = durable, now_us, True
-        elif durable == said.get("recorded_until_us"):
+        elif durable == said.get("recorded_until_us") or not said.get("connected"):
             self.durable_us = now_us
         elif now_us - self.durable_us >= UNKEPT_US:
             self.is_kept = False
