@@ -13,7 +13,9 @@ def record(address: str, path: Path, *, frames: int, transport: str = "tcp") -> 
     subprocess.run(
         [
             *("ffmpeg", "-nostdin", "-y", "-v", "error", "-rtsp_transport", transport),
-            *("-i", address, "-map", "0", "-c", "copy", "-frames:v", str(frames), str(path)),
+            *("-i", address, "-map", "0", "-c", "copy", "-frames:v", str(frames)),
+            # ffmpeg 7.1 takes no AAC from RTSP for a keyframe, and waits for one for ever.
+            *("-copyinkf:a", str(path)),
         ],
         check=True,
         timeout=DEADLINE_S,

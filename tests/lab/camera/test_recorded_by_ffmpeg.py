@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from tests.lab.camera.conftest import StartCameras
 from tests.lab.camera.ffmpeg import complaints, probe, record
-from tests.lab.camera.running import TINY, CameraProcess, with_defaults
+from tests.lab.camera.running import TINY, CameraProcess, RunningCameras, wait_until, with_defaults
 
 from tandem.lab.counting.compare import Span, compare
 from tandem.lab.counting.count import count_frames
@@ -102,20 +102,31 @@ def test_sound_is_recorded_beside_the_pictures(kind: str, recorded: dict[str, Re
     assert float(sound["duration"]) == pytest.approx(FRAMES / TINY["fps"], abs=0.3)
 
 
+def figures(cameras: RunningCameras) -> dict[str, Any]:
+    found: dict[str, Any] = cameras.ask("statistics", camera=1)["result"]["1"]
+    return found
+
+
 def test_a_change_of_resolution_is_announced_in_band_and_decodes(
     start: StartCameras, tmp_path: Path
 ) -> None:
     cameras = start(alternate=TINY | {"width_px": 320, "height_px": 192})
-    cameras.fault("parameter-change", duration_s=1.5)
+    cameras.fault("parameter-change")
     path = tmp_path / "recording.ts"
-    record(cameras.address(), path, frames=FRAMES * 2)
+    with ThreadPoolExecutor(1) as pool:
+        recording = pool.submit(record, cameras.address(), path, frames=FRAMES * 4)
+        wait_until(lambda: bool(figures(cameras)["sessions"]), "ffmpeg plays")
+        first = figures(cameras)["next_frame"]
+        wait_until(lambda: figures(cameras)["next_frame"] > first + FRAMES, "pictures are sent")
+        cameras.clear()
+        recording.result()
     frames = probe(path, "-show_entries", "frame=width", "-select_streams", "v")["frames"]
     assert [frame["width"] for frame in frames] == sorted(
         [frame["width"] for frame in frames], reverse=True
     )
     assert {frame["width"] for frame in frames} == {160, 320}
     numbers = count_frames([path]).numbers[1]
-    assert list(numbers) == list(range(numbers[0], numbers[0] + FRAMES * 2))
+    assert list(numbers) == list(range(numbers[0], numbers[0] + FRAMES * 4))
 
 
 def test_frozen_pictures_decode(start: StartCameras, tmp_path: Path) -> None:
