@@ -15,13 +15,15 @@ from tandem.cluster.model import Role
 from tandem.media.depacketise import make_depacketiser
 from tandem.media.fragmenter import Fragment
 from tandem.media.rtp.stream import RtpStream
-from tandem.media.rtsp.interleaved import InterleavedReader
+from tandem.media.rtsp.interleaved import BUFFER_BYTES, InterleavedReader
 from tandem.media.units import VIDEO_CLOCK_HZ, Codec
 from tandem.recording.camera import StreamName, StreamOrder, TransportPreference
 from tandem.recording.paced_loop import BEAT_S
 from tandem.recording.stream_recording import StreamSink
 
 CAMERAS = 50
+BUFFER = bytearray(BUFFER_BYTES)
+"""Shared, as the connections of a recorder do."""
 BEATS = 250
 APART_BEATS = 37
 """By how much the last camera is ahead of the first: two GOPs, so that all beats are alike."""
@@ -68,7 +70,7 @@ class Camera:
     ) -> None:
         self._recorded = recorded
         self._at = 0
-        self._reader = InterleavedReader()
+        self._reader = InterleavedReader(BUFFER)
         self._depacketiser = make_depacketiser(Codec.H264, {}, VIDEO_CLOCK_HZ)
         self._reader.register_stream(0, RtpStream(self._depacketiser, PAYLOAD_TYPE))
         self._sink = None

@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import NamedTuple
 
 from tandem.media.mp4.decode_times import DecodeTimes
 from tandem.media.mp4.fragment import Sample
@@ -84,8 +85,7 @@ class Fragment:
         return sum(len(sample.data) for run in (self.video, self.audio) for sample in run)
 
 
-@dataclass(slots=True)
-class _Timed:
+class _Timed(NamedTuple):
     """A picture whose times are settled."""
 
     unit: AccessUnit
@@ -134,16 +134,17 @@ class Fragmenter:
         """
         if self._arrived_us is None:
             self._arrived_us = boot_us
-        config = unit.config if isinstance(unit.config, VideoConfig) else None
-        if self._config is None and not self._begin(unit, config):
+        if self._config is None and not self._begin(unit):
             return None
-        changed = config is not None and config is not self._config
+        changed = None
+        if unit.config is not self._config and isinstance(unit.config, VideoConfig):
+            changed = unit.config
         closed = None
-        if changed or self._is_boundary(unit, boot_us - self._arrived_us):
+        if changed is not None or self._is_boundary(unit, boot_us - self._arrived_us):
             closed = self._close(unit)
             self._arrived_us = boot_us
-        if changed and config is not None:
-            self._adopt(config)
+            if changed is not None:
+                self._adopt(changed)
         if closed is None:
             self._pending.append(unit)
             self._pending_bytes += len(unit.data)
@@ -180,10 +181,10 @@ class Fragmenter:
         self._decode_times = DecodeTimes(self._config.reorder_depth if self._config else None)
         return closed
 
-    def _begin(self, unit: AccessUnit, config: VideoConfig | None) -> bool:
+    def _begin(self, unit: AccessUnit) -> bool:
         """Wait for the first configuration; pictures before it are held for a while."""
-        if config is not None:
-            self._adopt(config)
+        if isinstance(unit.config, VideoConfig):
+            self._adopt(unit.config)
             return True
         self._pending.append(unit)
         self._undecodable_bytes += len(unit.data)
@@ -214,16 +215,19 @@ class Fragmenter:
 
     def _time(self, units: Sequence[AccessUnit]) -> list[_Timed]:
         """Settle the times of pictures in decode order."""
-        shown = [self._video_clock.capture_us(unit.rtp_time) * 9 // 100 for unit in units]
+        times_us = self._video_clock.capture_times_us([unit.rtp_time for unit in units])
+        shown = [us * 9 // 100 for us in times_us]
         self._decode_times.foresee(shown)
-        timed = []
-        for unit, pts in zip(units, shown, strict=True):
-            dts = self._decode_times.push(pts)
-            if self._last_dts is not None and dts <= self._last_dts:
-                dts = self._last_dts + 1
-            self._last_dts = dts
-            timed.append(_Timed(unit, pts, dts))
-        return timed
+        push, last = self._decode_times.push, self._last_dts
+        decoded = []
+        for pts in shown:
+            dts = push(pts)
+            if last is not None and dts <= last:
+                dts = last + 1
+            last = dts
+            decoded.append(dts)
+        self._last_dts = last
+        return list(map(_Timed, units, shown, decoded))
 
     def _close(self, following: AccessUnit | None) -> Fragment | None:
         if self._config is None or not (self._pending or self._head):
@@ -255,15 +259,8 @@ class Fragmenter:
         ends = [picture.dts for picture in timed[1:]] + [end]
         return Fragment(
             video=[
-                Sample(
-                    data=picture.unit.data,
-                    dts=picture.dts,
-                    composition_offset=picture.pts - picture.dts,
-                    duration=until - picture.dts,
-                    is_keyframe=picture.unit.is_keyframe,
-                    identity=picture.unit.identity,
-                )
-                for picture, until in zip(timed, ends, strict=True)
+                Sample(unit.data, dts, pts - dts, until - dts, unit.is_keyframe, unit.identity)
+                for (unit, pts, dts), until in zip(timed, ends, strict=True)
             ],
             audio=self._take_sound(None if is_last else end * 100 // 9),
             video_config=config,

@@ -6,6 +6,7 @@ import socket
 from collections.abc import Iterable
 from random import Random
 from typing import cast
+from weakref import WeakKeyDictionary
 
 from tandem.clock import Clock
 from tandem.media.codecs.errors import CodecError
@@ -23,7 +24,7 @@ from tandem.media.rtsp.events import (
     TracksReady,
     UdpDelivery,
 )
-from tandem.media.rtsp.interleaved import InterleavedReader, frame
+from tandem.media.rtsp.interleaved import BUFFER_BYTES, InterleavedReader, frame
 from tandem.media.rtsp.transport import LowerTransport
 from tandem.media.rtsp.url import CameraUrl, Credentials, parse_url
 from tandem.recording.camera import StreamOrder, TransportPreference
@@ -62,6 +63,14 @@ CAUSES = {
     errors.Cause.SILENT: Cause.STALLED,
     errors.Cause.PROTOCOL: Cause.PROTOCOL,
 }
+
+
+_receive_buffers: WeakKeyDictionary[asyncio.AbstractEventLoop, bytearray] = WeakKeyDictionary()
+"""One for all connections of an event loop, which reads them one after the other."""
+
+
+def _receive_buffer(loop: asyncio.AbstractEventLoop) -> bytearray:
+    return _receive_buffers.setdefault(loop, bytearray(BUFFER_BYTES))
 
 
 class RtspSource:
@@ -184,7 +193,7 @@ class _Session(asyncio.BufferedProtocol):
         self._clock = clock
         self._random = random
         self._ports = ports
-        self._reader = InterleavedReader()
+        self._reader = InterleavedReader(_receive_buffer(loop))
         self._transport: asyncio.Transport | None = None
         self._tracks: list[TrackReceiver] = []
         self._channels: list[int] = []

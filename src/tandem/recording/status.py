@@ -18,7 +18,7 @@ def stream_status(
         relay_port: where recorders of other nodes can have it; None where they cannot.
     """
     relay = sink.order.relay
-    state, counters, clock = sink.state, sink.state.counters, sink.video_clock.status()
+    state, counters, clock = sink.state, sink.state.counters, sink.video_clock
     return {
         "camera_id": sink.order.camera_id,
         "camera_name": sink.order.camera_name,
@@ -39,7 +39,7 @@ def stream_status(
         "held_back_pictures": counters.held_back_pictures,
         "connections": counters.connections,
         "failures": counters.failures,
-        "time_source": clock.source,
+        "time_source": clock.follows,
         "camera_offset_us": clock.camera_offset_us,
         "relay_port": relay_port,
         "relayed_from": relay.node_id if relay else None,

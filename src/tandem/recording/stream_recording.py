@@ -121,6 +121,7 @@ class StreamSink:
         self._note = note
         self._audio_clock: CaptureClock | None = None
         self._opening = Opening(self.video_clock)
+        self._is_settled = False
         self._fragmenter = Fragmenter(self.video_clock)
         self._connected_boot_us = 0
         self._lost_before = (0, 0)
@@ -160,6 +161,7 @@ class StreamSink:
         self.state.connected = True
         self.video_clock.restart()
         self._opening = Opening(self.video_clock)
+        self._is_settled = False
         self._audio_clock = CaptureClock(audio_clock_hz) if audio_clock_hz else None
         self._fragmenter = Fragmenter(self.video_clock, self._audio_clock)
         counters = self.state.counters
@@ -174,7 +176,13 @@ class StreamSink:
                 continue
             if self.video_clock.observe(item.rtp_time, boot_us, utc_us):
                 self._break_timeline()
-            self._fragment(self._opening.push(item, boot_us))
+            if self._is_settled:
+                fragment = self._fragmenter.video(item, boot_us)
+                if fragment is not None:
+                    self._close(fragment)
+            else:
+                self._fragment(self._opening.push(item, boot_us))
+                self._is_settled = self.video_clock.is_settled(boot_us)
 
     def audio(self, items: Sequence[AccessUnit | TimelineBreak]) -> None:
         """Sound arrived."""
@@ -238,6 +246,7 @@ class StreamSink:
     def _break_timeline(self) -> None:
         self._finish()
         self.video_clock.restart()
+        self._is_settled = False
 
     def _break_sound(self, clock: CaptureClock) -> None:
         """The sound's timeline broke: what waits of it is given up, the picture is not touched."""

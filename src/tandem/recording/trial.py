@@ -149,5 +149,5 @@ def _summary(watcher: _Watcher) -> Trial:
         bit_rate_kbps=round(watcher.bytes * 8 / 1000 / span_s) if span_s else 0,
         keyframe_interval_s=max(gops) / VIDEO_CLOCK_HZ if gops else None,
         lost_packets=watcher.lost_packets,
-        camera_offset_us=watcher.capture_clock.status().camera_offset_us,
+        camera_offset_us=watcher.capture_clock.camera_offset_us,
     )

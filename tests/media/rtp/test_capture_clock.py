@@ -58,6 +58,31 @@ def test_a_report_after_the_first_capture_time_only_bends_the_line() -> None:
     assert clock.capture_us(BASE + 5 * HZ) == UTC0 + 5 * S - 500
 
 
+def test_what_the_line_follows_is_told_as_it_was_when_the_line_was_bent() -> None:
+    clock = CaptureClock(HZ)
+    watched(clock, 4)
+    clock.capture_us(BASE)
+    clock.sender_report((BASE + HZ) & 0xFFFF_FFFF, UTC0 + S, S, UTC0 + S)
+    assert (clock.follows, clock.status().source) == ("arrival", "sender-reports")
+    assert clock.camera_offset_us == 0
+    clock.advance(BASE + 4 * HZ)
+    assert clock.follows == "sender-reports"
+    clock.restart()
+    assert clock.follows == clock.status().source == "arrival"
+
+
+@given(ticks=st.lists(st.integers(0, 12 * HZ), max_size=9))
+def test_capture_times_asked_for_together_are_those_asked_for_singly(ticks: list[int]) -> None:
+    clock = CaptureClock(HZ)
+    watched(clock, 12)
+    clock.capture_us(BASE)
+    clock.sender_report((BASE + HZ) & 0xFFFF_FFFF, UTC0 + S - S // 4, S, UTC0 + S)
+    clock.advance(BASE + 5 * HZ)
+    clock.advance(BASE + 10 * HZ)
+    units = [BASE + tick for tick in ticks]
+    assert clock.capture_times_us(units) == [clock.capture_us(unit) for unit in units]
+
+
 @pytest.mark.parametrize(("seconds", "bent_us"), [(19, 25_000), (22, 500)])
 def test_an_anchor_is_put_right_quickly_but_drift_is_not(seconds: int, bent_us: int) -> None:
     clock = CaptureClock(HZ)

@@ -32,10 +32,8 @@ class Packets:
 class Connection:
     """A reader and all that came out of it."""
 
-    def __init__(
-        self, channels: tuple[int, ...] = (0, 1), buffer_bytes: int = BUFFER_BYTES
-    ) -> None:
-        self.reader = InterleavedReader(buffer_bytes=buffer_bytes)
+    def __init__(self, channels: tuple[int, ...] = (0, 1), buffer: bytearray | None = None) -> None:
+        self.reader = InterleavedReader(buffer)
         self.packets: list[tuple[int, bytes]] = []
         self.messages: list[Message] = []
         for channel in channels:
@@ -72,14 +70,31 @@ def test_packets_and_messages_come_out_as_they_went_in_whatever_the_pieces(
 def test_a_frame_of_the_largest_size_is_read(piece_bytes: int | None) -> None:
     packet = bytes(range(256)) * 256
     for buffer_bytes in (MAX_FRAME_BYTES, BUFFER_BYTES):
-        connection = Connection(buffer_bytes=buffer_bytes)
+        connection = Connection(buffer=bytearray(buffer_bytes))
         connection.feed((frame(0, packet[:65_535]) + frame(1, b"x")) * 5, piece_bytes)
         assert connection.packets == [(0, packet[:65_535]), (1, b"x")] * 5
 
 
+@given(cuts=st.lists(st.tuples(st.booleans(), st.integers(1, 500)), max_size=40))
+def test_connections_that_share_a_buffer_do_not_see_each_other(
+    cuts: list[tuple[bool, int]],
+) -> None:
+    buffer = bytearray(BUFFER_BYTES)
+    streams = [(frame(0, bytes([n]) * 700) + OK) * 5 for n in (1, 2)]
+    alone = [Connection(), Connection()]
+    shared = [Connection(buffer=buffer), Connection(buffer=buffer)]
+    for is_second, cut in [*cuts, (False, 9999), (True, 9999)]:
+        piece, streams[is_second] = streams[is_second][:cut], streams[is_second][cut:]
+        alone[is_second].feed(piece)
+        shared[is_second].feed(piece)
+    for one, other in zip(alone, shared, strict=True):
+        assert one.packets == other.packets
+        assert len(one.packets) == len(one.messages) == len(other.messages) == 5
+
+
 def test_a_buffer_too_small_for_a_frame_is_refused() -> None:
     with pytest.raises(ValueError, match="must fit"):
-        InterleavedReader(buffer_bytes=MAX_FRAME_BYTES - 1)
+        InterleavedReader(bytearray(MAX_FRAME_BYTES - 1))
 
 
 def test_packets_before_the_answer_to_play_are_delivered() -> None:
@@ -213,7 +228,7 @@ def test_no_bytes_do_worse_than_a_refusal_and_none_is_lost_count_of(pieces: list
         for piece in pieces:
             connection.feed(piece)
     assert len(connection.reader._buffer) == BUFFER_BYTES
-    assert connection.reader._filled <= sum(map(len, pieces))
+    assert len(connection.reader._rest) <= sum(map(len, pieces))
 
 
 @given(garbage=st.binary(min_size=1, max_size=200), cut=st.integers(1, 50))

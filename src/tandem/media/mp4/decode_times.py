@@ -81,19 +81,29 @@ class DecodeTimes:
             Its decode time in ticks, greater than every one before.
         """
         latest = self._latest
+        if len(latest) == self._kept and latest[-1] < pts and not self._is_learning:
+            # In output order, as nearly all pictures are.
+            latest.append(pts)
+            del latest[0]
+            dts = latest[0]
+        else:
+            dts = self._push_any(pts)
+        if self._last_dts is not None and dts <= self._last_dts:
+            dts = self._last_dts + 1
+        self._last_dts = dts
+        return dts
+
+    def _push_any(self, pts: int) -> int:
+        """Take any picture; `push` has dealt with the commonest kind."""
+        latest = self._latest
         behind = bisect_right(latest, pts)
         self._judge(len(latest) - behind, is_repeated=bisect_left(latest, pts) != behind)
         self._insert(latest, pts)
         missing = self.reorder_depth + 1 - len(latest)
         if missing > 0:
             earliest = latest[0] if self._earliest is None else self._earliest
-            dts = earliest - missing * ASSUMED_FRAME_TICKS
-        else:
-            dts = latest[-1 - self.reorder_depth]
-        if self._last_dts is not None and dts <= self._last_dts:
-            dts = self._last_dts + 1
-        self._last_dts = dts
-        return dts
+            return earliest - missing * ASSUMED_FRAME_TICKS
+        return latest[-1 - self.reorder_depth]
 
     def _insert(self, latest: list[int], pts: int) -> None:
         insort(latest, pts)

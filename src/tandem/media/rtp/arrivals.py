@@ -90,8 +90,10 @@ class Arrivals:
             self._best = (rtp_time, boot_us)
             self._best_delay_us = delay_us
             self._line = None
-        self.lowest_rtp_time = min(self.lowest_rtp_time, rtp_time)
-        self.highest_rtp_time = max(self.highest_rtp_time, rtp_time)
+        if rtp_time > self.highest_rtp_time:
+            self.highest_rtp_time = rtp_time
+        elif rtp_time < self.lowest_rtp_time:
+            self.lowest_rtp_time = rtp_time
         self.last_rtp_time = rtp_time
         self.last_boot_us = boot_us
 

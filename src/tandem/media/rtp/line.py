@@ -38,6 +38,12 @@ class Line:
         """The time at `rtp_time`; strictly increasing while a tick lasts a microsecond or more."""
         return self.us + (rtp_time - self.rtp_time) * (PPM + self.ppm) // self.clock_hz
 
+    def all_us_at(self, rtp_times: Sequence[int]) -> list[int]:
+        """The times at several."""
+        pin, us, clock_hz = self.rtp_time, self.us, self.clock_hz
+        rate = PPM + self.ppm
+        return [us + (rtp_time - pin) * rate // clock_hz for rtp_time in rtp_times]
+
     def shifted(self, by_us: int) -> "Line":
         """The same line, later by `by_us`."""
         return replace(self, us=self.us + by_us)
