@@ -4,7 +4,7 @@ import json
 import os
 import signal
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -281,11 +281,83 @@ def test_who_may_not_read_the_nodes_key_is_told_to_be_root(
 def test_a_directory_that_takes_no_file_is_told(nodes: list[Node], tmp_path: Path, at: At) -> None:
     nodes[0].film(fragments=10)
     done = at.run("export", nodes[0], "gate", *over(), "-o", tmp_path / "none" / "x.mp4")
-    assert (done.exit_code, "/none cannot be written to" in words(done)) == (1, True)
+    assert (done.exit_code, "/none does not exist. Make it" in words(done)) == (1, True)
 
 
-def test_a_command_that_is_told_to_end_leaves_nothing_half_written(
+@pytest.mark.parametrize(
+    ("make", "kind"),
+    [
+        (os.mkfifo, "a device, pipe or socket"),
+        (os.mkdir, "a directory"),
+        (lambda path: Path(path).symlink_to("elsewhere"), "a symbolic link"),
+    ],
+)
+@pytest.mark.parametrize("options", [(), ("--force",)])
+def test_only_a_file_gives_way_to_an_export(
+    nodes: list[Node],
+    tmp_path: Path,
+    at: At,
+    make: Callable[[str], None],
+    kind: str,
+    options: tuple[str, ...],
+) -> None:
+    nodes[0].film(fragments=10)
+    target = tmp_path / "gate.mp4"
+    make(str(target))
+    before = target.lstat()
+    done = at.run("export", nodes[0], "gate", *over(), "-o", target, *options)
+    assert (done.exit_code, f"is {kind}, and an export" in words(done)) == (1, True)
+    assert (target.lstat().st_ino, target.lstat().st_mode) == (before.st_ino, before.st_mode)
+
+
+def test_a_file_that_came_to_be_meanwhile_stays(
     nodes: list[Node], tmp_path: Path, at: At, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nodes[0].film(fragments=10)
+    target = tmp_path / "exports" / "gate.mp4"
+    target.parent.mkdir()
+
+    def come(_shown: object, progress: Progress) -> None:
+        if progress.phase is Phase.COPYING:
+            target.write_bytes(b"evidence")
+
+    monkeypatch.setattr("tandem.cli.export._Shown.show", come)
+    done = at.run("export", nodes[0], "gate", *over(), "-o", target)
+    assert (done.exit_code, "exists already" in words(done)) == (1, True)
+    assert [path.read_bytes() for path in target.parent.iterdir()] == [b"evidence"]
+
+
+@pytest.mark.parametrize(
+    ("target", "sentence"),
+    [
+        ("-", "cannot go to standard output"),
+        ("", "names no file"),
+        ("exports/", "'exports/' names no file, as in 'exports/gate.mp4'"),
+    ],
+)
+def test_what_names_no_file_is_wrong_usage(
+    nodes: list[Node], at: At, target: str, sentence: str
+) -> None:
+    done = at.run("export", nodes[0], "gate", *over(), "-o", target)
+    assert (done.exit_code, sentence in words(done)) == (2, True)
+
+
+def test_a_time_before_all_recordings_is_answered_with_when_they_are(
+    nodes: list[Node], tmp_path: Path, at: At
+) -> None:
+    nodes[0].film(fragments=4)
+    done = at.run("export", nodes[1], "gate", *over(-60, -30), "-o", tmp_path / "x.mp4")
+    known = "between 2026-11-18T11:06:40.000000Z and 2026-11-18T11:06:44.000000Z"
+    assert (done.exit_code, f"What is there lies {known}" in words(done)) == (4, True)
+
+
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_command_that_is_told_to_end_leaves_nothing_half_written(
+    nodes: list[Node],
+    tmp_path: Path,
+    at: At,
+    monkeypatch: pytest.MonkeyPatch,
+    sent: signal.Signals,
 ) -> None:
     nodes[0].film(fragments=10)
     folder = tmp_path / "exports"
@@ -295,12 +367,13 @@ def test_a_command_that_is_told_to_end_leaves_nothing_half_written(
     def end(_shown: object, progress: Progress) -> None:
         if progress.phase is Phase.COPYING:
             seen.extend(path.name for path in folder.iterdir())
-            os.kill(os.getpid(), signal.SIGTERM)
+            os.kill(os.getpid(), sent)
 
     monkeypatch.setattr("tandem.cli.export._Shown.show", end)
-    before = signal.getsignal(signal.SIGTERM)
-    done = at.run("export", nodes[0], "gate", *over(), "-o", folder / "gate.mp4")
-    assert done.exit_code == 1
+    before = signal.getsignal(sent)
+    done = at.run("export", nodes[0], "gate", *over(), "-o", folder / "gate.mp4", "--json")
+    told = {"version": 1, "problem": "The export was stopped. No file was written."}
+    assert (done.exit_code, json.loads(done.stdout)) == (1, told)
     assert len(seen) == 1
     assert list(folder.iterdir()) == []
-    assert signal.getsignal(signal.SIGTERM) is before
+    assert signal.getsignal(sent) is before

@@ -8,22 +8,37 @@ from pathlib import Path
 
 import click
 
+from tandem.archive.export.errors import TargetError
 from tandem.archive.export.export import Phase, Progress, export
+from tandem.archive.export.output import check_target
 from tandem.archive.export.planning import Request
 from tandem.archive.export.result import ExportedFile, ExportResult
-from tandem.cli.common import clean, echo_json
+from tandem.cli.common import EXIT_FAILED, clean, echo_json
 from tandem.cli.recordings import (
     EXIT_MISSING,
     Question,
     asks_for_recordings,
     echo_missing,
     echo_unreachable,
+    fail,
     length,
     moment,
     opened,
     read_interval,
 )
 from tandem.clock import Clock, SystemClock
+
+
+def _read_target(_context: click.Context, _option: click.Parameter, text: str) -> Path:
+    """The file that is asked for: a name in a directory."""
+    if text == "-":
+        raise click.BadParameter(
+            "an export cannot go to standard output: it is verified to its end before it is there. "
+            "Name a file; a file named '-' is './-'."
+        )
+    if not text or text.endswith("/"):
+        raise click.BadParameter(f"'{text}' names no file, as in '{text}gate.mp4'.")
+    return Path(text)
 
 
 @click.command("export")
@@ -33,7 +48,8 @@ from tandem.clock import Clock, SystemClock
     "--output",
     "target",
     required=True,
-    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    callback=_read_target,
     help="the file: FILE.mp4; further ones are FILE-2.mp4, FILE-3.mp4",
 )
 @click.option("--force", is_flag=True, help="replace files that are there")
@@ -59,20 +75,11 @@ def export_command(
     now_us = clock.utc_us()
     wanted = read_interval(from_text, to_text, now_us)
     question = Question(camera, stream, wanted, settings_path, as_json)
-    with _ended_by_sigterm(), opened(question, now_us) as found:
-        request = Request(
-            camera_id=found.camera_id,
-            stream=stream,
-            wanted=found.wanted,
-            target=target,
-            unreachable=found.recordings.unreachable,
-            replaces=force,
-        )
-        progress = _Shown(clock)
-        try:
-            result = export(found.recordings.sources, request, progress.show)
-        finally:
-            progress.wipe()
+    try:
+        with _ended_by_signals():
+            result = _export(question, now_us, target, _Shown(clock), replaces=force)
+    except KeyboardInterrupt:
+        fail("The export was stopped. No file was written.", question, EXIT_FAILED)
     if as_json:
         echo_json(result.to_json())
     else:
@@ -81,14 +88,40 @@ def export_command(
         raise SystemExit(EXIT_MISSING)
 
 
+def _export(
+    question: Question, now_us: int, target: Path, progress: "_Shown", *, replaces: bool
+) -> ExportResult:
+    try:
+        check_target(target, replaces=replaces)
+    except TargetError as problem:
+        fail(str(problem), question, EXIT_FAILED)
+    with opened(question, now_us) as found:
+        request = Request(
+            camera_id=found.camera_id,
+            stream=question.stream,
+            wanted=found.wanted,
+            target=target,
+            unreachable=found.recordings.unreachable,
+            replaces=replaces,
+        )
+        try:
+            return export(found.recordings.sources, request, progress.show)
+        finally:
+            progress.wipe()
+
+
 @contextmanager
-def _ended_by_sigterm() -> Iterator[None]:
-    """End as on Ctrl-C, so that nothing half written is left behind."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+def _ended_by_signals() -> Iterator[None]:
+    """End as on Ctrl-C, so that nothing half written is left: when killed, or hung up on."""
+    before = {sent: signal.getsignal(sent) for sent in (signal.SIGTERM, signal.SIGHUP)}
+    for sent, handler in before.items():
+        if handler is not signal.SIG_IGN:  # as `nohup` has it
+            signal.signal(sent, signal.default_int_handler)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for sent, handler in before.items():
+            signal.signal(sent, handler)
 
 
 class _Shown:
@@ -151,7 +184,8 @@ def _echo_file(file: ExportedFile) -> None:
     codecs = f"{file.video_codec} and {file.audio_codec}" if file.audio_codec else file.video_codec
     shown_us = sum(span.to_us - span.from_us for span in file.spans)
     click.echo(
-        f"{file.path}: {file.frames:,} frames, {length(shown_us)}, "
+        f"{file.path}: {file.frames:,} {'frame' if file.frames == 1 else 'frames'}, "
+        f"{length(shown_us)}, "
         f"{file.size_bytes / 1e6:,.1f} MB, {codecs}"
     )
     for span in file.spans:

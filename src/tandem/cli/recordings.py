@@ -109,12 +109,12 @@ def read_interval(from_text: str, to_text: str, now_us: int) -> Interval:
         except TimeError as problem:
             raise click.UsageError(f"{option}: {problem}") from None
     wanted = Interval(*ends)
+    if wanted.from_us >= now_us:
+        raise click.UsageError(f"--from ({rfc3339(wanted.from_us)}) has not come yet.")
     if wanted.from_us >= wanted.to_us:
         raise click.UsageError(
             f"--from ({rfc3339(wanted.from_us)}) is not before --to ({rfc3339(wanted.to_us)})."
         )
-    if wanted.from_us >= now_us:
-        raise click.UsageError(f"--from ({rfc3339(wanted.from_us)}) has not come yet.")
     return wanted
 
 
@@ -126,6 +126,7 @@ def opened(question: Question, now_us: int) -> Iterator[Opened]:
         question: what is wanted.
         now_us: the time, UTC.
     """
+    extent: Interval | None = None
     try:
         settings = read_settings(question.settings)
         suspected = _suspected(settings)
@@ -140,9 +141,11 @@ def opened(question: Question, now_us: int) -> Iterator[Opened]:
             )
             _check_stream(found, camera_id, question.stream)
             wanted = _settled(found, camera_id, question, now_us)
+            extent = found.extent(camera_id, question.stream)
             yield Opened(found, camera_id, wanted, (cameras or {}).get(camera_id))
     except NothingRecordedError as problem:
-        fail(str(problem), question, EXIT_NOTHING)
+        known = "" if extent is None else f" What is there lies between {_told(extent)}."
+        fail(f"{problem}{known}", question, EXIT_NOTHING)
     except (
         ArchiveError,
         AuthorityError,
@@ -215,6 +218,10 @@ def _named(cameras: Mapping[str, Mapping[str, Any]] | None) -> list[Named] | Non
     if cameras is None:
         return None
     return [Named(camera_id, str(camera["name"])) for camera_id, camera in cameras.items()]
+
+
+def _told(extent: Interval) -> str:
+    return f"{rfc3339(extent.from_us)} and {rfc3339(extent.to_us)}"
 
 
 def _check_stream(found: Recordings, camera_id: str, stream: str) -> None:

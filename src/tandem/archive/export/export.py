@@ -16,6 +16,7 @@ from tandem.archive.export.output import OutputFile, Outputs, check_target
 from tandem.archive.export.planning import Found, Plan, Request, find, plan
 from tandem.archive.export.result import CopyShare, ExportedFile, ExportResult, rfc3339
 from tandem.archive.export.source import SegmentSource, Unreachable
+from tandem.archive.rows import GapCause
 from tandem.media.mp4.boxes import Mp4Error
 from tandem.media.mp4.progressive import movie_head
 
@@ -200,7 +201,8 @@ def _nothing(
     sentences.append(f"{rfc3339(from_us)} and {rfc3339(to_us)}.")
     for one in missing[:3]:
         detail = f" ({one.detail})" if one.detail else ""
-        sentences.append(f"From {rfc3339(one.from_us)} the cause is {one.cause}{detail}.")
+        if one.cause is not GapCause.UNKNOWN:
+            sentences.append(f"From {rfc3339(one.from_us)} the cause is {one.cause}{detail}.")
     sentences += [f"Node {copy.node_id} cannot be read: {copy.reason}" for copy in unreachable]
     return " ".join(sentences)
 

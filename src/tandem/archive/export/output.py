@@ -5,6 +5,7 @@ their names; whatever happens before that, they are removed.
 """
 
 import os
+import stat
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
@@ -145,10 +146,10 @@ class Outputs:
     def __enter__(self) -> Self:
         directory = self._targets[0].parent
         for target in self._targets:
-            if not self._replaces:
-                check_free(target)
+            _check_free(target, replaces=self._replaces)
         self._directory_fd = _open_directory(directory)
         try:
+            self._check_room()
             for target, size in zip(self._targets, self._sizes, strict=True):
                 self.files.append(OutputFile(self._directory_fd, target, size, self._disk))
         except TargetError:
@@ -163,10 +164,12 @@ class Outputs:
         """Force all files to the disk, then give them their names.
 
         Raises:
-            TargetError: the disk failed; none of them is left.
+            TargetError: the disk failed, or a target came to be meanwhile; none of them is left.
         """
         for file in self.files:
             file.sync()
+        for file in self.files:
+            _check_free(file.target, replaces=self._replaces)
         for file in self.files:
             file.publish()
         try:
@@ -174,6 +177,17 @@ class Outputs:
         except OSError as error:
             raise target_error(error, str(self._targets[0]), sum(self._sizes)) from error
         self._is_complete = True
+
+    def _check_room(self) -> None:
+        """See, before all the writing, that the files fit, if the file system tells."""
+        told = os.fstatvfs(self._directory_fd)
+        free_bytes = told.f_bfree * told.f_frsize
+        if told.f_blocks and free_bytes < sum(self._sizes):
+            raise TargetError(
+                f"There is no room for {self._targets[0]}, which needs "
+                f"{sum(self._sizes) / 1e6:,.1f} MB: {free_bytes / 1e6:,.1f} MB are free. Nothing "
+                f"was written; free some space or name another directory."
+            )
 
     def _end(self) -> None:
         if not self._is_complete:
@@ -188,25 +202,50 @@ def check_target(target: Path, *, replaces: bool) -> None:
     Raises:
         TargetError: there is none, or something has it.
     """
-    os.close(_open_directory(target.parent))
+    directory_fd = _open_directory(target.parent)
+    try:
+        is_read_only = os.fstatvfs(directory_fd).f_flag & os.ST_RDONLY
+    finally:
+        os.close(directory_fd)
+    if is_read_only:
+        raise TargetError(f"{target.parent} is on a file system that is mounted read-only.")
     if not os.access(target.parent, os.W_OK):
         raise TargetError(f"{target.parent} cannot be written to by this user.")
-    if not replaces:
-        check_free(target)
+    _check_free(target, replaces=replaces)
 
 
-def check_free(target: Path) -> None:
-    """See that nothing is overwritten.
+def _check_free(target: Path, *, replaces: bool) -> None:
+    """See that nothing is replaced that must not be: never a device, a pipe or a link.
 
     Raises:
         TargetError: there is something of that name.
     """
-    if os.path.lexists(target):
+    try:
+        mode = target.lstat().st_mode
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise target_error(error, str(target), 0) from error
+    if not stat.S_ISREG(mode):
+        raise TargetError(
+            f"{target} is {_kind(mode)}, and an export becomes a file. Name another one."
+        )
+    if not replaces:
         raise TargetError(f"{target} exists already. Remove it, or name another file.")
+
+
+def _kind(mode: int) -> str:
+    if stat.S_ISDIR(mode):
+        return "a directory"
+    return "a symbolic link" if stat.S_ISLNK(mode) else "a device, pipe or socket"
 
 
 def _open_directory(directory: Path) -> int:
     try:
         return os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        raise TargetError(
+            f"The directory {directory} does not exist. Make it, or name another one."
+        ) from None
     except OSError as error:
         raise TargetError(f"{directory} cannot be written to: {error.strerror}.") from error

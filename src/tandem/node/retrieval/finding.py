@@ -10,6 +10,9 @@ FRESH_US: Final = 10_000_000
 """What is so new may still be on its way to a disk: a fragment of 2 s, a sync each 2 s, and more
 where keyframes are rare or a disk is busy."""
 
+_MOST_TOLD: Final = 20
+"""Cameras that are named to who has named one that there is not."""
+
 
 class CameraUnknownError(Exception):
     """No camera, or more than one, is meant by what was said; the message says what there is."""
@@ -49,8 +52,10 @@ def find_camera(
     sentence = f"There is no camera '{wanted}': {nodes} told what there is."
     if cameras is None:
         sentence += " Only ids were looked for, since the agent of this node tells no names."
-    ids = ", ".join(sorted({*held, *(camera.camera_id for camera in cameras or ())}))
-    raise CameraUnknownError(f"{sentence} The cameras that are known: {ids or 'none'}.")
+    known = sorted({*held, *(camera.camera_id for camera in cameras or ())})
+    told = ", ".join(known[:_MOST_TOLD]) or "none"
+    more = f", and {len(known) - _MOST_TOLD:,} more" if len(known) > _MOST_TOLD else ""
+    raise CameraUnknownError(f"{sentence} The cameras that are known: {told}{more}.")
 
 
 def settled_end_us(to_us: int, now_us: int, segments: Iterable[Segment]) -> int:

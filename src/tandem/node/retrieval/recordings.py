@@ -10,7 +10,7 @@ from random import Random
 from typing import Final
 
 from tandem.archive.export.source import Unreachable
-from tandem.archive.rows import Extent
+from tandem.archive.rows import Extent, Interval
 from tandem.clock import Clock
 from tandem.node.archivist.client import HttpsPeers
 from tandem.node.archivist.errors import PeerError
@@ -56,6 +56,18 @@ class Recordings:
         """The streams of a camera of which any of them knows anything."""
         everything = [extent for extents in self.extents.values() for extent in extents]
         return sorted({extent.stream for extent in everything if extent.camera_id == camera_id})
+
+    def extent(self, camera_id: str, stream: str) -> Interval | None:
+        """From when to when anything is known of a stream, holes included."""
+        found = [
+            extent
+            for extents in self.extents.values()
+            for extent in extents
+            if (extent.camera_id, extent.stream) == (camera_id, stream)
+        ]
+        if not found:
+            return None
+        return Interval(min(one.from_us for one in found), max(one.to_us for one in found))
 
 
 @contextmanager
