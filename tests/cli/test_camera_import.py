@@ -181,6 +181,24 @@ def test_the_table_of_a_spreadsheet_is_read_as_it_saves_it() -> None:
     assert (row.camera_id, row.given["bit_rate_mbps"]) == ("a", 4.5)
 
 
+def test_a_url_with_a_password_where_no_login_is_expected_is_warned_of(desk: Desk) -> None:
+    url = f"rtsp://192.0.2.10/user=admin&password={PASSWORD}&channel=1"
+    path = desk.file("cameras.csv", f"id,url\ngate,{url}\nyard,rtsp://192.0.2.11/1?pass=\n")
+    warned = [
+        " ".join(desk.run("camera", *arguments).output.split())
+        for arguments in (
+            ("add", "Door", url, "--no-test"),
+            ("edit", "door", "--sub", url),
+            ("import", path),
+        )
+    ]
+    for said, camera_id in zip(warned, ("door", "door", "gate"), strict=True):
+        assert f"a URL of camera '{camera_id}' seems to have a password in it" in said
+        assert said.count("Warning") == 1
+        assert PASSWORD not in said
+    assert "Warning" not in desk.run("camera", "edit", "door", "--keep", "3d").output
+
+
 def test_a_password_is_taken_as_it_stands() -> None:
     (row,) = read_table(b'id,user,password\na,admin," a,""b "\n')
     assert row.login == Login("admin", ' a,"b ')

@@ -16,6 +16,7 @@ from tandem.cli.camera_fields import (
     id_from,
     login_given,
     login_options,
+    warn_of_password,
     with_changes,
 )
 from tandem.cli.camera_trial import trial_document, trial_text, try_stream
@@ -81,6 +82,7 @@ def add(
         document = checked(with_changes(document, {**given, "url": url}))
     except (CameraError, RefusedError) as problem:
         raise click.UsageError(str(problem)) from None
+    warn_of_password(document)
     login = login_given(user, password_file)
     with asking(settings_path, as_json=as_json) as client:
         _refuse_second(client, document["camera_id"])
@@ -206,6 +208,8 @@ def edit(
         read = find_camera(client, camera)
         revision = _change(client, read, given, login)
         now = client.camera(read["camera_id"])
+    if "url" in given or "sub" in given:
+        warn_of_password(now)
     if as_json:
         echo_json({"version": VERSION, "camera": now, "changed": revision != read["revision"]})
     elif revision == read["revision"]:

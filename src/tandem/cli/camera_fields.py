@@ -1,6 +1,7 @@
 """What may be said of a camera on a command line or in a table, and the document it makes."""
 
 import re
+import sys
 import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from typing import Any, Final, TypeVar
 
 import click
 
-from tandem.cli.common import redacted
+from tandem.cli.common import clean, line_width, redacted, wrapped
 from tandem.cli.quantities import QuantityError, parse_duration_s, parse_size_bytes
 from tandem.cluster.document import StoredValueError, encode
 from tandem.cluster.model import Camera, Protection
@@ -31,6 +32,8 @@ DEFAULTS: Final[Mapping[str, Any]] = {
 """Of a camera of which nothing is said but where it is."""
 
 FIELDS: Final = ("name", *DEFAULTS)
+
+_PASSWORD_WITHIN: Final = re.compile(r"(?i)[?&/;](pass(word|wd)?|pwd|psw)=[^&/;]")
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -173,6 +176,21 @@ def login_given(user: str | None, password_file: Path | None) -> NewLogin:
         raise click.UsageError(
             f"The password in {password_file} cannot be read: {reason}."
         ) from None
+
+
+def warn_of_password(document: Json) -> None:
+    """Say that a URL seems to have a password in it where it is no login, as some cameras want it.
+
+    Args:
+        document: of a camera.
+    """
+    if any(_PASSWORD_WITHIN.search(it["url"]) for it in document["streams"]):
+        text = (
+            f"Warning: a URL of camera '{document['camera_id']}' seems to have a password in it."
+            " URLs are kept and shown as they are, by `tandem camera show` too. If the camera takes"
+            " it as a login as well, leave it out there and use --user."
+        )
+        click.echo(wrapped(clean(text), width=line_width(sys.stderr)), err=True)
 
 
 def fields_given(options: Mapping[str, object]) -> Json:

@@ -8,6 +8,7 @@ from typing import NoReturn
 
 import click
 
+from tandem.cli.camera_fields import warn_of_password
 from tandem.cli.camera_table import Row, TableError, read_table
 from tandem.cli.common import asking, clean, counted, echo_json, json_option, settings_option
 from tandem.node.control.client import AskingError, ControlClient
@@ -77,6 +78,8 @@ def _documents(
             problems.append(f"line {row.line}: {problem}")
     if problems:
         _refuse(table, problems, as_json=as_json)
+    for document in documents:
+        warn_of_password(document)
     return documents
 
 

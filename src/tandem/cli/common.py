@@ -88,6 +88,14 @@ def redacted(text: str) -> str:
     return _LOGIN_IN_A_URL.sub("//***@", text)
 
 
+def own_name() -> str:
+    """How this program can be called from here: a checkout's is in no PATH."""
+    ours = Path(sys.argv[0])
+    found = shutil.which(ours.name)
+    is_in_path = found is not None and Path(found).resolve() == ours.resolve()
+    return ours.name if is_in_path else str(ours)
+
+
 def ended(text: str) -> str:
     """A message with its full stop, so that another may follow it."""
     return text if text.endswith((".", "!", "?", "…")) else f"{text}."

@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -13,6 +12,7 @@ from typing import Final
 
 import click
 
+from tandem.cli.common import own_name
 from tandem.cli.quantities import QuantityError, parse_duration_s
 from tandem.clock import SystemClock
 from tandem.cluster.model import Protection
@@ -189,7 +189,7 @@ def repair(host: str, volume: str, directory: Path | None) -> None:
 
 @lab.command("exec", context_settings={"ignore_unknown_options": True})
 @click.argument("host")
-@click.argument("argv", nargs=-1, required=True, type=click.UNPROCESSED)
+@click.argument("argv", metavar="COMMAND...", nargs=-1, required=True, type=click.UNPROCESSED)
 @_with_directory
 def execute(host: str, argv: tuple[str, ...], directory: Path | None) -> None:
     """Run a command on a host, `tandem` among others; its exit status is this one's."""
@@ -262,11 +262,8 @@ def default_directory() -> Path:
 
 def _filled(text: str, directory: Path | None) -> str:
     """Commands as they can be typed here: a checkout's are in no PATH."""
-    ours = Path(sys.argv[0])
-    found = shutil.which(ours.name)
-    is_in_path = found is not None and Path(found).resolve() == ours.resolve()
     where = "" if directory is None else f" --directory {directory}"
-    return text.format(tandem=ours.name if is_in_path else ours, where=where)
+    return text.format(tandem=own_name(), where=where)
 
 
 def _place(directory: Path | None) -> Path:

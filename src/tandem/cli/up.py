@@ -14,6 +14,7 @@ import click
 
 from tandem.archive.errors import ArchiveError
 from tandem.archive.space import Limits
+from tandem.cli.common import own_name
 from tandem.clock import SystemClock
 from tandem.node.agent.__main__ import main as be_agent
 from tandem.node.authority import AuthorityError
@@ -126,8 +127,8 @@ def _tell_when_ready(place: Path, settings: NodeSettings) -> None:
     lines = [
         f"\nNode {settings.node_id} of cluster {settings.cluster} is up, and records",
         *room,
-        f"Add a camera in another terminal:  tandem camera add NAME rtsp://…{told}",
-        f"See how it is:                     tandem status{told}",
+        f"Add a camera in another terminal:  {own_name()} camera add NAME rtsp://…{told}",
+        f"See how it is:                     {own_name()} status{told}",
         "Ctrl-C ends it in order.\n",
     ]
     click.echo("\n".join(lines))

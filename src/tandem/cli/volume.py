@@ -60,7 +60,7 @@ def init(path: Path, *, directory: bool, as_json: bool, settings_path: Path) -> 
         click.echo(
             f"For node {settings.node_id} to record to it, write in {settings_path}:\n\n"
             f'[[volumes]]\npath = "{path}"\nid = "{identity.volume_id}"\n\n'
-            "and restart its agent: `systemctl restart tandem`."
+            "and start its agent again."
         )
 
 
