@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pytest
 from tests.node.agent.material import camera
 
 from tandem.archive.rows import Role
@@ -22,20 +23,21 @@ def unseal(_camera_id: str, _sealed: str) -> Login:
 
 
 class Bench:
-    """Node n2, which stands in for n1."""
+    """Node n2, or another one, which stands in for n1."""
 
-    def __init__(self, one: Camera | None = None) -> None:
+    def __init__(self, one: Camera | None = None, node: str = "n2") -> None:
+        self.node = node
         self.cameras = {"gate": one or camera(protection=Protection.FAILOVER)}
         self.placements = {"gate": Placement("gate", ("n1", "n2", "n3"), 1)}
         self.suspected = {"n1"}
         self.words: dict[str, Word] = {}
-        self.handover = Handover("n2")
+        self.handover = Handover(node)
         self.until_us: int | None = None
 
     def streams(self) -> tuple[StreamOrder, ...]:
         beliefs = Beliefs(self.suspected, self.words)
         wanted = work_of(
-            "n2", self.cameras.values(), self.placements, beliefs, unseal, LINKS
+            self.node, self.cameras.values(), self.placements, beliefs, unseal, LINKS
         ).streams
         return self.handover.streams(wanted, self.cameras, self.placements, beliefs)
 
@@ -148,6 +150,23 @@ def test_after_a_planned_move_both_new_nodes_must_be_seen() -> None:
     assert [order.role for order in bench.streams()] == [Role.SECOND]
     assert not bench.release(connected=True), "n3 was not heard of"
     assert len(bench.streams()) == 1
+
+
+@pytest.mark.parametrize(("node", "other", "may"), [("n3", "n4", False), ("n4", "n3", True)])
+def test_of_two_that_stand_in_the_last_makes_room_first_and_while_the_other_records(
+    node: str, other: str, may: bool
+) -> None:
+    bench = Bench(camera(protection=Protection.HOT), node)
+    bench.placements = {"gate": Placement("gate", ("n1", "n2", "n3", "n4"), 1)}
+    bench.suspected = {"n1", "n2"}
+    assert len(bench.streams()) == 1
+    bench.suspected = set()
+    bench.streams()
+    said = {"camera_id": "gate", "stream": "main", "since_us": SINCE_US, "keyframes": 1}
+    refused = {"at_us": NOW_US, "streams": [{**said, "cause": "session-limit"}]}
+    recording = {"at_us": NOW_US, "streams": [{**said, "connected": True}]}
+    assert not bench.released({"n1": refused, "n2": refused})
+    assert bench.released({"n1": refused, "n2": refused, other: recording}) is may
 
 
 # --- Who cannot record, and who has a camera's only session --------------------------------------
