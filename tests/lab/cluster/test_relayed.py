@@ -68,7 +68,7 @@ def wait_for_another(one: Site, number: int, name: str) -> float:
 
 
 def missing_after(one: Site, name: str, killed: list[int]) -> str:
-    """What is not recorded twice again, by other recorders of a node than those that were killed."""
+    """What is not recorded twice again, after the recorders of a node were killed."""
     if set(killed) & set(one.recorders(name)) or not one.recorders(name):
         return f"{name} has not noticed"
     found = {number: from_where(one, number) for number in RELAYED}
