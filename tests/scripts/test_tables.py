@@ -60,6 +60,39 @@ def test_a_hard_lack_stops_with_status_2_and_says_what_to_do(tmp_path: Path, tar
     assert f'"make {target}" cannot run' in told.stderr
 
 
+@pytest.mark.parametrize(
+    ("tool", "lacking"),
+    [
+        ("unshare", "You may not make network namespaces."),
+        ("ip", "Virtual network cables (veth) cannot be made."),
+        ("nft", "The packet filter (nftables) cannot be used."),
+        ("losetup", "Loop devices cannot be used."),
+    ],
+)
+def test_what_the_kernel_does_not_offer_is_told_with_what_it_costs_and_what_to_do(
+    tmp_path: Path, tool: str, lacking: str
+) -> None:
+    refusing = tmp_path / tool
+    refusing.write_text("#!/bin/sh\nexit 1\n")
+    refusing.chmod(0o755)
+    told = preflight("test", PATH=f"{tmp_path}:{os.environ['PATH']}")
+    lines = told.stderr.splitlines()
+    here = lines.index(f"Not here: {lacking}")
+    assert lines[here + 1].startswith("    What it costs: ")
+    assert lines[here + 2].startswith("    What to do:    ")
+
+
+def test_a_missing_directory_for_temporary_files_is_told_and_nothing_after_it(
+    tmp_path: Path,
+) -> None:
+    told = preflight("test", TMPDIR=str(tmp_path / "gone"))
+    assert told.returncode == 2
+    first, *_, last = told.stderr.splitlines()
+    assert first.startswith("Missing: There is no directory for temporary files")
+    assert last == 'tandem: "make test" cannot run on this machine as it is.'
+    assert len(told.stderr.splitlines()) == 4
+
+
 def test_missing_features_are_named_alone_for_the_tests(tmp_path: Path) -> None:
     no_loop = tmp_path / "losetup"
     no_loop.write_text("#!/bin/sh\nexit 1\n")
