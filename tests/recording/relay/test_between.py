@@ -40,7 +40,7 @@ async def test_what_one_receives_the_other_has(tmp_path: Path) -> None:
     async with held(tmp_path) as holder:
         receiver = Receiver(holder)
         async with receiving(receiver):
-            await until(lambda: len(holder.peers) == 1)
+            await until(lambda: len(holder.feed._receivers) == 1)
             for _ in range(10):
                 holder.film(5)
                 await asyncio.sleep(0)

@@ -7,6 +7,7 @@ from itertools import pairwise
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.recording.relay.feeding import HandClock, Notes
 from tests.recording.relay.units import audio_units, video_units
 
 from tandem.media.rtp.clock import MAX_CLOCK_HZ
@@ -32,6 +33,7 @@ from tandem.recording.relay.protocol import (
     UnitWriter,
     encode,
 )
+from tandem.recording.relay.reception import Reception
 
 words = st.text(st.characters(codec="ascii"), max_size=40)
 places = st.builds(Place, st.integers(0, (1 << 64) - 1), st.integers(0, (1 << 64) - 1))
@@ -173,3 +175,12 @@ def test_a_unit_whose_configuration_never_came_is_refused() -> None:
     writer.write(unit, is_video=True)
     with pytest.raises(ProtocolError, match="before its configuration"):
         greeted().feed(b"".join(writer.write(unit, is_video=True)))
+
+
+@given(st.lists(st.lists(messages, max_size=4), max_size=6))
+def test_any_messages_are_refused_or_received_in_any_order(pieces: list[list[Message]]) -> None:
+    reception = Reception(Notes(), HandClock())
+    with suppress(ProtocolError):
+        for piece in pieces:
+            if reception.take(piece) is not None:
+                break

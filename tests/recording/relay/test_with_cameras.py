@@ -156,16 +156,11 @@ def test_both_have_every_picture_though_the_camera_allows_one_session(
         assert has_sound == (kind == "sound")
 
 
-def test_both_have_the_same_capture_times(begin: Begin) -> None:
+def test_the_cameras_clock_is_known_to_both(begin: Begin) -> None:
     bench = begin()
     bench.receive()
-    bench.receiver.wait_for_pictures("c1", 300)
-    assert bench.receiver.stream("c1")["time_source"] == "sender-reports"
-    _, second = bench.compare()
-    times, others = bench.times(bench.holder), bench.times(bench.receiver)
-    apart = [abs(others[number] - times[number]) for number in times.keys() & others.keys()]
-    assert len(apart) > second.found / 2
-    assert max(apart) < 500_000
+    for one in (bench.holder, bench.receiver):
+        one.wait_for(lambda: one.stream("c1")["camera_offset_us"] is not None, "a report")  # noqa: B023
 
 
 def test_parameter_sets_that_change_begin_a_file_at_both(begin: Begin) -> None:
@@ -198,15 +193,16 @@ def test_when_the_holder_dies_the_other_has_the_camera_and_tells_whose_gap_it_is
 
 
 def test_when_the_camera_breaks_off_the_other_has_its_first_picture_again(begin: Begin) -> None:
-    bench = begin(session_limit=0, start="immediately")
+    """What is kept since the keyframe gives the other one ten seconds to ask again."""
+    long_gop = {"gop_s": 10.0, "length_s": 20, "fps": 25}
+    bench = begin(session_limit=0, start="cached-gop", profile=long_gop)
     bench.receive()
     bench.cameras.fault("reset", duration_s=0)
     for one in (bench.holder, bench.receiver):
         one.wait_for(lambda: one.stream("c1")["connections"] >= 2, "it again")  # noqa: B023
     bench.receiver.wait_for_pictures("c1", 200)
     first, second = bench.compare()
-    assert second.lost == first.lost, (first, second)
-    assert (first.exact, second.exact) == (True, True), (first, second)
+    assert (first.lost, second.lost) == ((), ()), (first, second)
 
 
 def test_who_has_the_camera_may_go_over_to_receiving_it_and_back(begin: Begin) -> None:

@@ -9,6 +9,7 @@ import logging
 import socket
 import ssl
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
@@ -74,10 +75,11 @@ class Peer(asyncio.Protocol):
         """See asyncio.Protocol: it has shown its certificate."""
         self._transport = cast(asyncio.Transport, transport)
         self._who = _name(self._transport.get_extra_info("peercert"))
-        connection: socket.socket = self._transport.get_extra_info("socket")
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNANSWERED_MS)
         self._deadline = asyncio.get_running_loop().call_later(ASK_S, self.cut)
         self._server.joined(self)
+        connection: socket.socket = self._transport.get_extra_info("socket")
+        with suppress(OSError):  # it is over already
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNANSWERED_MS)
         self.send([encode(Hello())])
 
     def data_received(self, data: bytes) -> None:
