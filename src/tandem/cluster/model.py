@@ -24,7 +24,7 @@ class Protection(enum.StrEnum):
     FAILOVER = "failover"
     """The next node connects when the recording one is suspected."""
     RELAYED = "relayed"
-    """For a camera that allows one stream: the primary passes it on to the second."""
+    """For a camera that allows one session: who has it passes the pictures on to a second."""
     HOT = "hot"
     """A second node records as well, and keeps its copy for a window."""
     MIRROR = "mirror"

@@ -86,12 +86,16 @@ def test_each_process_is_told_of_its_own_cameras() -> None:
 
 
 def test_each_process_listens_for_other_nodes_at_a_port_of_its_own() -> None:
-    told = [orders_of(it, replace(WANTED, relaying=RELAYING), PLACES).relaying for it in (0, 1)]
-    assert [(it.port, it.addresses) for it in told if it] == [
-        (2381, RELAYING.addresses),
-        (2382, RELAYING.addresses),
-    ]
-    assert orders_of(0, WANTED, PLACES).relaying is None
+    relay = Relay("n2", ("10.0.1.2",), 2381)
+    streams = (replace(stream("a"), relays=True), replace(stream("b"), relay=relay))
+    wanted = replace(WANTED, streams=streams, relaying=RELAYING)
+    told = [orders_of(place, wanted, PLACES).relaying for place in (0, 1)]
+    assert told == [RELAYING, replace(RELAYING, port=2382)]
+    assert orders_of(0, replace(wanted, relaying=None), PLACES).relaying is None
+
+
+def test_a_process_that_passes_nothing_on_opens_no_port() -> None:
+    assert orders_of(0, replace(WANTED, relaying=RELAYING), PLACES).relaying is None
 
 
 def test_exactly_one_process_sweeps_and_knows_all_that_is_kept() -> None:

@@ -94,14 +94,15 @@ def orders_of(place: int, wanted: Wanted, places: Mapping[str, int]) -> Orders:
         places: the process of each camera.
     """
     sweeps = place == SWEEPER
+    streams = tuple(one for one in wanted.streams if places[one.camera_id] == place)
     return Orders(
         cluster_number=wanted.cluster_number,
         volumes=wanted.volumes,
-        streams=tuple(one for one in wanted.streams if places[one.camera_id] == place),
+        streams=streams,
         retention=_retention(wanted) if sweeps else {},  # nobody else deletes
         sweeps=sweeps,
         trusts_clock=wanted.trusts_clock and sweeps,
-        relaying=_relaying(place, wanted),
+        relaying=_relaying(place, wanted, streams),
     )
 
 
@@ -130,8 +131,9 @@ def encode_orders(orders: Orders) -> bytes:
     ).encode()
 
 
-def _relaying(place: int, wanted: Wanted) -> Relaying | None:
-    if wanted.relaying is None:
+def _relaying(place: int, wanted: Wanted, streams: Collection[StreamOrder]) -> Relaying | None:
+    """How a process talks with those of other nodes; one that need not opens no port."""
+    if wanted.relaying is None or not any(one.relays or one.relay for one in streams):
         return None
     return replace(wanted.relaying, port=wanted.relaying.port + place)
 
