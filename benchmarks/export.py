@@ -131,6 +131,14 @@ def section(minutes: int, work: Path) -> str:
             f"| {row.way} | {row.took_s:.2f} | {size_mb:.0f} | {size_mb / row.took_s:.0f} "
             f"| {row.took_s / found[0].took_s:.2f} |"
         )
+    lines += [
+        "",
+        (
+            "Three hours that two nodes recorded by turns, from archivist processes: a long proof, "
+            "`tests/node/retrieval/test_hours.py`; "
+            "[its figures](../design/export.md#what-it-costs)."
+        ),
+    ]
     return "\n".join(lines) + "\n"
 
 

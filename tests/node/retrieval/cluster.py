@@ -4,7 +4,7 @@ import asyncio
 import itertools
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
@@ -30,7 +30,7 @@ from tandem.node.settings import NodeSettings, read_settings
 _number = itertools.count(os.getpid() * 64)
 
 
-def _host() -> str:
+def free_host() -> str:
     """An address of loopback that no other test of this machine has now."""
     number = next(_number)
     return f"127.{64 + (number >> 14 & 127)}.{number >> 6 & 255}.{1 + number % 64}"
@@ -59,30 +59,33 @@ class Node:
 
     def keep(self, recorded: MemorySource) -> None:
         """Lay what was recorded in memory down on the volume."""
-        for row in recorded.rows:
-            path = segment_path(row.camera_id, row.stream, row.start_us, row.segment_id)
-            self.mounted.index.begin(
-                replace(
-                    row,
-                    path=path,
-                    durable_bytes=0,
-                    hash=None,
-                    end_us=row.start_us,
-                    state=State.OPEN,
-                    writer_id=self.mounted.writer.writer_id,
-                )
-            )
-            file = SegmentFile.create(self.mounted.volume, path)
-            file.append([recorded.contents[row.segment_id]])
-            sealed = file.close([])
-            done = Progress(
-                row.segment_id, row.end_us, sealed.size_bytes, row.frames, row.keyframes
-            )
-            self.mounted.index.sync_round(closings=[Closing(done, sealed.hash)])
+        keep(self.mounted, recorded)
 
     def stop(self) -> None:
         """Its archivist answers no more, on any link."""
         self.running.close()
+
+
+def keep(mounted: Mounted, recorded: MemorySource) -> None:
+    """Lay what was recorded in memory down on a volume, as a recorder does."""
+    for row in recorded.rows:
+        path = segment_path(row.camera_id, row.stream, row.start_us, row.segment_id)
+        mounted.index.begin(
+            replace(
+                row,
+                path=path,
+                durable_bytes=0,
+                hash=None,
+                end_us=row.start_us,
+                state=State.OPEN,
+                writer_id=mounted.writer.writer_id,
+            )
+        )
+        file = SegmentFile.create(mounted.volume, path)
+        file.append([recorded.contents[row.segment_id]])
+        sealed = file.close([])
+        done = Progress(row.segment_id, row.end_us, sealed.size_bytes, row.frames, row.keyframes)
+        mounted.index.sync_round(closings=[Closing(done, sealed.hash)])
 
 
 class _Loop:
@@ -112,7 +115,7 @@ class _Loop:
 def cluster(directory: Path, *names: str, links: int = 1) -> Iterator[list[Node]]:
     """Run the archivists of a cluster; each node's `node.toml` names the others as its peers."""
     files = Files(directory, "ours")
-    hosts = {name: [_host() for _ in range(links)] for name in names}
+    hosts = {name: [free_host() for _ in range(links)] for name in names}
     with ExitStack() as stack, _Loop().running() as loop:
         nodes: list[Node] = []
         for name in names:
@@ -120,7 +123,7 @@ def cluster(directory: Path, *names: str, links: int = 1) -> Iterator[list[Node]
             create(root, UUID(int=ord(name[-1])))
             mounted = mount(root, UUID(int=ord(name[-1])), CLUSTER, NO_FLOOR)
             stack.callback(mounted.close)
-            path = _write_settings(directory, name, hosts, files)
+            path = write_settings(directory, name, hosts, files)
             node = Node(name, mounted, hosts[name], path)
             node.start = partial(_start, loop, node, files)
             node.start()
@@ -156,7 +159,10 @@ def _start(loop: asyncio.AbstractEventLoop, node: Node, files: Files) -> None:
     node.running.callback(stop)
 
 
-def _write_settings(directory: Path, name: str, hosts: dict[str, list[str]], files: Files) -> Path:
+def write_settings(
+    directory: Path, name: str, hosts: Mapping[str, Sequence[str]], files: Files
+) -> Path:
+    """Write a node's `node.toml`, and its keys into its data directory."""
     data = directory / f"{name}-data"
     data.mkdir()
     home = Home(data)
