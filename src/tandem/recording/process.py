@@ -6,6 +6,7 @@ is done by threads of their own; the event loop only moves bytes.
 """
 
 import asyncio
+import gc
 import json
 import logging
 import os
@@ -35,6 +36,10 @@ from tandem.recording.volumes import Volumes
 log = logging.getLogger(__name__)
 
 STATUS_INTERVAL_S = 1.0
+
+GARBAGE_OBJECTS = 10_000
+"""By so many objects there are to be more before cycles are looked for. Pictures are in none; those
+that 50 cameras have in memory are thousands, which at the usual 700 are looked at all the time."""
 
 
 def make_source(clock: Clock, random: Random, order: StreamOrder) -> Source:
@@ -130,6 +135,8 @@ def main() -> int:
     )
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the agent, which closes our input
     end_without_parent()
+    gc.freeze()
+    gc.set_threshold(GARBAGE_OBJECTS)
     runner = asyncio.Runner(loop_factory=paced_loop)
     try:
         runner.run(run(SystemClock(), Random()))  # noqa: S311 - jitter, no secret
