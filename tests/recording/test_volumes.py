@@ -44,7 +44,7 @@ def test_a_disk_that_hangs_while_it_is_opened_holds_up_neither_recording_nor_the
     (well,) = kept
     assert pictures(well) == [0, 1]
     assert [one.state for one in segments(well)] == [State.CLOSED]
-    benches[0].release()
+    benches[0].close_what_hung()
 
 
 def test_a_disk_that_hangs_is_told_and_is_well_again_when_it_goes_on(
