@@ -13,23 +13,36 @@ _NO_LOG_FLUSH = 2
 
 
 class Ext4:
-    """A small ext4 on a loop device."""
+    """A small ext4 on a loop device.
+
+    It is mounted a second time from a copy of its image. A lab that began meanwhile has a copy of
+    all mounts, so that the kernel may keep the old file system, and would mount that one again: as
+    it was when its power was cut.
+    """
 
     def __init__(self, image: Path, root: Path, size_mib: int) -> None:
         self.root = root
         self._image = image
+        self._mounts = 0
         with image.open("wb") as file:
             file.truncate(size_mib << 20)
         run("mkfs.ext4", "-q", "-m", "0", str(image))
         root.mkdir(exist_ok=True)
 
     def mount(self, *options: str) -> None:
+        self._mounts += 1
+        if self._mounts > 1:
+            copy = self._image.with_suffix(f".{self._mounts}.img")
+            run("cp", "--sparse=always", str(self._image), str(copy))
+            self._image = copy
         run("mount", "-o", ",".join(("loop", *options)), str(self._image), str(self.root))
 
     def remount(self, option: str) -> None:
         run("mount", "-o", f"remount,{option}", str(self.root))
 
     def unmount(self) -> None:
+        # Without power this fails, as it should.
+        subprocess.run(["sync", "-f", str(self.root)], check=False, capture_output=True, timeout=60)
         run("umount", str(self.root))
 
     def cut_power(self) -> None:
@@ -53,7 +66,7 @@ def ext4(directory: Path, size_mib: int = 32) -> Iterator[Ext4]:
         yield disk
     finally:
         if os.path.ismount(disk.root):
-            subprocess.run(["umount", "-l", str(disk.root)], check=False, timeout=30)
+            subprocess.run(["umount", "-l", str(disk.root)], check=False, timeout=60)
 
 
 @contextmanager
@@ -63,7 +76,7 @@ def tmpfs(root: Path, size_mib: int) -> Iterator[Path]:
     try:
         yield root
     finally:
-        subprocess.run(["umount", "-l", str(root)], check=False, timeout=30)
+        subprocess.run(["umount", "-l", str(root)], check=False, timeout=60)
 
 
 def fill(root: Path) -> None:
@@ -84,4 +97,4 @@ def fill(root: Path) -> None:
 
 
 def run(*command: str) -> None:
-    subprocess.run(command, check=True, capture_output=True, timeout=30)
+    subprocess.run(command, check=True, capture_output=True, timeout=60)
