@@ -5,7 +5,14 @@ from random import Random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tandem.recording.backoff import LONGEST_RETRY_MS, REFUSED_RETRY_MS, STEADY_MS, Backoff
+from tandem.recording.backoff import (
+    CROWDED_RETRIES,
+    CROWDED_RETRY_MS,
+    LONGEST_RETRY_MS,
+    REFUSED_RETRY_MS,
+    STEADY_MS,
+    Backoff,
+)
 
 
 @given(st.integers())
@@ -41,6 +48,21 @@ def test_a_refused_password_is_not_hammered(seed: int) -> None:
     backoff = Backoff(Random(seed))
     backoff.failed(0, refused=True)
     assert all(backoff.failed(0, refused=True) >= REFUSED_RETRY_MS // 2 for _ in range(5))
+
+
+@given(st.integers())
+def test_a_camera_without_a_session_left_is_asked_each_second_for_more_than_a_minute(
+    seed: int,
+) -> None:
+    backoff = Backoff(Random(seed))
+    for _ in range(10):
+        backoff.failed(0)
+    delays = [backoff.failed(0, crowded=True) for _ in range(CROWDED_RETRIES)]
+    assert max(delays) <= CROWDED_RETRY_MS
+    assert sum(delays) >= CROWDED_RETRIES * CROWDED_RETRY_MS // 2
+    assert backoff.failed(0, crowded=True) >= LONGEST_RETRY_MS // 2, "it is somebody else's"
+    assert backoff.failed(0) >= LONGEST_RETRY_MS // 2
+    assert backoff.failed(0, crowded=True) <= CROWDED_RETRY_MS
 
 
 def test_two_cameras_do_not_return_in_step() -> None:

@@ -329,7 +329,11 @@ async def record(
                 await _attempt(make_source(sink.order), sink)
             except SourceError as failure:
                 lived_ms = sink.end(failure)
-                delay_ms = backoff.failed(lived_ms, refused=failure.cause.is_refusal)
+                delay_ms = backoff.failed(
+                    lived_ms,
+                    refused=failure.cause.is_refusal,
+                    crowded=failure.cause is Cause.SESSION_LIMIT,
+                )
                 await asyncio.sleep(delay_ms / 1000)
     finally:
         sink.close()
