@@ -85,5 +85,5 @@ def test_a_clock_that_is_not_believed_is_told_once_and_when_it_is_right_again(
     for offset_us in (200_000, -HOUR_US, None, -HOUR_US, 100_000, 100_000):
         log.recorded(LABEL, offset_us)
     wrong, right = told(caplog)
-    assert wrong.startswith(f"{LABEL}: its clock is 3600 s behind, and not believed")
+    assert wrong.startswith(f"{LABEL}: its clock is 3,600 s behind, and not believed")
     assert right == f"{LABEL}: its clock is right again"

@@ -69,10 +69,10 @@ class StreamLog:
         is_off = abs(camera_offset_us) > TRUSTED_OFFSET_US
         if is_off and not self._clock_is_off:
             log.warning(
-                "%s: its clock is %.0f s %s, and not believed: pictures have the node's time. Set"
+                "%s: its clock is %s s %s, and not believed: pictures have the node's time. Set"
                 " the camera's time server",
                 label,
-                abs(camera_offset_us) / 1e6,
+                f"{abs(camera_offset_us) / 1e6:,.0f}",
                 "ahead" if camera_offset_us > 0 else "behind",
             )
         elif self._clock_is_off and not is_off:
