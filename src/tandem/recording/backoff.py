@@ -17,7 +17,7 @@ CROWDED_RETRY_MS = 1_000
 finds out that whoever had it is dead; each second until then is video."""
 
 CROWDED_RETRIES = 100
-"""More than a minute: most cameras have forgotten a dead session by then. It was somebody else's."""
+"""More than a minute: most cameras have forgotten a dead session by then, if it was one."""
 
 STEADY_MS = 10_000
 """A connection that lived this long was a good one: the next failure starts from the beginning."""
