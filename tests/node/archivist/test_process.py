@@ -132,6 +132,30 @@ async def test_a_volume_that_is_not_there_is_told_and_the_other_one_serves(tmp_p
 
 
 @in_a_loop
+async def test_what_was_on_a_disk_that_is_lost_is_fetched_again_to_another_one(
+    tmp_path: Path,
+) -> None:
+    files = Files(tmp_path, "ours")
+    both = volume_of(tmp_path, "n3"), volume_of(tmp_path, "n8")
+    with volume(tmp_path, "n1") as first:
+        film(first, Role.PRIMARY, start_us=now_us() - MINUTE_US)
+    async with (
+        running(orders_of(tmp_path, files, "n1")) as one,
+        running(replace(orders_of(tmp_path, files, "n3"), volumes=both)) as three,
+    ):
+        await one.listens()
+        three.heal({"n1": one})
+        await three.until(lambda: three.filed == 1, "it is healed")
+        await three.is_whole()
+        (lost,) = [it for it in both if list(it.path.rglob("*.mp4"))]
+        lost.path.rename(tmp_path / "taken-out")
+        await three.until(lambda: three.filed == 2, "it is healed again")
+        await three.is_whole()
+        (other,) = [it for it in both if it is not lost]
+        assert list(other.path.rglob("*.mp4"))
+
+
+@in_a_loop
 async def test_a_node_without_any_volume_says_so_to_whoever_would_heal_from_it(
     tmp_path: Path,
 ) -> None:

@@ -112,6 +112,83 @@ async def test_a_mirror_fetches_what_a_disk_failed_on_and_what_lacks_within_a_se
 
 
 @in_a_loop
+async def test_what_was_compared_is_not_listed_again_however_often_nodes_come_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a copy that is kept for a year, each return would cost a list of a year."""
+    async with sites(tmp_path, "n1", "n3") as (first, third):
+        for minute in range(3):
+            first.film(start_us=BASE_US + minute * 60 * SECOND_US, fragments=60)
+        reconciler = reconciler_of(third)
+        reconciler.order(order("n1"))
+        await turn(third, reconciler)
+        assert (await turn(third, reconciler))["whole"]
+        asked: list[int] = []
+        listing = third.peers.segments
+
+        async def noted(node_id: str, camera_id: str, stream: str, *times: int) -> Any:
+            asked.append(times[0])
+            return await listing(node_id, camera_id, stream, *times)
+
+        monkeypatch.setattr(third.peers, "segments", noted)
+        newest = first.film(start_us=BASE_US + 3 * 60 * SECOND_US)
+        for token in ("2", "3"):  # two nodes came back before anything could be compared
+            reconciler.order(order("n1", token=token))
+        await turn(third, reconciler)
+        assert (await turn(third, reconciler))["whole"]
+        assert min(asked) >= BASE_US + 2 * 60 * SECOND_US
+        assert newest.start_us in {row.start_us for row in third.rows()}
+
+
+@in_a_loop
+async def test_what_is_older_than_all_that_was_compared_is_looked_at(tmp_path: Path) -> None:
+    """A window that became longer, or a share."""
+    async with sites(tmp_path, "n1", "n3") as (first, third):
+        starts = [BASE_US + minute * 60 * SECOND_US for minute in range(3)]
+        for start_us in starts:
+            first.film(start_us=start_us)
+        reconciler = reconciler_of(third)
+        reconciler.order(order("n1", since_us=starts[2]))
+        await turn(third, reconciler)
+        assert (await turn(third, reconciler))["whole"]
+        reconciler.order(order("n1", token="2", since_us=starts[0]))
+        await turn(third, reconciler)
+        assert (await turn(third, reconciler))["whole"]
+        assert sorted(row.start_us for row in third.rows()) == starts
+
+
+@in_a_loop
+async def test_a_time_that_is_yet_to_come_is_not_relied_upon(tmp_path: Path) -> None:
+    async with sites(tmp_path, "n1", "n3") as (first, third):
+        first.film(start_us=NOW_US + 3_600 * SECOND_US)  # by a clock that was ahead
+        reconciler = reconciler_of(third)
+        reconciler.order(order("n1"))
+        await turn(third, reconciler)
+        assert (await turn(third, reconciler))["whole"]
+        later = first.film(start_us=BASE_US + 60 * SECOND_US)
+        reconciler.order(order("n1", token="2"))
+        await turn(third, reconciler)
+        assert later.start_us in {row.start_us for row in third.rows()}
+
+
+@in_a_loop
+async def test_when_volumes_change_all_is_compared_again(tmp_path: Path) -> None:
+    async with sites(tmp_path, "n1", "n3") as (first, third):
+        first.film()
+        reconciler = reconciler_of(third)
+        reconciler.order(order("n1"))
+        await turn(third, reconciler)
+        assert (await turn(third, reconciler))["whole"]
+        (healed,) = third.rows()
+        third.mounted.index.mark_garbage({healed.segment_id: None})
+        reconciler.begin_anew()
+        assert not reconciler.status()[CAMERA]["whole"]
+        await turn(third, reconciler)
+        assert (await turn(third, reconciler))["whole"]
+        assert len(third.rows()) == 2
+
+
+@in_a_loop
 async def test_while_a_follower_is_down_copies_are_whole_and_it_alone_is_asked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

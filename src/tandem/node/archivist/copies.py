@@ -36,7 +36,8 @@ class Side:
     """One peer's copy of one stream.
 
     Attributes:
-        since_us: before it nothing lacks.
+        begun_us: from when on it is compared, UTC.
+        since_us: before it nothing lacks of what is later than that.
         is_whole: whether nothing lacks here of what that peer had, nor will.
         whole_until_us: before it nothing lacks, as of the last pass; None before the first, and
             where that peer could not read all that it has.
@@ -45,6 +46,7 @@ class Side:
         lies: how often a segment came otherwise than it was recorded.
     """
 
+    begun_us: int
     since_us: int
     is_whole: bool = False
     whole_until_us: int | None = None

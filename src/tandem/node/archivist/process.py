@@ -154,6 +154,7 @@ async def run(clock: Clock, random: Random) -> None:
                 report.parts = archivist, reconciler
                 helpers.append(tasks.create_task(archivist.run(), name="archivist"))
                 helpers.append(tasks.create_task(reconciler.run(), name="reconciler"))
+                helpers.append(tasks.create_task(_compare_anew(volumes, reconciler)))
                 await _follow(lines, view, volumes, reconciler)
                 end_soon()
                 for helper in helpers:
@@ -161,6 +162,15 @@ async def run(clock: Clock, random: Random) -> None:
                 await asyncio.wait(helpers)
     finally:
         await asyncio.to_thread(volumes.close)
+
+
+async def _compare_anew(volumes: Volumes, reconciler: Reconciler) -> None:
+    """Compare all copies again whenever the volumes are others: what was on one lacks now."""
+    volumes.changed.clear()  # the first ones are no news
+    while True:
+        await volumes.changed.wait()
+        volumes.changed.clear()
+        reconciler.begin_anew()
 
 
 async def _follow(

@@ -75,6 +75,7 @@ class Reconciler:
         self._clock = clock
         self._random = random
         self._copies: dict[str, Copy] = {}
+        self._before: dict[str, dict[tuple[str, str], Side]] = {}
         self._due: list[tuple[int, str]] = []
         self._in_vain = set[UUID]()
         self._woken = asyncio.Event()
@@ -86,11 +87,26 @@ class Reconciler:
         for camera_id, order in orders.items():
             known = self._copies.get(camera_id)
             if known is None or known.order.token != order.token:
+                if known is not None:
+                    before = self._before.setdefault(camera_id, {})
+                    before.update(known.sides)
                 known = Copy(order, now_us, now_us)
             known.order = order
             known.conclude(self._view.placements().get(camera_id))
             copies[camera_id] = known
         self._copies = copies
+        self._before = {name: it for name, it in self._before.items() if name in copies}
+        self._wake()
+
+    def begin_anew(self) -> None:
+        """Compare everything again: the volumes of this node are not those that they were."""
+        now_us = self._clock.boot_us()
+        self._before.clear()
+        self._copies = {name: Copy(it.order, now_us, now_us) for name, it in self._copies.items()}
+        self._wake()
+
+    def _wake(self) -> None:
+        copies = self._copies
         self._due = [(copy.next_us, name) for name, copy in copies.items() if copy.pending()]
         heapq.heapify(self._due)
         self._woken.set()
@@ -181,13 +197,28 @@ class Reconciler:
     async def _side(self, camera_id: str, copy: Copy, stream: str, peer: str) -> Side:
         """What is to be compared with a peer, from when on."""
         side = copy.sides.get((stream, peer))
+        kept_since_us = await self._kept_since_us(camera_id, stream)
         if side is None:
             since_us = copy.order.since_us
             if since_us is None:
                 since_us = max(0, self._clock.utc_us() - self._window_us(camera_id))
-            side = copy.sides[stream, peer] = Side(since_us)
-        side.since_us = max(side.since_us, await self._kept_since_us(camera_id, stream))
+            begun_us = max(since_us, kept_since_us)
+            side = Side(begun_us, self._known_until_us(camera_id, stream, peer, begun_us))
+            copy.sides[stream, peer] = side
+        side.since_us = max(side.since_us, kept_since_us)
         return side
+
+    def _known_until_us(self, camera_id: str, stream: str, peer: str, since_us: int) -> int:
+        """Up to where it was compared under the token before; `since_us` where it was not.
+
+        What was looked at once lacks nothing later by itself, however often others come back. It
+        is not relied upon where it was looked at since a later time, as where a window became
+        longer, or up to a time that is yet to come, by somebody's wrong clock.
+        """
+        before = self._before.get(camera_id, {}).get((stream, peer))
+        if before is None or before.begun_us > since_us:
+            return since_us
+        return before.since_us if since_us < before.since_us <= self._clock.utc_us() else since_us
 
     async def _compare(
         self, camera_id: str, side: Side, stream: str, peer: str

@@ -44,14 +44,16 @@ class Volumes:
 
     Attributes:
         archive: those in service; what is not is among its bypassed ones, with the reason.
+        changed: set whenever one came into service or was lost.
     """
 
     def __init__(self, orders: Sequence[VolumeOrder], cluster_number: int) -> None:
         self.archive = Archive([])
+        self.changed = asyncio.Event()
         self._cluster_number = cluster_number
         self._wanted: dict[UUID, VolumeOrder] = {}
         self._untried: set[UUID] = set()
-        self._changed = asyncio.Event()
+        self._reordered = asyncio.Event()
         self._was_tried = asyncio.Event()
         self.apply(orders)
 
@@ -64,14 +66,14 @@ class Volumes:
         self._untried &= wanted.keys()
         self._wanted = wanted
         self._was_tried.set()
-        self._changed.set()
+        self._reordered.set()
 
     async def run(self) -> None:
         """Open and reopen them until cancelled."""
         kept: dict[UUID, tuple[VolumeOrder, asyncio.Task[None]]] = {}
         async with asyncio.TaskGroup() as tasks:
             while True:
-                self._changed.clear()
+                self._reordered.clear()
                 for volume_id, (order, task) in list(kept.items()):
                     if self._wanted.get(volume_id) != order:
                         task.cancel()
@@ -82,7 +84,7 @@ class Volumes:
                     order = self._wanted[volume_id]
                     task = tasks.create_task(self._keep(order), name=f"volume {order.path}")
                     kept[volume_id] = order, task
-                await self._changed.wait()
+                await self._reordered.wait()
 
     async def opened(self) -> None:
         """Wait until each was tried once, or `FIRST_S` have passed."""
@@ -115,6 +117,7 @@ class Volumes:
         archive.volumes = _without(volume_id, archive.volumes)
         archive.read_only = _without(volume_id, archive.read_only)
         archive.bypassed.pop(volume_id, None)
+        self.changed.set()
         if order := self._wanted.get(volume_id):
             archive.bypass(volume_id, _being_opened(order))
         return mounted
@@ -129,6 +132,7 @@ class Volumes:
                 if mounted is not None:
                     log.error("%s", self.archive.bypassed[volume_id])
                     self.archive.volumes = _without(volume_id, self.archive.volumes)
+                    self.changed.set()
                     await asyncio.to_thread(mounted.loans.end)
                 await self._open(order)
                 self._untried.discard(volume_id)
@@ -162,6 +166,7 @@ class Volumes:
         archive.volumes = {**archive.volumes, volume_id: mounted}
         archive.read_only = _without(volume_id, archive.read_only)
         del archive.bypassed[volume_id]
+        self.changed.set()
         log.info("%s is in use.", order.path)
 
 
