@@ -6,7 +6,7 @@ before it, so one that was lost or read late does no harm.
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Final
 
@@ -76,6 +76,10 @@ class ArchivistOrders:
     heal: Mapping[str, HealOrder] = field(default_factory=dict)
 
 
+_RETENTION: Final = tuple(one.name for one in fields(Retention))
+_HEAL: Final = tuple(one.name for one in fields(HealOrder))
+
+
 def needs_another_process(old: ArchivistOrders, new: ArchivistOrders) -> bool:
     """Whether a process that began with some orders cannot carry out others.
 
@@ -100,13 +104,15 @@ def encode_orders(orders: ArchivistOrders) -> bytes:
                 camera_id: {"nodes": one.nodes, "generation": one.generation}
                 for camera_id, one in orders.placements.items()
             },
-            "retention": {camera_id: asdict(one) for camera_id, one in orders.retention.items()},
+            "retention": {
+                camera_id: _flat(one, _RETENTION) for camera_id, one in orders.retention.items()
+            },
             "trusts_clock": orders.trusts_clock,
             "addresses": {
                 node_id: [asdict(one) for one in links]
                 for node_id, links in orders.addresses.items()
             },
-            "heal": {camera_id: asdict(one) for camera_id, one in orders.heal.items()},
+            "heal": {camera_id: _flat(one, _HEAL) for camera_id, one in orders.heal.items()},
         },
         sort_keys=True,
     ).encode()
@@ -152,6 +158,11 @@ def parse_orders(line: str | bytes) -> ArchivistOrders:
         if isinstance(problem, OrdersError):
             raise
         raise OrdersError(f"the archivist's orders lack or spoil a value: {problem!r}") from None
+
+
+def _flat(one: object, names: Sequence[str]) -> dict[str, Any]:
+    """Its fields by name. `asdict` would copy each value, for ten thousand cameras at a time."""
+    return {name: getattr(one, name) for name in names}
 
 
 def _fixed(orders: ArchivistOrders) -> tuple[object, ...]:
