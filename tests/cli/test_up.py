@@ -5,7 +5,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
+from tests.cli.material import desk_with_agent
 
+from tandem.cli.main import main
 from tandem.cli.up import _first_settings
 from tandem.lab.cluster.nodes import provide_etcd
 from tandem.lab.hosts import Host, Lab, Plan
@@ -86,6 +89,28 @@ def test_commands_find_the_settings_of_tandem_up(
     installed.parent.mkdir()
     installed.touch()
     assert default_path() == installed
+
+
+def test_a_second_start_in_the_same_place_is_refused(tmp_path: Path) -> None:
+    with desk_with_agent(tmp_path) as desk:
+        result = CliRunner().invoke(main, ["up", "--directory", str(desk.directory)])
+    assert result.exit_code == 1
+    assert f"A node runs already in {tmp_path}." in result.output
+
+
+def test_a_name_that_cannot_be_used_leaves_no_settings(tmp_path: Path) -> None:
+    arguments = ["up", "--directory", str(tmp_path / "here"), "--name", "no name"]
+    result = CliRunner().invoke(main, arguments)
+    assert (result.exit_code, "'no name' is no name" in result.output) == (1, True)
+    assert list((tmp_path / "here").iterdir()) == []
+
+
+def test_a_place_that_cannot_be_made_is_told() -> None:
+    result = CliRunner().invoke(main, ["up", "--directory", "/proc/no-such-place"])
+    assert (result.exit_code, result.output) == (
+        1,
+        "Error: /proc/no-such-place: No such file or directory.\n",
+    )
 
 
 def test_first_settings_are_read(tmp_path: Path) -> None:

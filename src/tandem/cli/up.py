@@ -37,6 +37,7 @@ from tandem.node.settings import (
     VolumeSettings,
     default_directory,
     default_path,
+    parse_settings,
     read_settings,
 )
 from tandem.node.toml_table import SettingsError
@@ -70,8 +71,10 @@ def up(directory: Path | None, name: str) -> None:
     try:
         settings = _made(place, name)
         os.environ[ETCD_VARIABLE] = str(find_etcd())
-    except (ArchiveError, AuthorityError, ProvisionError, SettingsError, OSError) as error:
+    except (ArchiveError, AuthorityError, ProvisionError, SettingsError) as error:
         raise click.ClickException(str(error)) from error
+    except OSError as error:
+        raise click.ClickException(f"{error.filename or place}: {error.strerror}.") from error
     # A terminal that is closed must not leave half a node running.
     signal.signal(signal.SIGHUP, _end)
     threading.Thread(target=_tell_when_ready, args=(place, settings), daemon=True).start()
@@ -83,9 +86,16 @@ def _made(place: Path, name: str) -> NodeSettings:
     path, clock = _settings_path(place), SystemClock()
     if not path.exists():
         place.mkdir(mode=0o700, parents=True, exist_ok=True)
-        write_secret(path, _first_settings(place, name).encode())
+        text = _first_settings(place, name)
+        parse_settings(text, str(path))  # what cannot be read must not be there next time
+        write_secret(path, text.encode())
         click.echo(f"Made {path}: a cluster of one node, {name}.")
     settings = read_settings(path)
+    if _answers(ControlClient(Home(settings.data).socket, _ANSWER_DEADLINE_S)):
+        raise ProvisionError(
+            f"A node runs already in {place}. End it where it was started, or choose another place"
+            " by --directory."
+        )
     if not Home(settings.data).credentials.exists():
         # Later, a directory without a volume is a disk that is not mounted.
         for volume in settings.volumes:
@@ -139,6 +149,14 @@ def _is_ready(client: ControlClient) -> bool:
         return client.node()["session"]["renewed_us"] is not None
     except AskingError:
         return False
+
+
+def _answers(client: ControlClient) -> bool:
+    try:
+        client.node()
+    except AskingError:
+        return False
+    return True
 
 
 def _settings_path(place: Path) -> Path:
