@@ -1,5 +1,6 @@
 """The root of the command line: every command is found, and only the one that is used is loaded."""
 
+import os
 import subprocess
 import sys
 
@@ -34,3 +35,19 @@ def test_only_the_command_that_is_used_is_loaded() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
     )
     assert ended.stderr == "False\n"
+
+
+def test_a_letter_that_the_terminal_lacks_is_written_otherwise_and_ends_no_command() -> None:
+    code = (
+        "import click; from tandem.cli.main import main; "
+        "main.get_command = lambda *_: click.Command('say', callback=lambda: "
+        "click.echo('T\\u00fcr \\u4e1c')); main(['say'])"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", code],
+        env=os.environ | {"PYTHONIOENCODING": "latin-1"},
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    assert ended.stdout == b"T\xfcr \\u4e1c\n", ended.stderr

@@ -1,7 +1,9 @@
 """`tandem`: the root of the command line."""
 
+import sys
 from importlib import import_module
 from importlib.metadata import version
+from io import TextIOWrapper
 from typing import Final
 
 import click
@@ -43,3 +45,7 @@ def main() -> None:
 
     This is early: what works is listed below.
     """
+    for stream in (sys.stdout, sys.stderr):
+        # A camera may have a name that this terminal's character set lacks.
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
