@@ -10,7 +10,6 @@ from random import Random
 from typing import Any
 
 import pytest
-from tests.conformance.store.subjects import in_a_loop
 from tests.lab.camera.conftest import cache
 from tests.lab.camera.running import CameraThread, with_defaults
 from tests.node.agent.material import enter
@@ -158,29 +157,32 @@ def _one_recorder_a_node(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0})
 
 
-@in_a_loop
-async def test_a_cameras_only_session_is_passed_on_taken_over_and_kept(
+def test_a_cameras_only_session_is_passed_on_taken_over_and_kept(
     tmp_path: Path, cache: Path
 ) -> None:
     only = with_defaults([{"session_limit": 1, "session_timeout_s": 3}])
     with CameraThread(tmp_path / "cameras", cache, only) as cameras:
-        async with running(tmp_path, cameras.address()) as site:
-            site.start("n1")
-            await site.until(lambda: site.sources() == {"n1": "camera"}, "n1 has the session")
-            site.start("n2")
-            site.start("n3")
-            await site.until(lambda: site.sources().get("n2") == "n1", "n2 has its pictures")
+        asyncio.run(pass_on_take_over_and_keep(tmp_path, cameras.address()))
 
-            await site.stop("n1")
-            await site.until(site.is_recorded_twice, "two others record")
-            holder = site.holder()
-            site.start("n1")
-            await site.until(lambda: site.sources().get("n1") == holder, "n1 has the pictures")
-            assert site.sources()[holder] == "camera", "its return costs nobody the session"
-            assert site.said("n1")["role"] == "primary"
 
-            killed = site.recorder(holder)
-            assert killed is not None
-            os.kill(killed, signal.SIGKILL)
-            await site.until(lambda: site.recorder(holder) not in {None, killed}, "it is replaced")
-            await site.until(site.is_recorded_twice, "two record again, by one session")
+async def pass_on_take_over_and_keep(place: Path, url: str) -> None:
+    async with running(place, url) as site:
+        site.start("n1")
+        await site.until(lambda: site.sources() == {"n1": "camera"}, "n1 has the session")
+        site.start("n2")
+        site.start("n3")
+        await site.until(lambda: site.sources().get("n2") == "n1", "n2 has its pictures")
+
+        await site.stop("n1")
+        await site.until(site.is_recorded_twice, "two others record")
+        holder = site.holder()
+        site.start("n1")
+        await site.until(lambda: site.sources().get("n1") == holder, "n1 has the pictures")
+        assert site.sources()[holder] == "camera", "its return costs nobody the session"
+        assert site.said("n1")["role"] == "primary"
+
+        killed = site.recorder(holder)
+        assert killed is not None
+        os.kill(killed, signal.SIGKILL)
+        await site.until(lambda: site.recorder(holder) not in {None, killed}, "it is replaced")
+        await site.until(site.is_recorded_twice, "two record again, by one session")
