@@ -6,7 +6,7 @@ import shutil
 
 import pytest
 
-from tandem.cli.common import WIDTH, by_number, ended, line_width, wrapped
+from tandem.cli.common import WIDTH, by_number, ended, line_width, redacted, wrapped
 
 
 class Terminal(io.StringIO):
@@ -58,3 +58,8 @@ def test_cameras_are_in_the_order_of_their_numbers() -> None:
         "2b",
         "10",
     ]
+
+
+@pytest.mark.parametrize("password", ["s3cr3t", "s3 cr3t", "s3@cr3t", "s3/cr3t"])
+def test_a_login_in_a_url_is_not_repeated_whatever_its_letters(password: str) -> None:
+    assert redacted(f"No camera 'rtsp://admin:{password}@h/x'.") == "No camera 'rtsp://***@h/x'."

@@ -25,7 +25,7 @@ WIDTH: Final = 100
 _LEAST_WIDTH: Final = 60
 """Narrower, lines only get harder to read."""
 
-_LOGIN_IN_A_URL: Final = re.compile(r"//\S*@")
+_LOGIN_IN_A_URL: Final = re.compile(r"//.*@")
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
