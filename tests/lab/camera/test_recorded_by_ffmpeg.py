@@ -114,8 +114,10 @@ def test_a_change_of_resolution_is_announced_in_band_and_decodes(
     cameras.fault("parameter-change")
     path = tmp_path / "recording.ts"
     with ThreadPoolExecutor(1) as pool:
-        recording = pool.submit(record, cameras.address(), path, frames=FRAMES * 4)
-        wait_until(lambda: bool(figures(cameras)["sessions"]), "ffmpeg plays")
+        recording = pool.submit(record, cameras.address(), path, frames=FRAMES * 8)
+        wait_until(
+            lambda: any(one["playing"] for one in figures(cameras)["sessions"]), "ffmpeg plays"
+        )
         first = figures(cameras)["next_frame"]
         wait_until(lambda: figures(cameras)["next_frame"] > first + FRAMES, "pictures are sent")
         cameras.clear()
@@ -126,7 +128,7 @@ def test_a_change_of_resolution_is_announced_in_band_and_decodes(
     )
     assert {frame["width"] for frame in frames} == {160, 320}
     numbers = count_frames([path]).numbers[1]
-    assert list(numbers) == list(range(numbers[0], numbers[0] + FRAMES * 4))
+    assert list(numbers) == list(range(numbers[0], numbers[0] + FRAMES * 8))
 
 
 def test_frozen_pictures_decode(start: StartCameras, tmp_path: Path) -> None:
