@@ -34,6 +34,8 @@ from tandem.recording.relay.protocol import Ask, End, Hello, encode
 from tandem.recording.relay.relays import Relays
 from tandem.recording.source import Cause, SourceError
 
+NO_BOUND = 1 << 40
+
 
 @in_a_loop
 async def test_what_one_receives_the_other_has(tmp_path: Path) -> None:
@@ -170,6 +172,7 @@ async def test_who_stops_reading_is_cut_off_and_harms_nobody(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(server, "BACKLOG_BYTES", 1 << 20)
+    monkeypatch.setattr(server, "BACKLOGS_BYTES", NO_BOUND)
     async with held(tmp_path) as holder:
         await stop_reading(holder)
     assert "node stuck is cut off" in caplog.text
@@ -179,6 +182,7 @@ async def test_who_stops_reading_is_cut_off_and_harms_nobody(
 async def test_if_too_much_waits_for_all_together_the_slowest_is_cut_off(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(server, "BACKLOG_BYTES", NO_BOUND)
     monkeypatch.setattr(server, "BACKLOGS_BYTES", 1 << 20)
     monkeypatch.setattr(server, "ALIVE_S", POLL_S)
     async with held(tmp_path) as holder:
