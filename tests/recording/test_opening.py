@@ -92,6 +92,22 @@ def test_a_first_fragment_of_two_seconds_closes_as_if_nothing_had_been_held() ->
     assert bench.recorded() == list(range(50))
 
 
+@pytest.mark.parametrize("anew", ["break", "connection"])
+def test_pictures_are_held_wherever_a_timeline_begins_anew(anew: str) -> None:
+    bench = Bench()
+    bench.send(100, FRAME_US)
+    if anew == "break":
+        bench.sink.video([TimelineBreak()])
+    else:
+        bench.sink.end(SourceError(Cause.UNREACHABLE, "no answer"))
+        bench.sink.begin(None)
+    assert bench.recorded() == list(range(100))
+    bench.send(250, 0)
+    assert bench.recorded() == list(range(100))
+    bench.send(50, FRAME_US)
+    assert bench.recorded()[: 100 + 250] == list(range(350))
+
+
 @pytest.mark.parametrize("ending", ["failure", "order", "break", "jump"])
 def test_what_is_held_when_the_timeline_ends_is_recorded(ending: str) -> None:
     bench = Bench()
