@@ -153,9 +153,20 @@ def shows_what_repeats(runs: Sequence[Recorded], scene: Scene) -> bool:
     return told >= {identity for identity, times in count.items() if times > 1}
 
 
+def outlast_their_clocks(runs: Sequence[Recorded]) -> bool:
+    """Whether each run has a frame in common with another, or lasts longer than clocks err."""
+    count = Counter(number for run in runs for number in run.numbers)
+    late_us = [run.late_us for run in runs]
+    apart_us = max(late_us) - min(late_us)
+    return all(
+        len(run.numbers) * FRAME_US > apart_us or any(count[number] > 1 for number in run.numbers)
+        for run in runs
+    )
+
+
 def check(seed: int, still: range, clocks_us: Sequence[int]) -> None:
     runs, scene = layout(Random(seed), clocks_us), Scene(still)
-    assume(shows_what_repeats(runs, scene))
+    assume(shows_what_repeats(runs, scene) and outlast_their_clocks(runs))
     found, times_us = joined(runs, scene)
     wanted = sorted({number for run in runs for number in run.numbers})
     assert list(map(scene.identity, found)) == list(map(scene.identity, wanted))
@@ -183,16 +194,16 @@ def test_each_frame_of_a_still_scene_comes_once_and_in_its_place(seed: int, stil
 
 
 @pytest.mark.prove
-@settings(max_examples=10_000)
+@settings(max_examples=5_000)
 @given(seed=seeds)
-def test_ten_thousand_archives_of_what_moves_are_in_order(seed: int) -> None:
+def test_thousands_of_archives_of_what_moves_are_in_order(seed: int) -> None:
     check(seed, range(0), FAR_US)
 
 
 @pytest.mark.prove
-@settings(max_examples=10_000)
+@settings(max_examples=5_000)
 @given(seed=seeds, still=stills)
-def test_ten_thousand_archives_of_a_still_scene_are_in_order(seed: int, still: range) -> None:
+def test_thousands_of_archives_of_a_still_scene_are_in_order(seed: int, still: range) -> None:
     check(seed, still, NEAR_US)
 
 
@@ -222,6 +233,14 @@ def test_two_pieces_of_one_hole_and_of_two_clocks_are_in_order() -> None:
     found, times_us = joined(runs, Scene(range(0)))
     assert found == list(range(300))
     assert all(before < after for before, after in pairwise(times_us))
+
+
+def test_the_end_of_a_piece_of_a_clock_far_ahead_stands_in_the_hole_behind_its_twins() -> None:
+    runs = [
+        Recorded(1, -400_000, [*range(98), *range(100, 166)]),
+        Recorded(1, 90_000, range(93, 100)),
+    ]
+    assert joined(runs, Scene(range(0)))[0] == list(range(166))
 
 
 def test_a_single_frame_of_a_clock_far_ahead_does_not_tear_a_stretch_apart() -> None:

@@ -195,8 +195,11 @@ class _Track:
                 late_us = lag_us
                 if next_us is not None and local_us in {None, next_us}:
                     late_us = next_us
-                elif next_us is None and local_us is not None and local_us - lag_us <= TWIN_US:
-                    late_us = local_us  # clocks differ by so little; what is sent again is late
+                elif next_us is None and local_us is not None:
+                    # Clocks differ by so little; what is sent again is late, and the newest.
+                    is_clock = local_us - lag_us <= TWIN_US
+                    if is_clock or _stand_among(units[place:], rows[at:], lag_us):
+                        late_us = local_us
                 joined += _in_order(rows[at:our_twin], _rows(units[place:their_twin], run, late_us))
             else:
                 joined += rows[at:our_twin]
@@ -240,6 +243,12 @@ def _rows(units: Sequence[Unit], run: int, late_us: int) -> list[Row]:
         Row(unit.identity, unit.time_us - late_us, unit.decode_us - late_us, unit, run, ())
         for unit in units
     ]
+
+
+def _stand_among(units: Sequence[Unit], rows: Sequence[Row], lag_us: int) -> bool:
+    """Whether frames that share nothing with some rows would stand between them."""
+    first_us, last_us = units[0].decode_us - lag_us, units[-1].decode_us - lag_us
+    return any(first_us <= row.decode_us <= last_us for row in rows)
 
 
 def _in_order(ours: list[Row], theirs: list[Row]) -> list[Row]:
