@@ -37,7 +37,9 @@ OFFSETS_US = [0, 90_000, -90_000, 400_000]
 STILL_OFFSETS_US = [0, 90_000, -90_000, 200_000]
 OTHER = (*H264, "-crf", "33")
 FEW = settings(
-    derandomize=True, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    derandomize=True,
+    max_examples=40,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 
 holes = st.lists(
