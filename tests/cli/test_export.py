@@ -351,7 +351,16 @@ def test_a_time_before_all_recordings_is_answered_with_when_they_are(
     assert (done.exit_code, f"What is there lies {known}" in words(done)) == (4, True)
 
 
-@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.fixture(params=[signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def sent(request: pytest.FixtureRequest) -> Iterator[signal.Signals]:
+    """A signal, handled as at a terminal: whatever runs in the background may have it ignored."""
+    chosen: signal.Signals = request.param
+    handler = signal.default_int_handler if chosen is signal.SIGINT else signal.SIG_DFL
+    before = signal.signal(chosen, handler)
+    yield chosen
+    signal.signal(chosen, before)
+
+
 def test_a_command_that_is_told_to_end_leaves_nothing_half_written(
     nodes: list[Node],
     tmp_path: Path,
