@@ -64,10 +64,16 @@ class Found:
             f"lack, which are {allowed_s} s; said: {self.said}"
         )
 
-    def assert_stood_in_for(self, lost_us: int) -> None:
-        """As after its only node lost its power: a stand-in, a keyframe; what no disk had yet."""
-        latest_us = lost_us + STAND_IN_US + GOP_US[self.compared.camera]
-        self.assert_lost_only(lost_us - UNSURE_US, latest_us)
+    def assert_stood_in_for(self, lost_us: int, sure_us: int, told_us: int) -> None:
+        """As after its only node lost its power: a stand-in, a keyframe; what no disk had yet.
+
+        Args:
+            lost_us: when the power was lost, UTC.
+            sure_us: up to when that node had said that all is on its disks.
+            told_us: when the others said that they record it, on a machine that is slow.
+        """
+        latest_us = max(lost_us + STAND_IN_US + GOP_US[self.compared.camera], told_us)
+        self.assert_lost_only(min(lost_us - UNSURE_US, sure_us), latest_us)
 
 
 def found_in(

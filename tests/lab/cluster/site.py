@@ -16,6 +16,7 @@ from tandem.lab.cluster import ClusterPlan, LabCluster, Steps, services
 from tandem.lab.cluster.agents import client
 from tandem.lab.cluster.mix import camera_id
 from tandem.lab.cluster.waiting import wait_for
+from tandem.lab.counting.ledger import read_ledger
 from tandem.lab.demo.copies import lacking
 from tandem.lab.demo.exports import export_all
 from tandem.lab.demo.programs import ask, at_once, span_options
@@ -44,7 +45,7 @@ ASIDE_US: Final = 5_000_000
 """A second may drop what has left its window while it is being asked."""
 
 LEAD_US: Final = 2_000_000
-WHOLE_S: Final = 75.0
+WHOLE_S: Final = 150.0
 AGENT: Final = "[m] tandem.node.agent"
 ETCD: Final = "[e]tcd --name"
 PLACING: Final = Path(__file__).with_name("placing.py")
@@ -109,6 +110,11 @@ class Site:
         """What a node's own agent says of it."""
         return client(self.node(name)).node()
 
+    def sure_us(self, name: str) -> int:
+        """Up to when a node says that all it records is on its disks, UTC."""
+        said = [it.get("durable_until_us") or 0 for it in self.said_by(name)["streams"]]
+        return min(said, default=0)
+
     def recorded_alone_by(self, name: str) -> list[int]:
         """The cameras of which a node has the only copy."""
         return [number for number in self.failover if self.placement(number)[0] == name]
@@ -127,7 +133,7 @@ class Site:
 
     # --- Waiting ---------------------------------------------------------------------------------
 
-    def wait(self, missing: Callable[[], str], what: str, deadline_s: float = 30.0) -> float:
+    def wait(self, missing: Callable[[], str], what: str, deadline_s: float = 90.0) -> float:
         """Until nothing is missing; returns after how many seconds that was."""
         began_us = self.clock.boot_us()
 
@@ -194,12 +200,37 @@ class Site:
 
     # --- Counting --------------------------------------------------------------------------------
 
+    def without_keyframe(self) -> str:
+        """The cameras of which nothing can be decoded yet that is counted: a GOP may take 10 s."""
+        return ", ".join(
+            camera_id(number)
+            for number in self.protection
+            if not any(
+                it.is_keyframe and it.utc_us > self.since_us
+                for it in read_ledger(self.cluster.ledger(number)).frames.values()
+            )
+        )
+
+    def wait_until_on_disks(self, asked: Host, until_us: int) -> None:
+        """Until some node has every camera up to that time, which a slow disk may put off."""
+
+        def unsure() -> str:
+            cameras = self.status(asked)["cameras"]
+            return ", ".join(
+                it["camera_id"]
+                for it in cameras
+                if all((copy.get("durable_until_us") or 0) < until_us for copy in it["copies"])
+            )
+
+        self.wait(unsure, "what is to be counted is on disks")
+
     def count(
         self, from_us: int, asked: Host | None = None, alone_from_us: int = 0
     ) -> dict[int, Found]:
         """What is in exports of all cameras, made now, against what the cameras took."""
         host, until_us = asked or self.cluster.living[0], self.now_us
         place = Path("/tmp/exports")
+        self.wait_until_on_disks(host, until_us - UNSETTLED_US)
         exports = export_all(host, len(self.protection), place, from_us - LEAD_US, until_us)
         ledgers = {number: self.cluster.ledger(number) for number in self.protection}
         since_us = {
@@ -276,7 +307,7 @@ class Site:
     def swap_roles(self, asked: Host, cameras: list[int]) -> None:
         """Let primary and second of cameras change places."""
         names = [camera_id(number) for number in cameras]
-        asked.run([sys.executable, "-", *names], given=PLACING.read_text(), deadline_s=20)
+        asked.run([sys.executable, "-", *names], given=PLACING.read_text(), deadline_s=60)
 
     def protect(self) -> None:
         """Give each camera the protection that it is to have."""
@@ -293,7 +324,7 @@ class Site:
             for number in numbers
         ]
         host = self.cluster.lab.host(services.CAMERA_HOST)
-        host.run([sys.executable, "-", json.dumps(asked)], given=_ASK_CAMERAS, deadline_s=20)
+        host.run([sys.executable, "-", json.dumps(asked)], given=_ASK_CAMERAS, deadline_s=60)
 
 
 def say(text: str) -> None:
@@ -329,4 +360,5 @@ def site(
         one.protect()
         one.wait(lambda: troubles(one.status()), "all cameras are protected", WHOLE_S)
         one.since_us = one.now_us
+        one.wait(one.without_keyframe, "each camera has sent a keyframe")
         yield one

@@ -14,7 +14,7 @@ from tandem.lab.hosts.book import Book
 from tandem.lab.hosts.commands import wait_until
 from tandem.lab.hosts.freezer import groups_called
 
-pytestmark = [pytest.mark.lab("loop", "nftables"), pytest.mark.real, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.lab("loop", "nftables"), pytest.mark.real, pytest.mark.timeout(480)]
 
 _TANDEM = str(Path(sys.executable).with_name("tandem"))
 

@@ -8,7 +8,7 @@ from tests.lab.cluster.site import CAMERAS, PROTECTED, Site, site
 
 from tandem.lab.hosts import VolumeFault
 
-pytestmark = [pytest.mark.lab("loop"), pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.lab("loop"), pytest.mark.timeout(480)]
 
 VOLUMES = ("v1", "v2")
 AFTER_US = 8_000_000
@@ -58,7 +58,7 @@ def test_roles_may_change_all_the_time_while_second_copies_are_promised_and_drop
         few = [name for name in names if dropped(one, name) < before[name] + 3]
         return f"{few} dropped too little in {swaps} swaps" if few else ""
 
-    took_s = one.wait(kept, "every node drops second copies", 120)
+    took_s = one.wait(kept, "every node drops second copies", 240)
     gone = sum(dropped(one, name) - before[name] for name in names)
     healed_s = one.wait_until_whole()
     found = one.count(one.since_us)
@@ -72,17 +72,19 @@ def test_a_disk_that_turns_read_only_costs_no_picture_where_two_record_and_secon
 ) -> None:
     name = one.placement(1)[0]
     alone = one.recorded_alone_by(name)
-    hit_us = one.now_us
+    sure_us, hit_us = one.sure_us(name), one.now_us
     volume = busiest_volume(one, name, alone)
     one.cluster.lab.break_volume(name, volume, VolumeFault.READ_ONLY)
     noticed_s = one.wait_until_dead(name, volume)
+    noticed_us = one.now_us
     one.wait_until_recorded()
     one.record_until(hit_us + AFTER_US)
     found = one.count_window(hit_us)
     tell("read-only", found, noticed_s=noticed_s)
     for number in CAMERAS:
         if number in alone:
-            found[number].assert_lost_only(hit_us - UNSURE_US, hit_us + UNSURE_US)
+            end_us = max(hit_us + UNSURE_US, noticed_us)
+            found[number].assert_lost_only(min(hit_us - UNSURE_US, sure_us), end_us)
         else:
             found[number].assert_whole()
     one.repair_with_services_stopped(name, volume)
@@ -98,19 +100,20 @@ def test_a_disk_that_is_destroyed_right_after_its_promise_costs_nothing_that_is_
     waited_s = one.wait(
         lambda: "" if dropped(one, second) > before else f"{second} dropped nothing",
         "a promise is given, and a second copy dropped",
-        120,
+        240,
     )
     lost_us = one.now_us
     volume = busiest_volume(one, name, [4])
     one.cluster.lab.break_volume(name, volume, VolumeFault.DESTROYED)
     noticed_s = one.wait_until_dead(name, volume)
+    noticed_us = one.now_us
     one.wait_until_recorded()
     one.record_until(lost_us + AFTER_US)
     found = one.count_window(lost_us)
     tell("destroyed", found, waited_s=waited_s, noticed_s=noticed_s)
     for number in CAMERAS:
         if number in alone:
-            found[number].assert_lost_only(0, lost_us + UNSURE_US)
+            found[number].assert_lost_only(0, max(lost_us + UNSURE_US, noticed_us))
         else:
             found[number].assert_whole()
     one.repair_with_services_stopped(name, volume)
