@@ -1,5 +1,6 @@
 """Make before break: what a node gives up is recorded until others are seen to have it."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -7,7 +8,7 @@ from tests.node.agent.material import camera
 
 from tandem.archive.rows import Role
 from tandem.cluster.duties import Beliefs, Word
-from tandem.cluster.model import Camera, Placement, Protection
+from tandem.cluster.model import Camera, Placement, Protection, Stream
 from tandem.node.agent.handover import BEHIND_US, SURE_US, Handover
 from tandem.node.agent.work import work_of
 from tandem.recording.camera import Login, StreamOrder
@@ -140,6 +141,17 @@ def test_a_camera_that_is_removed_is_given_up_at_once() -> None:
     bench = returned()
     bench.cameras = {"gate": camera(protection=Protection.FAILOVER, removed=True)}
     assert bench.streams() == ()
+
+
+def test_a_stream_that_is_not_to_be_recorded_any_more_is_given_up_at_once() -> None:
+    small = Stream("sub", "rtsp://10.0.0.8/small")
+    one = camera(protection=Protection.HOT)
+    bench = Bench(replace(one, streams=(*one.streams, small)))
+    assert len(bench.streams()) == 2
+    live_only = replace(small, recorded=False)
+    bench.cameras["gate"] = replace(one, streams=(*one.streams, live_only))
+    assert [order.key for order in bench.streams()] == [KEY]
+    assert not bench.handover.ending
 
 
 def test_after_a_planned_move_both_new_nodes_must_be_seen() -> None:

@@ -63,7 +63,7 @@ class Handover:
 
         Args:
             wanted: by this node's duties.
-            cameras: by id; one that is gone or removed is given up at once.
+            cameras: by id; what is recorded of them no more is given up at once.
             placements: by camera; they tell the role of what is recorded on.
             beliefs: of this node; they tell whose sessions it has.
         """
@@ -72,7 +72,7 @@ class Handover:
         own = beliefs.word_of(self.node_id).holds
         for key, order in self._held.items():
             camera, placement = cameras.get(order.camera_id), placements.get(order.camera_id)
-            if camera is None or camera.removed or placement is None:
+            if camera is None or placement is None or not _is_to_be_recorded(camera, key):
                 continue
             gives_session_up = order.relay is None and order.camera_id in own
             if key in orders and (orders[key].relay is None or not gives_session_up):
@@ -197,6 +197,11 @@ class _Said:
             int(status.get("at_us") or 0),
             {(it.get("camera_id"), it.get("stream")): it for it in streams},
         )
+
+
+def _is_to_be_recorded(camera: Camera, key: StreamKey) -> bool:
+    """Whether a stream is to be recorded by anybody; of one that is not, nobody becomes an heir."""
+    return not camera.removed and any(it.recorded and it.name == key[1] for it in camera.streams)
 
 
 def _keeps_up(key: StreamKey, theirs: _Said, ours: _Said) -> bool:
