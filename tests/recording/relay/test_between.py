@@ -1,6 +1,7 @@
 """Between two recorders, over real connections: who may ask, who is cut off, what goes on."""
 
 import asyncio
+import socket
 import ssl
 from contextlib import suppress
 from dataclasses import replace
@@ -27,7 +28,7 @@ from tests.recording.relay.nodes import (
 from tests.recording.streams import order
 
 from tandem.clock import SystemClock
-from tandem.mutual_tls import client_context
+from tandem.mutual_tls import client_context, server_context
 from tandem.recording.orders import Relaying
 from tandem.recording.relay import server, source
 from tandem.recording.relay.protocol import Ask, End, Hello, encode
@@ -297,6 +298,27 @@ async def test_a_link_that_is_down_is_told_and_the_other_one_serves(
         async with receiving(receiver):
             await until(lambda: bool(receiver.notes.calls))
     assert "192.0.2.1" in caplog.text
+
+
+@in_a_loop
+async def test_orders_that_change_while_it_begins_to_listen_leave_no_port_taken(
+    tmp_path: Path,
+) -> None:
+    certificates, port = Certificates(tmp_path), free_port()
+    relaying = Relaying((HOST,), port, certificates.authority, certificates.node("n1"))
+    tls = server_context(relaying.authority, relaying.node)
+    for rounds in range(20):  # at whichever step of it they change
+        serving = server.RelayServer({})
+        serving._context = lambda _: asyncio.sleep(0, tls)  # type: ignore[assignment,method-assign]
+        task = asyncio.create_task(serving.run())
+        serving.order(relaying)
+        for _ in range(rounds):
+            await asyncio.sleep(0)
+        serving.order(None)
+        await asyncio.sleep(POLL_S)
+        with socket.create_server((HOST, port)):
+            task.cancel()
+            await asyncio.wait([task])
 
 
 @in_a_loop

@@ -271,10 +271,20 @@ class RelayServer:
     async def _try(self, link: _Link, port: int, tls: ssl.SSLContext) -> None:
         loop = asyncio.get_running_loop()
         try:
+            # Noted before it begins: who is cancelled while it does would keep the port for ever.
             link.server = await loop.create_server(
-                lambda: Peer(self), link.address, port, ssl=tls, ssl_handshake_timeout=ASK_S
+                lambda: Peer(self),
+                link.address,
+                port,
+                ssl=tls,
+                ssl_handshake_timeout=ASK_S,
+                start_serving=False,
             )
+            await link.server.start_serving()
         except OSError as error:
+            if link.server is not None:
+                link.server.close()
+                link.server = None
             problem = (
                 f"{link.address}:{port} cannot be listened on, so no camera is passed on to other "
                 f"nodes over it: {error.strerror}. It is tried again every second; see "
