@@ -109,10 +109,7 @@ def parse_orders(line: str | bytes) -> Orders:
             cluster_number=int(text["cluster_number"]),
             volumes=tuple(parse_volume(volume) for volume in text["volumes"]),
             streams=tuple(parse_stream_order(stream) for stream in text["streams"]),
-            retention={
-                camera_id: Retention(**{name: parse_size(value) for name, value in kept.items()})
-                for camera_id, kept in text.get("retention", {}).items()
-            },
+            retention=parse_retention(text.get("retention", {})),
             sweeps=bool(text.get("sweeps", True)),
             trusts_clock=text.get("trusts_clock") is True,
             relaying=None if (it := text.get("relaying")) is None else parse_relaying(it),
@@ -125,6 +122,31 @@ def parse_orders(line: str | bytes) -> Orders:
         if isinstance(problem, OrdersError):
             raise
         raise OrdersError(f"the recorder's orders lack or spoil a value: {problem}") from None
+
+
+def encode_retention(kept: Mapping[str, Retention]) -> dict[str, dict[str, int | None]]:
+    """Retentions by camera as `parse_retention` reads them."""
+    return {
+        camera_id: {  # written out: `asdict` copies each value, for ten thousand cameras at a time
+            "max_age_us": one.max_age_us,
+            "max_bytes": one.max_bytes,
+            "window_us": one.window_us,
+        }
+        for camera_id, one in kept.items()
+    }
+
+
+def parse_retention(text: Mapping[str, Mapping[str, Any]]) -> dict[str, Retention]:
+    """Read retentions by camera.
+
+    Raises:
+        TypeError: a name is not known.
+        ValueError: a value is impossible.
+    """
+    return {
+        camera_id: Retention(**{name: parse_size(value) for name, value in one.items()})
+        for camera_id, one in text.items()
+    }
 
 
 def encode_volume(volume: VolumeOrder) -> dict[str, Any]:

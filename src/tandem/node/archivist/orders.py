@@ -6,7 +6,7 @@ before it, so one that was lost or read late does no harm.
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,7 +17,9 @@ from tandem.node.archivist.view import Address
 from tandem.recording.orders import (
     OrdersError,
     VolumeOrder,
+    encode_retention,
     encode_volume,
+    parse_retention,
     parse_size,
     parse_volume,
 )
@@ -76,10 +78,6 @@ class ArchivistOrders:
     heal: Mapping[str, HealOrder] = field(default_factory=dict)
 
 
-_RETENTION: Final = tuple(one.name for one in fields(Retention))
-_HEAL: Final = tuple(one.name for one in fields(HealOrder))
-
-
 def needs_another_process(old: ArchivistOrders, new: ArchivistOrders) -> bool:
     """Whether a process that began with some orders cannot carry out others.
 
@@ -104,15 +102,13 @@ def encode_orders(orders: ArchivistOrders) -> bytes:
                 camera_id: {"nodes": one.nodes, "generation": one.generation}
                 for camera_id, one in orders.placements.items()
             },
-            "retention": {
-                camera_id: _flat(one, _RETENTION) for camera_id, one in orders.retention.items()
-            },
+            "retention": encode_retention(orders.retention),
             "trusts_clock": orders.trusts_clock,
             "addresses": {
                 node_id: [asdict(one) for one in links]
                 for node_id, links in orders.addresses.items()
             },
-            "heal": {camera_id: _flat(one, _HEAL) for camera_id, one in orders.heal.items()},
+            "heal": {camera_id: _heal_document(one) for camera_id, one in orders.heal.items()},
         },
         sort_keys=True,
     ).encode()
@@ -142,10 +138,7 @@ def parse_orders(line: str | bytes) -> ArchivistOrders:
                 camera_id: Placement(camera_id, tuple(one["nodes"]), int(one["generation"]))
                 for camera_id, one in text["placements"].items()
             },
-            retention={
-                camera_id: Retention(**{name: parse_size(value) for name, value in one.items()})
-                for camera_id, one in text["retention"].items()
-            },
+            retention=parse_retention(text["retention"]),
             trusts_clock=bool(text["trusts_clock"]),
             addresses={node_id: _addresses(one) for node_id, one in text["addresses"].items()},
             heal={camera_id: _heal(one) for camera_id, one in text["heal"].items()},
@@ -160,9 +153,14 @@ def parse_orders(line: str | bytes) -> ArchivistOrders:
         raise OrdersError(f"the archivist's orders lack or spoil a value: {problem!r}") from None
 
 
-def _flat(one: object, names: Sequence[str]) -> dict[str, Any]:
-    """Its fields by name. `asdict` would copy each value, for ten thousand cameras at a time."""
-    return {name: getattr(one, name) for name in names}
+def _heal_document(order: HealOrder) -> dict[str, Any]:
+    """As `_heal` reads it; written out, since `asdict` copies each value."""
+    return {
+        "peers": order.peers,
+        "streams": order.streams,
+        "since_us": order.since_us,
+        "token": order.token,
+    }
 
 
 def _fixed(orders: ArchivistOrders) -> tuple[object, ...]:

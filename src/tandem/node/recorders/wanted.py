@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Collection, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from tandem.archive.deletion import Retention
@@ -14,6 +14,7 @@ from tandem.recording.orders import (
     Relaying,
     VolumeOrder,
     encode_relaying,
+    encode_retention,
     encode_volume,
 )
 
@@ -122,7 +123,7 @@ def encode_orders(orders: Orders) -> bytes:
             "cluster_number": orders.cluster_number,
             "volumes": [encode_volume(volume) for volume in orders.volumes],
             "streams": [encode_stream_order(stream) for stream in orders.streams],
-            "retention": {camera: asdict(kept) for camera, kept in orders.retention.items()},
+            "retention": encode_retention(orders.retention),
             "sweeps": orders.sweeps,
             "trusts_clock": orders.trusts_clock,
             "relaying": None if orders.relaying is None else encode_relaying(orders.relaying),
