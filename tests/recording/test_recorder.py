@@ -203,6 +203,59 @@ async def test_what_failed_before_a_switch_is_the_cause_of_the_gap(tmp_path: Pat
 
 
 @in_a_loop
+async def test_changed_settings_are_no_new_recording_and_the_gap_says_so(tmp_path: Path) -> None:
+    async with recording(tmp_path) as world:
+        await world.order(CAMERA)
+        await world.film(CAMERA)
+        before = world.status()
+        changed = order(role="second", transport="udp", audio=True)
+        await world.order(changed)
+        between = world.status()
+        assert (between["connected"], between["cause"]) == (False, "changed")
+        world.wait(2)
+        await world.film(changed)
+        after = world.status()
+    assert [it["connections"] for it in (before, after)] == [1, 2]
+    assert after["pictures"] > before["pictures"]
+    (gap,) = world.gaps()
+    assert gap.cause is GapCause.SETTINGS_CHANGED
+    assert abs(gap.to_us - gap.from_us - 2_000_000) < 100_000
+    assert gap.detail == (
+        "the camera's settings were changed (transport and sound), so it is asked anew"
+    )
+
+
+@in_a_loop
+async def test_a_corrected_password_is_tried_at_once_and_the_gap_was_its_fault(
+    tmp_path: Path,
+) -> None:
+    async with recording(tmp_path) as world:
+        await world.order(CAMERA)
+        await world.film(CAMERA)
+        sink, _ = world.recorder._running[CAMERA.key]
+        sink.end(SourceError(Cause.UNAUTHORISED, "wrong user or password"))
+        right = order(role="second", username="viewer", password="right")
+        await world.order(right)
+        world.wait(10)
+        await world.film(right)
+    (gap,) = world.gaps()
+    assert (gap.cause, gap.detail) == (GapCause.CAMERA_UNAUTHORISED, "wrong user or password")
+
+
+@in_a_loop
+async def test_what_a_node_passes_on_goes_on_however_the_camera_is_asked_there(
+    tmp_path: Path,
+) -> None:
+    async with recording(tmp_path) as world:
+        await world.order(RELAYED)
+        await world.asked(RELAYED)
+        await world.order(order(role="second", relay=RELAY, transport="udp"))
+        await world.film(RELAYED)
+        status = world.status()
+        assert (status["connections"], world.place(RELAYED).asked) == (1, 1)
+
+
+@in_a_loop
 async def test_to_be_passed_on_or_not_concerns_no_connection(tmp_path: Path) -> None:
     async with recording(tmp_path) as world:
         await world.order(CAMERA)

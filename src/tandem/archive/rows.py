@@ -48,6 +48,8 @@ class GapCause(enum.StrEnum):
     """Deleted before its retention ended, since the disk was full."""
     DISABLED = "disabled"
     """Recording was switched off."""
+    SETTINGS_CHANGED = "settings_changed"
+    """The camera was asked anew, in the way that was ordered meanwhile."""
     UNKNOWN = "unknown"
     """Nothing says why."""
 

@@ -97,6 +97,11 @@ class StreamOrder:
         return (self.camera_id, self.stream)
 
     @property
+    def connection(self) -> tuple[str, Login | None, TransportPreference, bool]:
+        """All that a connection to the camera depends on: URL, login, transport and sound."""
+        return (self.url, self.login, self.transport, self.audio)
+
+    @property
     def is_native(self) -> bool:
         """Whether Tandem's own receiver takes it."""
         return urlsplit(self.url).scheme in NATIVE_SCHEMES

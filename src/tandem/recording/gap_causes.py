@@ -19,6 +19,7 @@ _CAUSES = {
     Cause.RESTLESS: GapCause.CAMERA_RESTLESS,
     Cause.NO_VOLUME: GapCause.VOLUME_MISSING,
     Cause.RELAY: GapCause.NODE_DOWN,
+    Cause.CHANGED: GapCause.SETTINGS_CHANGED,
 }
 
 

@@ -3,7 +3,6 @@
 import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from random import Random
 from typing import Any
 
@@ -63,7 +62,8 @@ class Recorder:
 
         A stream whose connection is not concerned by a change (its role or its camera's name) goes
         on without losing a picture. One that is to come from elsewhere, the camera or another node,
-        goes on as the same recording: it is asked for there at once, whatever failed before.
+        or in another way, goes on as the same recording: it is asked for at once, whatever failed
+        before.
         """
         ending: dict[StreamKey, asyncio.Task[None]] = {}
         for key, (sink, task) in self._running.items():
@@ -78,7 +78,7 @@ class Recorder:
         for key in ending:
             sink, _ = self._running.pop(key)
             wanted = streams.get(key)
-            if wanted is not None and _same_stream(sink.order, wanted):
+            if wanted is not None:
                 self._switch(sink, wanted)
             else:
                 self._disks.end(key)
@@ -142,16 +142,11 @@ class Recorder:
         await record(sink, self._make_source, self._random)
 
     def _switch(self, sink: StreamSink, order: StreamOrder) -> None:
-        """Go on with pictures from elsewhere; why there were none before them is not forgotten."""
-        before = sink.order.relay
+        """Go on with other pictures; why there were none before them is not forgotten."""
+        why = _why_switched(sink.order, order)
         self._relabel(sink, order)
         if sink.state.connected:
-            if order.relay is not None:
-                why = f"node {order.relay.node_id} is asked to pass it on from now on"
-            else:
-                node = before.node_id if before else ""
-                why = f"node {node} passes it on no more, so the camera itself is asked"
-            sink.end(SourceError(Cause.RELAY, why))
+            sink.end(why)
         self._run(sink)
 
     def _relabel(self, sink: StreamSink, order: StreamOrder) -> None:
@@ -183,18 +178,34 @@ async def _learn(questions: VolumeQuestions, sinks: Sequence[StreamSink]) -> Non
 
 
 def _same_connection(one: StreamOrder, other: StreamOrder) -> bool:
-    return _same_stream(one, other) and one.relay == other.relay
+    """Whether they differ at most in what no connection depends on.
+
+    What another node passes on is received in the same way, however the camera is asked there.
+    """
+    if one.relay != other.relay:
+        return False
+    return one.relay is not None or one.connection == other.connection
 
 
-def _same_stream(one: StreamOrder, other: StreamOrder) -> bool:
-    """Whether they differ at most in what no connection to the camera depends on."""
-    return (
-        replace(
-            one,
-            camera_name=other.camera_name,
-            role=other.role,
-            relays=other.relays,
-            relay=other.relay,
-        )
-        == other
-    )
+def _why_switched(before: StreamOrder, order: StreamOrder) -> SourceError:
+    """Why a stream that was received has to be asked for anew."""
+    if order.relay is not None:
+        node = order.relay.node_id
+        return SourceError(Cause.RELAY, f"node {node} is asked to pass it on from now on")
+    if before.relay is not None:
+        node = before.relay.node_id
+        why = f"node {node} passes it on no more, so the camera itself is asked"
+        return SourceError(Cause.RELAY, why)
+    why = f"the camera's settings were changed ({_changed(before, order)}), so it is asked anew"
+    return SourceError(Cause.CHANGED, why)
+
+
+def _changed(before: StreamOrder, order: StreamOrder) -> str:
+    """What of a camera's settings differs, in words; never a value, which may be a password."""
+    names = {
+        "URL": before.url != order.url,
+        "login": before.login != order.login,
+        "transport": before.transport is not order.transport,
+        "sound": before.audio != order.audio,
+    }
+    return " and ".join(name for name, differs in names.items() if differs)

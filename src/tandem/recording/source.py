@@ -32,6 +32,8 @@ class Cause(enum.StrEnum):
     """It was not asked: this node has no volume to record to."""
     RELAY = "relay"
     """It was not asked: another node has its session, and passes nothing on."""
+    CHANGED = "changed"
+    """Its settings were changed, so that it was asked anew."""
 
     @property
     def is_refusal(self) -> bool:
