@@ -230,7 +230,7 @@ def test_without_an_agent_it_says_what_to_do(tmp_path: Path, command: tuple[str,
     desk = desk_at(tmp_path)
     result = desk.run(*command)
     assert result.exit_code == 1
-    assert "The agent of this node does not run: `systemctl status tandem`" in result.output
+    assert "The agent of this node does not run. Start it: `tandem up`" in result.output
     document = json.loads(desk.run(*command, "--json").output)
     assert document["problem"].startswith("The agent of this node does not run")
 

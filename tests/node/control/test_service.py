@@ -267,7 +267,7 @@ async def test_an_agent_that_ends_takes_its_socket_with_it_and_no_other(tmp_path
 
 
 def test_without_an_agent_the_client_says_what_to_do(tmp_path: Path) -> None:
-    with pytest.raises(AskingError, match=r"does not run: `systemctl status tandem`"):
+    with pytest.raises(AskingError, match=r"does not run. Start it: `tandem up`"):
         ControlClient(tmp_path / "agent.sock").node()
 
 

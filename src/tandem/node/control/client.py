@@ -112,8 +112,8 @@ class ControlClient:
                 text = response.read(LARGEST_ANSWER_BYTES)
         except (FileNotFoundError, ConnectionRefusedError):
             raise AskingError(
-                "The agent of this node does not run: `systemctl status tandem`, or `tandem up`."
-                f" (Nothing listens at {self._path}.)"
+                "The agent of this node does not run. Start it: `tandem up`, or what you run it"
+                f" by. (Nothing listens at {self._path}.)"
             ) from None
         except PermissionError:
             raise AskingError(
@@ -121,8 +121,8 @@ class ControlClient:
             ) from None
         except TimeoutError:
             raise AskingError(
-                f"This node's agent did not answer within {self._deadline_s:.0f} s. Look at"
-                " `journalctl -u tandem`."
+                f"This node's agent did not answer within {self._deadline_s:.0f} s. Look at its"
+                " log: `tandem up` writes it to its standard error."
             ) from None
         except (OSError, http.client.HTTPException) as error:
             raise AskingError(
@@ -169,7 +169,7 @@ def _document(status: int, text: bytes) -> Json:
     if version != VERSION:
         raise AskingError(
             f"This node's agent speaks version {version}, and this command version {VERSION}."
-            " Restart the agent after an update: `systemctl restart tandem`."
+            " End the agent after an update, and start it again."
         )
     if status != HTTPStatus.OK:
         raise AnswerError(status, document)

@@ -223,7 +223,7 @@ async def _check_free(path: Path) -> None:
             f"It cannot be seen whether an agent listens at {path}: {error.strerror}."
         ) from error
     raise SocketError(
-        f"An agent runs already and listens at {path}. Stop it first: `systemctl stop tandem`."
+        f"An agent runs already and listens at {path}. End it first, where it was started."
     )
 
 
