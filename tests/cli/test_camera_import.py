@@ -140,6 +140,7 @@ def problems(text: str) -> list[str]:
     ("table", "why"),
     [
         ("", "line 1: the table is empty"),
+        ("id,url\n,\n\n", "It names no camera: nothing follows its first line."),
         ("id,colour\na,red\n", "line 1, column 2: there is no column 'colour'"),
         ("url,url\n", "the column url is there twice"),
         ("url\nrtsp://192.0.2.1/\n", "neither a column id nor a column name"),
@@ -211,7 +212,10 @@ TEXT = st.text(st.characters(codec="utf-8", exclude_categories=["C", "Z"]), min_
 
 @given(
     st.dictionaries(
-        NAMES, st.tuples(TEXT, st.sampled_from(sorted(Protection)), st.none() | TEXT), max_size=5
+        NAMES,
+        st.tuples(TEXT, st.sampled_from(sorted(Protection)), st.none() | TEXT),
+        min_size=1,
+        max_size=5,
     ),
     st.sampled_from([",", ";"]),
 )

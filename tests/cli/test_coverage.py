@@ -32,10 +32,10 @@ def test_each_copy_is_told_and_what_all_of_them_lack(nodes: list[Node], at: At) 
     lacking = f"  {start}6.000Z - 2026-11-18T11:06:50.000Z       4.0 s  "
     assert done.stdout.splitlines() == [
         f"Camera gate (main), {start}0.000Z - 2026-11-18T11:06:50.000Z",
-        "n1: 4.0 s in 1 file, 100 frames",
+        "n1: 4.0 s, in 1 file that holds 100 frames in all",
         f"  {start}0.000Z - {start}4.000Z       4.0 s",
         f"  {start}4.000Z - 2026-11-18T11:06:50.000Z       6.0 s  not here, unknown",
-        "n2: 6.0 s in 1 file, 150 frames",
+        "n2: 6.0 s, in 1 file that holds 150 frames in all",
         f"  {start}0.000Z - {start}6.000Z       6.0 s",
         f"{lacking}not here, camera_stalled: Nothing came.",
         "n3: nothing",
@@ -116,6 +116,27 @@ def test_what_is_recorded_just_now_is_whole_up_to_what_is_on_a_disk(
     assert told["to"] == "2026-11-18T11:06:46.000000Z"
     assert [copy["gaps"] for copy in told["copies"][:2]] == [[], []]
     assert told["copies"][1]["intervals"][0]["to"] == "2026-11-18T11:06:45.000000Z"
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+@pytest.mark.parametrize(
+    "typed",
+    [
+        ["rtsp://admin:s3cr3t@192.0.2.1/1"],
+        ["rtsp:/admin:s3cr3t@192.0.2.1/1"],
+        ["http://192.0.2.1/cgi?password=s3cr3t"],
+        ["//admin:s3cr3t@192.0.2.1/1"],
+        ["gate", "rtsp://admin:s3cr3t@192.0.2.1/1"],
+    ],
+)
+@pytest.mark.parametrize("command", [("coverage",), ("export", "-o", "gate.mp4")])
+def test_a_url_that_is_no_camera_is_not_repeated(
+    nodes: list[Node], at: At, command: tuple[str, ...], typed: list[str], *, as_json: bool
+) -> None:
+    done = at.run(command[0], nodes[0], *typed, *command[1:], *over(), *["--json"][: int(as_json)])
+    assert done.exit_code in {1, 2}
+    assert done.output
+    assert "s3cr3t" not in done.output
 
 
 def test_a_camera_that_nobody_knows_is_refused(nodes: list[Node], at: At) -> None:

@@ -267,7 +267,9 @@ def find_camera(client: ControlClient, text: str) -> Json:
             ids = ", ".join(it["camera_id"] for it in named)
             raise AskingError(f"Several cameras are called '{text}': {ids}. Give the id.") from None
         if not named:
+            # A URL may have a password in it, wherever in it cameras want theirs.
+            meant = "of that URL by its name" if ":/" in text else f"'{text}'"
             raise AskingError(
-                f"There is no camera '{text}'. `tandem camera list` has them all."
+                f"There is no camera {meant}. `tandem camera list` has them all."
             ) from None
         return dict(named[0])

@@ -90,6 +90,8 @@ def read_table(data: bytes) -> list[Row]:
     except csv.Error as error:
         problems.append(f"line {reader.line_num}: it is not CSV: {error}.")
     problems += _doubles(rows)
+    if not rows and not problems:
+        problems.append("It names no camera: nothing follows its first line.")
     if problems:
         raise TableError(problems)
     return rows

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from tandem.archive.export.source import Unreachable
+from tandem.cli.camera_fields import Discreet
 from tandem.cli.common import counted, echo_json
 from tandem.cli.recordings import (
     EXIT_MISSING,
@@ -23,7 +24,7 @@ from tandem.node.retrieval.coverage import CopyCoverage, Coverage, ask_holdings,
 from tandem.node.retrieval.tasks import Tasks, split, tasks_of
 
 
-@click.command("coverage")
+@click.command("coverage", cls=Discreet)
 @asks_for_recordings
 def coverage_command(
     camera: str,
@@ -82,9 +83,10 @@ def _echo_copy(copy: CopyCoverage, tasks: Tasks | None) -> None:
             click.echo(f"{copy.node_id}: nothing")
         return
     recorded_us = sum(end - start for start, end in copy.intervals)
+    hold = "holds" if copy.segments == 1 else "hold"
     click.echo(
-        f"{copy.node_id}: {length(recorded_us)} in {counted(copy.segments, 'file')}, "
-        f"{copy.frames:,} frames"
+        f"{copy.node_id}: {length(recorded_us)}, in {counted(copy.segments, 'file')} that {hold} "
+        f"{copy.frames:,} frames in all"
     )
     for start, end in copy.intervals:
         click.echo(f"  {moment(start)} - {moment(end)}  {length(end - start):>10}")

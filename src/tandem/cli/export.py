@@ -13,6 +13,7 @@ from tandem.archive.export.export import Phase, Progress, export
 from tandem.archive.export.output import check_target
 from tandem.archive.export.planning import Request
 from tandem.archive.export.result import ExportedFile, ExportResult
+from tandem.cli.camera_fields import Discreet
 from tandem.cli.common import EXIT_FAILED, clean, echo_json
 from tandem.cli.recordings import (
     EXIT_MISSING,
@@ -41,7 +42,7 @@ def _read_target(_context: click.Context, _option: click.Parameter, text: str) -
     return Path(text)
 
 
-@click.command("export")
+@click.command("export", cls=Discreet)
 @asks_for_recordings
 @click.option(
     "-o",

@@ -14,7 +14,15 @@ from tandem.archive.export.errors import NothingRecordedError
 from tandem.archive.export.result import rfc3339
 from tandem.archive.export.source import Unreachable
 from tandem.archive.rows import Interval
-from tandem.cli.common import EXIT_FAILED, clean, echo_json, json_option, settings_option, wrapped
+from tandem.cli.common import (
+    EXIT_FAILED,
+    clean,
+    echo_json,
+    json_option,
+    redacted,
+    settings_option,
+    wrapped,
+)
 from tandem.cli.times import TimeError, parse_time
 from tandem.clock import SystemClock
 from tandem.node.authority import AuthorityError
@@ -82,7 +90,7 @@ class Opened:
 def asks_for_recordings(command: Command) -> Command:
     """Give a command the options that say what is wanted."""
     options = (
-        click.argument("camera"),
+        click.argument("camera", callback=_read_camera),
         click.option("--from", "from_text", required=True, metavar="TIME", help="from when on"),
         click.option(
             "--to", "to_text", default="now", show_default=True, metavar="TIME", help="until when"
@@ -94,6 +102,13 @@ def asks_for_recordings(command: Command) -> Command:
     for option in reversed(options):
         command = option(command)
     return command
+
+
+def _read_camera(_context: click.Context, _option: click.Parameter, text: str) -> str:
+    """What may be a camera; a URL is not repeated, since it may have a password in it."""
+    if ":/" in text:
+        raise click.BadParameter("a camera is asked for by its id or its name, and by no URL.")
+    return text
 
 
 def read_interval(from_text: str, to_text: str, now_us: int) -> Interval:
@@ -158,10 +173,11 @@ def opened(question: Question, now_us: int) -> Iterator[Opened]:
 
 def fail(problem: str, question: Question, status: int) -> NoReturn:
     """Say what went wrong, and end."""
+    told = redacted(problem)
     if question.as_json:
-        echo_json({"version": 1, "problem": problem})
+        echo_json({"version": 1, "problem": told})
     else:
-        click.echo(wrapped(clean(problem)), err=True)
+        click.echo(wrapped(clean(told)), err=True)
     raise SystemExit(status)
 
 
