@@ -9,6 +9,7 @@ import pytest
 from tests.recording.streams import order
 
 from tandem.clock import SystemClock
+from tandem.media.rtsp.session import CameraSession
 from tandem.recording.rtsp_source import RtspSource, plain_reason
 from tandem.recording.source import Cause, SourceError
 from tandem.recording.stream_recording import StreamSink
@@ -78,6 +79,53 @@ def test_a_redirect_is_followed_and_the_new_place_is_asked() -> None:
     requests, failure = asyncio.run(run())
     assert requests[:2] == ["OPTIONS", "DESCRIBE"]
     assert failure.cause is Cause.NOT_FOUND
+
+
+class Book:
+    """Knows of one session."""
+
+    def __init__(self) -> None:
+        self.session: CameraSession | None = CameraSession("rtsp://192.0.2.1/other/", "77")
+
+    def opened(self, session: CameraSession) -> None:
+        raise AssertionError(session)
+
+    def take(self) -> CameraSession | None:
+        session, self.session = self.session, None
+        return session
+
+
+async def asked_of(camera: Scripted, book: Book) -> Cause:
+    async with await asyncio.start_server(camera.serve, "127.0.0.1", 0) as here:
+        url = f"rtsp://127.0.0.1:{here.sockets[0].getsockname()[1]}/s"
+        source = RtspSource(order(url=url), SystemClock(), Random(1), book)
+        with pytest.raises(SourceError) as failure:
+            async with asyncio.timeout(DEADLINE_S):
+                await source.run(sink_of(url))
+        await camera.close()
+    return failure.value.cause
+
+
+@pytest.mark.parametrize("answer", ["200 OK", "454 Session Not Found"])
+def test_a_camera_that_has_no_session_left_is_asked_to_end_the_last_one_known_once(
+    answer: str,
+) -> None:
+    camera = Scripted({"DESCRIBE": "453 Not Enough Bandwidth", "TEARDOWN": answer})
+    book = Book()
+    asked = ["OPTIONS", "DESCRIBE"]
+    assert asyncio.run(asked_of(camera, book)) is Cause.SESSION_LIMIT
+    assert camera.requests == [*asked, "TEARDOWN", *asked]
+    camera.requests.clear()
+    assert asyncio.run(asked_of(camera, book)) is Cause.SESSION_LIMIT
+    assert camera.requests == asked
+
+
+def test_whatever_else_a_camera_says_no_session_of_another_node_is_ended() -> None:
+    for refusal in ("404 Not Found", "403 Forbidden", "500 Internal Server Error"):
+        camera, book = Scripted({"DESCRIBE": refusal}), Book()
+        asyncio.run(asked_of(camera, book))
+        assert "TEARDOWN" not in camera.requests
+        assert book.session is not None
 
 
 @pytest.mark.parametrize("host", ["a..b", "%00host", "no-such-camera.invalid"])

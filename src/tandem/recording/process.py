@@ -27,6 +27,7 @@ from tandem.recording.recorder import Recorder
 from tandem.recording.relay.relays import Relays
 from tandem.recording.reopening import Reopening
 from tandem.recording.rtsp_source import RtspSource
+from tandem.recording.session_book import SessionBook
 from tandem.recording.source import Source
 from tandem.recording.sweep import Sweeper
 from tandem.recording.volume_opening import open_volume
@@ -42,10 +43,12 @@ GARBAGE_OBJECTS = 10_000
 that 50 cameras have in memory are thousands, which at the usual 700 are looked at all the time."""
 
 
-def make_source(clock: Clock, random: Random, order: StreamOrder) -> Source:
+def make_source(
+    clock: Clock, random: Random, order: StreamOrder, sessions: SessionBook | None = None
+) -> Source:
     """The source that receives a stream: Tandem's own for RTSP, libav for everything else."""
     if order.is_native:
-        return RtspSource(order, clock, random)
+        return RtspSource(order, clock, random, sessions)
     return ForeignSource(order, clock)
 
 
@@ -94,7 +97,8 @@ def _source(clock: Clock, random: Random, relays: Relays, order: StreamOrder) ->
     """Where a stream comes from: its camera, or another node that has its session."""
     if order.relay is not None:
         return relays.receive(order)
-    return relays.tap(make_source(clock, random, order), order)
+    sessions = relays.sessions_of(order.key)
+    return relays.tap(make_source(clock, random, order, sessions), order)
 
 
 async def _follow(

@@ -1,11 +1,13 @@
 """Tandem's own RTSP receiver: sockets and timers around `media.rtsp` and `media.rtp`."""
 
 import asyncio
+import logging
 import os
 import socket
 from collections.abc import Iterable
+from contextlib import suppress
 from random import Random
-from typing import cast
+from typing import Never, cast
 from weakref import WeakKeyDictionary
 
 from tandem.clock import Clock
@@ -25,12 +27,17 @@ from tandem.media.rtsp.events import (
     UdpDelivery,
 )
 from tandem.media.rtsp.interleaved import BUFFER_BYTES, InterleavedReader, frame
+from tandem.media.rtsp.session import CameraSession
 from tandem.media.rtsp.transport import LowerTransport
 from tandem.media.rtsp.url import CameraUrl, Credentials, parse_url
 from tandem.recording.camera import StreamOrder, TransportPreference
 from tandem.recording.datagrams import PortPair
+from tandem.recording.rtsp_causes import CAUSES
+from tandem.recording.session_book import SessionBook
 from tandem.recording.source import Cause, SourceError, UnitSink
 from tandem.recording.track_receiver import TrackReceiver
+
+log = logging.getLogger(__name__)
 
 CONNECT_S = 5.0
 """To look up a name and open a connection: longer than a lost SYN and its first repetition."""
@@ -49,22 +56,6 @@ TICK_S = 0.5
 REPORT_US = 5_000_000
 """Interval of our RTCP receiver reports (RFC 3550 section 6.2), a sign of life to some cameras."""
 
-CAUSES = {
-    errors.Cause.INVALID_URL: Cause.PROTOCOL,
-    errors.Cause.UNAUTHORISED: Cause.UNAUTHORISED,
-    errors.Cause.NOT_FOUND: Cause.NOT_FOUND,
-    errors.Cause.NO_VIDEO: Cause.NO_VIDEO,
-    errors.Cause.UNSUPPORTED_CODEC: Cause.UNSUPPORTED,
-    errors.Cause.UNSUPPORTED_TRANSPORT: Cause.UNSUPPORTED,
-    errors.Cause.SESSION_LIMIT: Cause.SESSION_LIMIT,
-    errors.Cause.SESSION_LOST: Cause.CLOSED,
-    errors.Cause.REDIRECT_LOOP: Cause.PROTOCOL,
-    errors.Cause.CAMERA_ERROR: Cause.PROTOCOL,
-    errors.Cause.SILENT: Cause.STALLED,
-    errors.Cause.PROTOCOL: Cause.PROTOCOL,
-}
-
-
 _receive_buffers: WeakKeyDictionary[asyncio.AbstractEventLoop, bytearray] = WeakKeyDictionary()
 """One for all connections of an event loop, which reads them one after the other."""
 
@@ -80,12 +71,20 @@ class RtspSource:
         order: what to receive.
         clock: of the node.
         random: for nonces and identifiers, none of them secret.
+        sessions: those of the camera; None where nobody needs to know.
     """
 
-    def __init__(self, order: StreamOrder, clock: Clock, random: Random) -> None:
+    def __init__(
+        self,
+        order: StreamOrder,
+        clock: Clock,
+        random: Random,
+        sessions: SessionBook | None = None,
+    ) -> None:
         self._order = order
         self._clock = clock
         self._random = random
+        self._sessions = sessions
 
     async def run(self, sink: UnitSink) -> None:
         """Connect and push into `sink` until the connection ends.
@@ -107,15 +106,50 @@ class RtspSource:
 
     async def _run(self, sink: UnitSink, ports: list[PortPair]) -> None:
         url = self._camera_url()
-        client = RtspClient(
+        asking = self._client(url, ports)
+        try:
+            await self._converse(asking, url, sink, ports)
+        except SourceError as refusal:
+            left = self._left_behind(refusal)
+            if left is None:
+                raise
+        log.info(
+            "%s: the camera refuses a session and may still count one that nobody has any more; "
+            "that one is ended",
+            self._order.label,
+        )
+        with suppress(SourceError):
+            there = asking.url
+            await self._converse(self._client(there, ports, left), there, sink, ports)
+        await self._converse(self._client(url, ports), url, sink, ports)
+
+    def _left_behind(self, refusal: SourceError) -> CameraSession | None:
+        """What a camera that refuses another session may count without need.
+
+        Never asked before it refuses: whoever is believed dead may live, and have this session. A
+        camera that allows both is then harmed by nothing.
+        """
+        if refusal.cause is not Cause.SESSION_LIMIT or self._sessions is None:
+            return None
+        return self._sessions.take()
+
+    def _client(
+        self, url: CameraUrl, ports: list[PortPair], only_ends: CameraSession | None = None
+    ) -> RtspClient:
+        return RtspClient(
             url,
             client_nonce=f"{self._random.getrandbits(64):016x}",
             transports=[LowerTransport.UDP if ports else LowerTransport.TCP],
             udp_ports=[pair.numbers for pair in ports],
             with_audio=self._order.audio,
+            only_ends=only_ends,
         )
+
+    async def _converse(
+        self, client: RtspClient, url: CameraUrl, sink: UnitSink, ports: list[PortPair]
+    ) -> Never:
         while True:
-            session = _Session(client, url, sink, self._clock, self._random, ports)
+            session = _Session(client, url, sink, self._clock, self._random, ports, self._sessions)
             await self._connect(session, url)
             try:
                 url = await session.ended
@@ -184,6 +218,7 @@ class _Session(asyncio.BufferedProtocol):
         clock: Clock,
         random: Random,
         ports: list[PortPair],
+        sessions: SessionBook | None,
     ) -> None:
         loop = asyncio.get_running_loop()
         self.ended: asyncio.Future[CameraUrl] = loop.create_future()
@@ -193,6 +228,7 @@ class _Session(asyncio.BufferedProtocol):
         self._clock = clock
         self._random = random
         self._ports = ports
+        self._sessions = sessions
         self._reader = InterleavedReader(_receive_buffer(loop))
         self._transport: asyncio.Transport | None = None
         self._tracks: list[TrackReceiver] = []
@@ -268,6 +304,8 @@ class _Session(asyncio.BufferedProtocol):
                 case Playing():
                     self._is_playing = True
                     self._last_picture_us = self._clock.boot_us()
+                    if self._sessions is not None and self._client.session is not None:
+                        self._sessions.opened(self._client.session)
                 case Redirected(url):
                     if not self.ended.done():
                         self.ended.set_result(url)

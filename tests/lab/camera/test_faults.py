@@ -179,6 +179,29 @@ def test_a_torn_down_session_makes_room_at_once(start: StartCameras) -> None:
         assert second.set_up().status == 200
 
 
+@pytest.mark.parametrize("is_dead", [True, False])
+def test_a_session_may_be_torn_down_by_its_name_from_another_connection(
+    start: StartCameras, *, is_dead: bool
+) -> None:
+    cameras = start(session_limit=1, session_timeout_s=600)
+    with RawClient(cameras.address()) as first, RawClient(cameras.address()) as second:
+        first.play()
+        if is_dead:
+            first.socket.close()
+            wait_until(
+                lambda: any(one.closed_us for one in cameras.ledger().sessions.values()),
+                "the camera has noticed",
+            )
+        assert second.set_up().status == 453
+        second.session = "unknown"
+        assert second.request("TEARDOWN").status == 454
+        assert second.set_up().status == 453
+        second.session = first.session
+        assert second.request("TEARDOWN").status == 200
+        second.session = ""
+        assert second.set_up().status == 200
+
+
 @pytest.mark.parametrize(("kind", "status"), [("wrong-password", 401), ("wrong-path", 404)])
 def test_a_camera_may_forget_its_password_or_its_path(
     kind: str, status: int, start: StartCameras

@@ -7,6 +7,7 @@ from tandem.media.rtsp.client import RtspClient
 from tandem.media.rtsp.errors import RtspError
 from tandem.media.rtsp.events import Event, Failed, Send, TracksReady
 from tandem.media.rtsp.message import Message, MessageReader
+from tandem.media.rtsp.session import CameraSession
 from tandem.media.rtsp.transport import LowerTransport
 from tandem.media.rtsp.url import parse_url
 
@@ -108,6 +109,7 @@ def dialogue(
     transports: tuple[LowerTransport, ...] = (LowerTransport.TCP,),
     udp_ports: tuple[tuple[int, int], ...] = (),
     with_audio: bool = True,
+    only_ends: CameraSession | None = None,
 ) -> Dialogue:
     """A dialogue whose first request was sent."""
     client = RtspClient(
@@ -116,6 +118,7 @@ def dialogue(
         transports=transports,
         udp_ports=udp_ports,
         with_audio=with_audio,
+        only_ends=only_ends,
     )
     return Dialogue(client).start()
 

@@ -14,7 +14,35 @@ from tests.media.rtsp.dialogue import (
 
 from tandem.media.rtsp.errors import Cause, RtspError
 from tandem.media.rtsp.events import Ended, Failed, Playing, Redirected
+from tandem.media.rtsp.session import CameraSession
 from tandem.media.rtsp.url import Credentials
+
+# Ending what another one left open
+
+
+@pytest.mark.parametrize("status", ["200 OK", "454 Session Not Found", "302 Found"])
+def test_a_session_that_another_one_left_open_is_ended_and_nothing_else_is_done(
+    status: str,
+) -> None:
+    one = dialogue(only_ends=CameraSession("rtsp://10.0.0.5/live/", "77"))
+    one.answer("401 Unauthorized", f"WWW-Authenticate: {DIGEST.format('n')}")
+    assert (one.last.url, one.last.headers["Session"]) == ("rtsp://10.0.0.5/live/", "77")
+    assert 'uri="rtsp://10.0.0.5/live/"' in one.last.headers["Authorization"]
+    one.answer(status)
+    assert one.methods == "TEARDOWN TEARDOWN"
+    assert one.events[-1] == Ended()
+
+
+def test_a_camera_that_never_answers_that_is_not_waited_for() -> None:
+    one = dialogue(only_ends=CameraSession("rtsp://10.0.0.5/live/", "77")).wait(10)
+    assert one.events[-1] == Ended()
+    assert one.client.next_tick_us is None
+
+
+def test_the_session_is_told_once_the_camera_has_given_one() -> None:
+    assert described().client.session is None
+    assert playing("77;timeout=60").client.session == CameraSession("rtsp://10.0.0.5/live", "77")
+
 
 # Keeping alive
 

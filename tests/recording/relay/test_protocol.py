@@ -11,6 +11,7 @@ from tests.recording.relay.feeding import HandClock, Notes
 from tests.recording.relay.units import audio_units, video_units
 
 from tandem.media.rtp.clock import MAX_CLOCK_HZ
+from tandem.media.rtsp.session import CameraSession
 from tandem.media.units import AccessUnit, Codec, TimelineBreak, VideoConfig
 from tandem.recording.framing import MAX_BODY_BYTES, ProtocolError
 from tandem.recording.relay.protocol import (
@@ -36,6 +37,7 @@ from tandem.recording.relay.protocol import (
 from tandem.recording.relay.reception import Reception
 
 words = st.text(st.characters(codec="ascii"), max_size=40)
+plain = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1, max_size=40)
 places = st.builds(Place, st.integers(0, (1 << 64) - 1), st.integers(0, (1 << 64) - 1))
 totals = st.integers(-(1 << 63), (1 << 63) - 1)
 controls: st.SearchStrategy[Control] = st.one_of(
@@ -47,6 +49,7 @@ controls: st.SearchStrategy[Control] = st.one_of(
     st.builds(Lost, totals, totals),
     st.just(Alive()),
     st.builds(End, st.text(st.characters(codec="utf-8"), max_size=40)),
+    st.builds(CameraSession, plain, plain),
 )
 breaks = st.builds(Break, st.booleans())
 units = st.builds(Unit, st.just(True), video_units) | st.builds(Unit, st.just(False), audio_units)
@@ -166,6 +169,8 @@ def test_what_is_too_large_or_impossible_is_never_sent() -> None:
         UnitWriter().write(AccessUnit(b"", 1 << 63, True, None, bytes(16)), is_video=True)
     with pytest.raises(ProtocolError, match="cannot be sent"):
         encode(Lost(1 << 63, 0))
+    with pytest.raises(ProtocolError, match="cannot be sent"):
+        encode(CameraSession("rtsp://192.0.2.1/s", "1\r\nEvil: yes"))
 
 
 def test_a_unit_whose_configuration_never_came_is_refused() -> None:

@@ -47,8 +47,10 @@ class Bench:
         complete = with_defaults([{"session_limit": 1, **settings}])
         self.cameras = stack.enter_context(CameraThread(place / "cameras", cache, complete))
         certificates, theirs = Certificates(place), Certificates(place, "theirs")
-        self._direct = {"camera_id": "c1", "url": self.cameras.address()}
+        self._direct: dict[str, Any] = {"camera_id": "c1", "url": self.cameras.address()}
         self._direct["audio"] = settings.get("profile", {}).get("audio", False)
+        if "auth" in settings:
+            self._direct |= {"username": settings["user"], "password": settings["password"]}
 
         def recorder(node: str, issuer: Certificates = certificates) -> RecorderProcess:
             relaying = {
@@ -190,6 +192,30 @@ def test_when_the_holder_dies_the_other_has_the_camera_and_tells_whose_gap_it_is
     (gap,) = bench.gaps(bench.receiver)
     assert gap.cause is GapCause.NODE_DOWN
     assert "node1" in gap.detail
+
+
+@pytest.mark.parametrize("login", [{}, {"auth": "digest", "user": "me", "password": "geheim"}])
+def test_what_a_dead_holder_left_open_is_ended_by_the_next_that_the_camera_refuses(
+    begin: Begin, login: dict[str, str]
+) -> None:
+    bench = begin(session_limit=1, session_timeout_s=3600, **login)
+    bench.receive()
+    bench.holder.kill()
+    bench.receiver.order([bench.direct(relays=True, role="second")])
+    bench.receiver.wait_for_pictures("c1", 200)
+    assert bench.receiver.stream("c1")["relayed_from"] is None
+    assert bench.receiver.stop() == 0
+
+
+def test_a_holder_that_lives_keeps_its_session_where_the_camera_allows_another(
+    begin: Begin,
+) -> None:
+    bench = begin(session_limit=2)
+    bench.receive()
+    bench.receiver.order([bench.direct(relays=True, role="second")])
+    bench.receiver.wait_for_pictures("c1", 200)
+    assert bench.holder.stream("c1")["connections"] == 1
+    assert bench.holder.stream("c1")["connected"]
 
 
 def test_when_the_camera_breaks_off_the_other_has_its_first_picture_again(begin: Begin) -> None:

@@ -27,6 +27,9 @@ class DialogueLink(Link, Protocol):
 class Dialogue:
     """Answers the requests of one connection, which has at most one session.
 
+    Any connection may end any session by its name, as with live555 and gst-rtsp-server: a session
+    belongs to the camera (RFC 2326 section 12.37).
+
     Args:
         link: the connection.
         cameras: the cameras of this listener by path.
@@ -202,6 +205,11 @@ class Dialogue:
         self._reply(request, 200)
 
     def _tear_down(self, request: Request) -> None:
+        named = request.headers.get("session", "").partition(";")[0]
+        if (self._session is None or named != self._session.name) and named:
+            ended = self._the_camera().register.end(named)
+            self._reply(request, 200 if ended else 454)
+            return
         session = self._the_session(request)
         if session is None:
             return

@@ -100,6 +100,23 @@ class Register:
             timeout_us = round(self._config.session_timeout_s * _MILLION)
             self._dead_until_us[session.name] = session.heard_us + timeout_us
 
+    def end(self, name: str) -> bool:
+        """End a session from another connection, be its own dead or alive.
+
+        Args:
+            name: of the session.
+
+        Returns:
+            Whether there was one.
+        """
+        session = self._live.get(name)
+        if session is None:
+            return self._dead_until_us.pop(name, None) is not None
+        session.say_goodbye()
+        self.part(session, "torn down by another client", orderly=True)
+        session.link.close()
+        return True
+
     def close(self) -> None:
         """Say goodbye to every client: the camera is switched off."""
         for session in self:

@@ -9,6 +9,7 @@ A connection is an `InterleavedReader`, which its shell lets the network write i
     message      requests and responses, read piece by piece
     interleaved  the hot path: RTP packets and messages out of one stream of bytes
     transport    the headers Transport, Session and RTP-Info
+    session      what names a session, for who ends it from another connection
     events       what the client asks of its shell
     selection    which media of a description are recorded
     negotiation  SETUP, track by track

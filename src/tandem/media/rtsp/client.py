@@ -24,6 +24,7 @@ from tandem.media.rtsp.message import Headers, Message, Request, Response
 from tandem.media.rtsp.negotiation import Negotiation
 from tandem.media.rtsp.refusal import refusal
 from tandem.media.rtsp.selection import select
+from tandem.media.rtsp.session import CameraSession
 from tandem.media.rtsp.transport import (
     DEFAULT_SESSION_TIMEOUT_S,
     LowerTransport,
@@ -60,6 +61,7 @@ class RtspClient:
         udp_ports: pairs of our ports, for RTP and RTCP, one pair a track; needed for UDP.
         with_audio: whether to record sound too.
         user_agent: how we introduce ourselves.
+        only_ends: a session that somebody else left open; it is ended, and nothing else done.
 
     Attributes:
         unanswered_keep_alives: how many the camera ignored while its packets flowed; only grows.
@@ -74,6 +76,7 @@ class RtspClient:
         udp_ports: Sequence[tuple[int, int]] = (),
         with_audio: bool = True,
         user_agent: str = "Tandem",
+        only_ends: CameraSession | None = None,
     ) -> None:
         if not transports:
             raise ValueError("at least one transport is needed")
@@ -85,6 +88,7 @@ class RtspClient:
         self._transports = tuple(transports)
         self._udp_ports = tuple(udp_ports)
         self._with_audio = with_audio
+        self._only_ends = only_ends
         self._exchange = Exchange(user_agent, client_nonce)
         self._redirects = 0
         self._served = 0
@@ -107,6 +111,16 @@ class RtspClient:
         self._aggregate = self._url.text
         self._description = SessionDescription((), None)
         self._negotiation: Negotiation | None = None
+
+    @property
+    def url(self) -> CameraUrl:
+        """Whom we ask: as given, or where a redirect led."""
+        return self._url
+
+    @property
+    def session(self) -> CameraSession | None:
+        """What the camera gave us; None before it did."""
+        return CameraSession(self._aggregate, self._session_id) if self._session_id else None
 
     @property
     def stray_answers(self) -> int:
@@ -134,6 +148,9 @@ class RtspClient:
         if self._step is not _Step.NEW:
             return []
         self._begin()
+        if self._only_ends is not None:
+            self._session_id, self._aggregate = self._only_ends.id, self._only_ends.url
+            return self.close(now_us)
         self._step = _Step.PREPARING
         return [self._send("OPTIONS", self._url.text, now_us)]
 

@@ -10,6 +10,7 @@ from random import Random
 from typing import Final, NamedTuple, Protocol
 
 from tandem.clock import Clock
+from tandem.media.rtsp.session import CameraSession
 from tandem.media.units import VIDEO_CLOCK_HZ, AccessUnit, TimelineBreak
 from tandem.recording.framing import ProtocolError
 from tandem.recording.relay.protocol import End, Lost, Place, Report, Start, UnitWriter, encode
@@ -55,10 +56,13 @@ class Feed:
 
     Attributes:
         is_offered: somebody may ask for it; else nothing is kept.
+        session: the last of the camera's that is known, this node's or another's, which the camera
+            may still count although nobody has it any more; None where none is known.
     """
 
     def __init__(self, clock: Clock, random: Random) -> None:
         self.is_offered = False
+        self.session: CameraSession | None = None
         self._clock = clock
         self._random = random
         self._receivers: dict[Receiver, UnitWriter | None] = {}
@@ -103,6 +107,17 @@ class Feed:
     def leave(self, receiver: Receiver) -> None:
         """Somebody is gone."""
         self._receivers.pop(receiver, None)
+
+    def opened(self, session: CameraSession) -> None:
+        """As `SessionBook.opened`."""
+        self.session = session if session.is_plain else None
+        if self.session is not None:
+            self._tell(self.session)
+
+    def take(self) -> CameraSession | None:
+        """As `SessionBook.take`."""
+        session, self.session = self.session, None
+        return session
 
     def begin(self, audio_clock_hz: int | None) -> None:
         """As `UnitSink.begin`."""
@@ -185,6 +200,8 @@ class Feed:
         lost = (self._lost.packets, self._lost.damaged_units)
         writer = self._receivers[receiver] = UnitWriter()
         receiver.send([encode(Start(place, goes_on, self._audio_clock_hz, *lost))])
+        if self.session is not None:
+            receiver.send([encode(self.session)])
         self._send(receiver, writer, list(self._kept)[begin - self._first :])
         # Behind the units: the capture clock rejects a report that is far from what it has seen.
         for is_video in self._reports:
@@ -231,7 +248,7 @@ class Feed:
         if buffers:
             receiver.send(buffers)
 
-    def _tell(self, message: Report | Lost) -> None:
+    def _tell(self, message: Report | Lost | CameraSession) -> None:
         if self._receivers:
             data = encode(message)
             for receiver, writer in list(self._receivers.items()):

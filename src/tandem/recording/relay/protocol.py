@@ -3,7 +3,8 @@
 Both begin with a `Hello`. Then one asks, once, and the other answers with what it has: a `Start`,
 and from there on everything that the camera's source pushes, in its order; or an `End`. Units are
 numbered from the beginning of the camera's session, so that who lost the connection can go on
-where it ended, and who was told of the session's end gets the next one from its beginning.
+where it ended, and who was told of the session's end gets the next one from its beginning. The
+session's name is told after the `Start`, so that who asks can end it where the one with it died.
 """
 
 import enum
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from tandem.media.rtp.clock import MAX_CLOCK_HZ
+from tandem.media.rtsp.session import CameraSession
 from tandem.media.units import (
     IDENTITY_BYTES,
     AccessUnit,
@@ -63,6 +65,7 @@ class Kind(enum.IntEnum):
     LOST = 9
     ALIVE = 10
     END = 11
+    SESSION = 12
 
 
 _KINDS = frozenset(int(kind) for kind in Kind)
@@ -167,7 +170,7 @@ class End:
     sentence: str
 
 
-Control = Hello | Ask | Start | Report | Lost | Alive | End
+Control = Hello | Ask | Start | Report | Lost | Alive | End | CameraSession
 Message = Control | Unit | Break
 
 
@@ -204,6 +207,10 @@ def _encode(message: Control) -> tuple[Kind, bytes]:  # noqa: PLR0911 - one a ki
             return Kind.ALIVE, b""
         case End():
             return Kind.END, message.sentence.encode()
+        case CameraSession():
+            if not message.is_plain:
+                raise ProtocolError("the camera's session has a name that cannot be sent")
+            return Kind.SESSION, f"{message.url} {message.id}".encode()
 
 
 class UnitWriter:
@@ -279,7 +286,7 @@ class Decoder:
                 messages.append(message)
         return messages
 
-    def _decode(self, kind: Kind, body: bytes) -> Message | None:  # noqa: PLR0911 - one a kind
+    def _decode(self, kind: Kind, body: bytes) -> Message | None:  # noqa: C901, PLR0911 - one a kind
         match kind:
             case Kind.HELLO:
                 return _decode_hello(body)
@@ -303,6 +310,8 @@ class Decoder:
                 return Alive()
             case Kind.END:
                 return End(body.decode())
+            case Kind.SESSION:
+                return _decode_session(body)
         return None
 
     def _learn(self, config: TrackConfig, *, is_video: bool) -> None:
@@ -336,6 +345,14 @@ def _decode_ask(body: bytes) -> Ask:
     camera_id, stream = body[1:camera_ends].decode(), body[camera_ends + 1 : stream_ends].decode()
     rest = body[stream_ends:]
     return Ask(camera_id, stream, Place(*_PLACE.unpack(rest)) if rest else None)
+
+
+def _decode_session(body: bytes) -> CameraSession:
+    url, _, name = body.decode().partition(" ")
+    session = CameraSession(url, name)
+    if not session.is_plain:
+        raise ValueError
+    return session
 
 
 def _decode_hello(body: bytes) -> Hello:

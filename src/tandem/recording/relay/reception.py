@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from itertools import groupby
 
 from tandem.clock import Clock
+from tandem.media.rtsp.session import CameraSession
 from tandem.media.units import AccessUnit, TimelineBreak, TrackConfig
 from tandem.recording.framing import ProtocolError
 from tandem.recording.relay.protocol import Break, End, Lost, Message, Place, Report, Start, Unit
@@ -20,6 +21,7 @@ class Reception:
 
     Attributes:
         place: what comes next; None where nothing ever came.
+        session: the camera's, as far as it was told.
         received: units and breaks so far.
         configs: the latest of each track, by whether it is the picture's.
         last_picture_us: CLOCK_BOOTTIME of the last picture, or of any other moment at which none
@@ -28,6 +30,7 @@ class Reception:
 
     def __init__(self, sink: UnitSink, clock: Clock, place: Place | None = None) -> None:
         self.place = place
+        self.session: CameraSession | None = None
         self.received = 0
         self.configs: dict[bool, TrackConfig] = {}
         self.last_picture_us = clock.boot_us()
@@ -68,6 +71,8 @@ class Reception:
             case Lost(packets, damaged_units):
                 before = self._lost_before
                 self._sink.lost(packets - before[0], damaged_units - before[1])
+            case CameraSession():
+                self.session = message
             case End(sentence):
                 return SourceError(Cause.CLOSED, sentence)
         return None

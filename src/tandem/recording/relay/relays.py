@@ -9,6 +9,7 @@ from tandem.recording.orders import Relaying
 from tandem.recording.relay.feed import Feed, TappedSource
 from tandem.recording.relay.server import RelayServer
 from tandem.recording.relay.source import RelaySource
+from tandem.recording.session_book import SessionBook
 from tandem.recording.source import Cause, Source, SourceError
 
 
@@ -41,7 +42,9 @@ class Relays:
         for key in self._feeds.keys() - direct.keys():
             self._feeds.pop(key).close("it records this camera itself no more")
         for key in self._received.keys() - {order.key for order in streams if order.relay}:
-            del self._received[key]
+            received = self._received.pop(key)
+            if key in direct:
+                self._feed_of(key).session = received.session
         for order in direct.values():
             self._feed_of(order.key).offer(
                 is_offered=order.relays, why_not="it passes this camera on no more"
@@ -55,6 +58,10 @@ class Relays:
         """The source of a camera, such that it can be passed on."""
         return TappedSource(source, self._feed_of(order.key))
 
+    def sessions_of(self, key: StreamKey) -> SessionBook:
+        """What is known of the sessions of a camera's stream."""
+        return self._feed_of(key)
+
     def receive(self, order: StreamOrder) -> Source:
         """The source of a stream that another node passes on.
 
@@ -65,8 +72,7 @@ class Relays:
         if self._relaying is None:
             raise SourceError(Cause.RELAY, "no orders say how to ask other nodes")
         before = self._received.get(order.key)
-        place = before.place if before else None
-        source = RelaySource(order, order.relay, self._relaying, self._clock, place)
+        source = RelaySource(order, order.relay, self._relaying, self._clock, before)
         self._received[order.key] = source
         return source
 

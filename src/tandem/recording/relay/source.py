@@ -9,6 +9,7 @@ import ssl
 from typing import Final, Never
 
 from tandem.clock import Clock
+from tandem.media.rtsp.session import CameraSession
 from tandem.mutual_tls import TlsError, client_context
 from tandem.recording.camera import Relay, StreamOrder
 from tandem.recording.framing import ProtocolError
@@ -44,10 +45,10 @@ class RelaySource:
         relay: from where.
         relaying: this node's certificate, and its cluster's.
         clock: of the node.
-        place: where the reception before it ended; None where there was none.
+        before: the reception before it; None where there was none.
 
     Attributes:
-        place: where this one is, or ended.
+        place: where this one ended; before that, where the one before it did.
     """
 
     def __init__(
@@ -56,13 +57,21 @@ class RelaySource:
         relay: Relay,
         relaying: Relaying,
         clock: Clock,
-        place: Place | None,
+        before: "RelaySource | None" = None,
     ) -> None:
-        self.place = place
+        self.place: Place | None = before.place if before else None
+        self._session = before.session if before else None
+        self._reception: Reception | None = None
         self._order = order
         self._relay = relay
         self._relaying = relaying
         self._clock = clock
+
+    @property
+    def session(self) -> CameraSession | None:
+        """The camera's that the other node was last known to have."""
+        heard = self._reception.session if self._reception else None
+        return heard or self._session
 
     async def run(self, sink: UnitSink) -> None:
         """Receive into `sink` until it cannot be gone on with.
@@ -70,7 +79,7 @@ class RelaySource:
         Raises:
             SourceError: always, save when cancelled.
         """
-        reception = Reception(sink, self._clock, self.place)
+        reception = self._reception = Reception(sink, self._clock, self.place)
         tls = await self._context()
         turn = 0
         try:
