@@ -6,7 +6,7 @@ arguments or environment, which other users can read.
 
 import enum
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
@@ -100,6 +100,12 @@ class StreamOrder:
     def connection(self) -> tuple[str, Login | None, TransportPreference, bool]:
         """All that a connection to the camera depends on: URL, login, transport and sound."""
         return (self.url, self.login, self.transport, self.audio)
+
+    def asked_as(self, other: "StreamOrder") -> "StreamOrder":
+        """The same order, but for a connection made as another says."""
+        return replace(
+            self, url=other.url, login=other.login, transport=other.transport, audio=other.audio
+        )
 
     @property
     def is_native(self) -> bool:

@@ -3,6 +3,7 @@
 Deciding, pure:
 standing    what this node cannot record, and whose sessions it has
 handover    what is recorded on until others have it
+turns       what is asked in another way, by one node after the other
 heal_orders, archivist_orders  what the archivist is told
 shelf       what the store holds under one prefix, read
 presence    which nodes are gone for good, by their sessions

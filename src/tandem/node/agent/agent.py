@@ -40,6 +40,7 @@ from tandem.node.agent.report import (
 )
 from tandem.node.agent.standing import Standing
 from tandem.node.agent.store_member import StoreMember
+from tandem.node.agent.turns import Turns
 from tandem.node.agent.volumes import Volumes
 from tandem.node.agent.work import Work, retention_of, work_of
 from tandem.node.archivist.child import ArchivistChild
@@ -136,6 +137,7 @@ class Agent:
         self._standing = Standing()
         self._life = secrets.token_hex(4)
         self._handover = Handover(settings.node_id)
+        self._turns = Turns(settings.node_id)
         self._heal = HealOrders()
         self._is_clock_right = False
         self._work = Work()
@@ -200,6 +202,7 @@ class Agent:
             {peer.node_id: tuple(peer.addresses.values()) for peer in self._settings.peers},
         )
         streams = self._handover.streams(self._work.streams, cameras, placements, beliefs)
+        streams = self._turns.streams(streams, placements, beliefs, self._clock.boot_us())
         retention = retention_of(cameras.values())
         volumes = self._volumes.orders
         if volumes:
@@ -249,7 +252,7 @@ class Agent:
         while True:
             await asyncio.sleep(LOOK_S)
             report = self._recording.report()
-            said = report.streams if report else {}
+            said = self._turns.said = report.streams if report else {}
             if self._heal.note_streams(said):
                 self._changed.set()
             now_us, words = self._clock.boot_us(), self._hearing.words
@@ -258,13 +261,15 @@ class Agent:
             if self._clocks.are_trusted is not self._is_clock_right:
                 self._is_clock_right = self._clocks.are_trusted
                 self._changed.set()
-            if self._handover.ending:
+            if self._handover.ending or self._turns.waiting:
                 await self._look_at_others()
 
     async def _look_at_others(self) -> None:
-        """Give up what others are seen to record."""
+        """Give up, or change, what others are seen to record."""
         answers = await ask_nodes(self.known.others(), self._tls, self._clock)
         statuses = {node: it.status for node, it in answers.items() if it.status}
+        if self._turns.look(statuses, self._clock.boot_us()):
+            self._changed.set()
         if self._handover.release(
             statuses,
             self._catalogue.cameras.values,

@@ -102,7 +102,7 @@ class Handover:
         Returns:
             Whether anything was given up.
         """
-        ours, theirs = _Said.of(own), {node: _Said.of(it) for node, it in statuses.items()}
+        ours, theirs = Said.of(own), {node: Said.of(it) for node, it in statuses.items()}
         done = [
             key
             for key in self.ending
@@ -136,7 +136,7 @@ class Handover:
             : 1 if is_only_one else camera.protection.copies
         ]
 
-    def _is_recorded(self, key: StreamKey, theirs: "_Said | None", ours: "_Said") -> bool:
+    def _is_recorded(self, key: StreamKey, theirs: "Said | None", ours: "Said") -> bool:
         """Whether a node is seen to record a stream, by its own word and its own clock."""
         if theirs is None or (said := theirs.streams.get(key)) is None:
             return False
@@ -145,7 +145,7 @@ class Handover:
             return False
         return bool(theirs.at_us - since_us >= SURE_US) and _keeps_up(key, theirs, ours)
 
-    def _is_refused(self, key: StreamKey, theirs: "_Said | None") -> bool:
+    def _is_refused(self, key: StreamKey, theirs: "Said | None") -> bool:
         """Whether the camera has no session for a node that is to have this node's."""
         said = theirs.streams.get(key) if theirs else None
         return said is not None and said.get("cause") in REFUSALS and key not in self._wanted
@@ -155,8 +155,8 @@ class Handover:
         key: StreamKey,
         camera: Camera,
         placement: Placement,
-        theirs: Mapping[str, "_Said"],
-        ours: "_Said",
+        theirs: Mapping[str, "Said"],
+        ours: "Said",
     ) -> bool:
         """Whether this node may end its session before the other has one.
 
@@ -178,7 +178,7 @@ class Handover:
 
 
 @dataclass(frozen=True, slots=True)
-class _Said:
+class Said:
     """What a node says of its streams.
 
     Attributes:
@@ -190,7 +190,7 @@ class _Said:
     streams: Mapping[StreamKey, Mapping[str, Any]]
 
     @classmethod
-    def of(cls, status: Mapping[str, Any]) -> "_Said":
+    def of(cls, status: Mapping[str, Any]) -> "Said":
         """Of the node's status; another release may say it in another way."""
         streams = status.get("streams", ())
         return cls(
@@ -204,7 +204,7 @@ def _is_to_be_recorded(camera: Camera, key: StreamKey) -> bool:
     return not camera.removed and any(it.recorded and it.name == key[1] for it in camera.streams)
 
 
-def _keeps_up(key: StreamKey, theirs: _Said, ours: _Said) -> bool:
+def _keeps_up(key: StreamKey, theirs: Said, ours: Said) -> bool:
     """Whether another node has recorded a stream nearly up to where this one has.
 
     Pictures are timed by the camera's clock, or by that of the node that received them; one of both

@@ -1,0 +1,140 @@
+"""One after the other: a camera that is to be asked in another way loses no picture by it. Pure.
+
+To change how a camera is asked (its URL, login, transport or sound), its connection has to be made
+anew. All nodes that record it learn of that at the same moment. So the first of them changes at
+once, and those behind it go on as before until it is seen to record again: there is a copy of
+every moment. The wait is bounded, since the old way may be one that is to end.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from tandem.cluster.duties import Beliefs
+from tandem.cluster.model import Placement
+from tandem.node.agent.handover import SURE_US, Said
+from tandem.recording.camera import StreamKey, StreamOrder
+
+MOST_US: Final = 30_000_000
+"""So long nodes wait for those before them: a session that a camera has to forget, and a picture
+that takes its time. After that what was ordered is done, though it may be that nobody can."""
+
+EARLIER_US: Final = 2_000_000
+"""So much sooner than this node another one may have learned of a change."""
+
+
+@dataclass(slots=True)
+class _Turn:
+    """What waits.
+
+    Attributes:
+        order: what is to be done then.
+        since_us: CLOCK_BOOTTIME from when on it could be done.
+        before: the nodes that do it first; one of them is enough.
+        is_come: it may be done.
+    """
+
+    order: StreamOrder
+    since_us: int
+    before: tuple[str, ...] = ()
+    is_come: bool = False
+
+
+@dataclass(slots=True)
+class Turns:
+    """What recorders are told, each change of a camera's connection in this node's turn.
+
+    Attributes:
+        node_id: this node.
+        waiting: what is received in the old way until then.
+        said: what this node's recorders said last, by stream.
+    """
+
+    node_id: str
+    waiting: dict[StreamKey, _Turn] = field(default_factory=dict)
+    said: Mapping[StreamKey, Mapping[str, Any]] = field(default_factory=dict)
+    _told: dict[StreamKey, StreamOrder] = field(default_factory=dict)
+
+    def streams(
+        self,
+        wanted: Iterable[StreamOrder],
+        placements: Mapping[str, Placement],
+        beliefs: Beliefs,
+        now_us: int,
+    ) -> tuple[StreamOrder, ...]:
+        """What to tell the recorders now.
+
+        Args:
+            wanted: what is to be recorded here.
+            placements: by camera; they tell who is before this node.
+            beliefs: of this node; for who is suspected nobody waits.
+            now_us: CLOCK_BOOTTIME.
+        """
+        before, self._told = self._told, {}
+        waited, self.waiting = self.waiting, {}
+        for order in wanted:
+            key, told = order.key, before.get(order.key)
+            self._told[key] = order
+            if told is None or not _is_asked_anew(told, order):
+                continue
+            turn = waited.get(key)
+            if turn is None or turn.order.connection != order.connection:
+                if not self._is_connected(key):
+                    continue  # there is nothing to be lost
+                turn = _Turn(order, now_us)
+            turn.before = self._before(placements.get(order.camera_id), beliefs)
+            if turn.before and not turn.is_come:
+                self.waiting[key] = turn
+                self._told[key] = order.asked_as(told)
+        return tuple(self._told.values())
+
+    def look(self, statuses: Mapping[str, Mapping[str, Any]], now_us: int) -> bool:
+        """Look whose turn has come.
+
+        Args:
+            statuses: of the other nodes, as far as they answered.
+            now_us: CLOCK_BOOTTIME.
+
+        Returns:
+            Whether any has.
+        """
+        theirs = {node: Said.of(status) for node, status in statuses.items()}
+        for key, turn in self.waiting.items():
+            waited_us = now_us - turn.since_us
+            turn.is_come = (
+                waited_us >= MOST_US
+                or not self._is_connected(key)
+                or any(_records_anew(key, theirs.get(node), waited_us) for node in turn.before)
+            )
+        return any(turn.is_come for turn in self.waiting.values())
+
+    def _is_connected(self, key: StreamKey) -> bool:
+        return bool(self.said.get(key, {}).get("connected"))
+
+    def _before(self, placement: Placement | None, beliefs: Beliefs) -> tuple[str, ...]:
+        """Who changes sooner than this node; who cannot record now may be able to then."""
+        if placement is None or self.node_id not in placement.nodes:
+            return ()
+        place = placement.nodes.index(self.node_id)
+        return tuple(node for node in placement.nodes[:place] if node not in beliefs.suspected)
+
+
+def _is_asked_anew(told: StreamOrder, order: StreamOrder) -> bool:
+    """Whether a camera's connection is to be made in another way, and may be one of several."""
+    has_one_session = any((told.relay, order.relay, told.relays, order.relays))
+    return told.connection != order.connection and not has_one_session
+
+
+def _records_anew(key: StreamKey, theirs: Said | None, waited_us: int) -> bool:
+    """Whether a node is seen to record by a connection that it made since the change.
+
+    By its own clock: only ages are compared with ours. A gap that has no picture behind it yet has
+    its cause in the status.
+    """
+    said = theirs.streams.get(key) if theirs else None
+    if theirs is None or said is None or said.get("cause") is not None:
+        return False
+    if not (said.get("connected") and said.get("keyframes") and (since := said.get("since_us"))):
+        return False
+    age_us = theirs.at_us - int(since)
+    return waited_us >= SURE_US and SURE_US <= age_us <= waited_us + EARLIER_US
