@@ -19,6 +19,8 @@ from tandem.archive.export.result import rfc3339
 from tandem.cli import coverage, export
 from tandem.cli.main import main
 from tandem.clock import SystemClock
+from tandem.cluster.suspicion import start
+from tandem.node.agent.report import peers_document
 from tandem.node.home import Home
 
 SECOND_US = 1_000_000
@@ -70,7 +72,11 @@ def agent_naming(
     cameras = [
         {"camera_id": camera_id, "name": name, **fields} for camera_id, name in names.items()
     ]
-    peers = {peer.node_id: {"suspected": peer.node_id in suspected} for peer in node.settings.peers}
+    others = [peer.node_id for peer in node.settings.peers]
+    peers = [
+        {**peer, "suspected": peer["node_id"] in suspected}
+        for peer in peers_document(start(node.settings.node_id, ["a"], others, 0))
+    ]
     document: dict[str, Any] = {
         "version": 1,
         "cameras": cameras,

@@ -225,8 +225,8 @@ def _suspected(settings: NodeSettings) -> set[str]:
     """The nodes that this node does not hear; none where its agent does not tell at once."""
     try:
         told = ControlClient(Home(settings.data).socket, _AT_ONCE_S).node()["peers"]
-        return {str(node_id) for node_id, peer in told.items() if peer["suspected"] is True}
-    except (AskingError, AttributeError, KeyError, TypeError):
+        return {str(peer["node_id"]) for peer in told if peer["suspected"] is True}
+    except (AskingError, KeyError, TypeError):
         return set()
 
 
