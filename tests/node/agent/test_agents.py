@@ -1,10 +1,11 @@
-"""Three agents with their recorders, and a camera that allows one session."""
+"""Three agents with their recorders, and a camera: one that allows one session, and any."""
 
 import asyncio
 import os
 import signal
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -16,6 +17,9 @@ from tests.node.agent.material import enter
 from tests.node.recorders.running import CLUSTER, make_volume
 from tests.node.test_tls import Files
 
+from tandem.archive.index_reader import IndexReader
+from tandem.archive.layout import INDEX_FILE
+from tandem.archive.rows import Gap, GapCause
 from tandem.clock import SystemClock
 from tandem.cluster.model import Camera, Link, Node, Placement, Protection, Stream
 from tandem.node.agent.agent import Agent, Identity
@@ -61,10 +65,10 @@ class Site:
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._volumes: dict[str, VolumeSettings] = {}
 
-    async def prepare(self) -> None:
+    async def prepare(self, protection: Protection) -> None:
         streams = (Stream("main", self.url),)
-        gate = Camera("gate", "Gate", streams, Protection.RELAYED, 1.0)
-        await enter(self.store, gate, Placement("gate", NODES, 1))
+        self.gate = Camera("gate", "Gate", streams, protection, 1.0)
+        await enter(self.store, self.gate, Placement("gate", NODES, 1))
         for name in NODES:
             await enter(self.store, Node(name, (Link("a", address(name)),), 900, 100, 100))
             made = make_volume(self.place / name / "v1")
@@ -81,6 +85,18 @@ class Site:
         del self.agents[name]
         task.cancel()
         await asyncio.wait([task])
+
+    async def edit(self, **changed: Any) -> None:
+        """Change the camera's settings."""
+        self.gate = replace(self.gate, **changed)
+        await enter(self.store, self.gate)
+
+    def gaps(self, name: str) -> list[Gap]:
+        """What a node has noted."""
+        index = IndexReader.open_for_reading(self._volumes[name].path / INDEX_FILE)
+        found = index.gaps("gate", 0, 1 << 62)
+        index.close()
+        return found
 
     async def _run(self, name: str) -> None:
         clock, home = SystemClock(), Home(self.place / name)
@@ -142,9 +158,11 @@ class Site:
 
 
 @asynccontextmanager
-async def running(place: Path, url: str) -> AsyncGenerator[Site, None]:
+async def running(
+    place: Path, url: str, protection: Protection = Protection.RELAYED
+) -> AsyncGenerator[Site, None]:
     site = Site(place, url)
-    await site.prepare()
+    await site.prepare(protection)
     try:
         yield site
     finally:
@@ -186,3 +204,27 @@ async def pass_on_take_over_and_keep(place: Path, url: str) -> None:
         os.kill(killed, signal.SIGKILL)
         await site.until(lambda: site.recorder(holder) not in {None, killed}, "it is replaced")
         await site.until(site.is_recorded_twice, "two record again, by one session")
+
+
+def test_another_transport_cuts_one_copy_after_the_other(tmp_path: Path, cache: Path) -> None:
+    with CameraThread(tmp_path / "cameras", cache, with_defaults([{}])) as cameras:
+        asyncio.run(change_the_transport(tmp_path, cameras.address()))
+
+
+async def change_the_transport(place: Path, url: str) -> None:
+    async with running(place, url, Protection.HOT) as site:
+        site.start("n1")
+        site.start("n2")
+        both = {"n1": "camera", "n2": "camera"}
+        await site.until(lambda: site.sources() == both, "two record")
+        seen = site.agents["n2"]._turns
+        await site.until(
+            lambda: any(it.get("connected") for it in seen.said.values()), "n2 knows that it does"
+        )
+        await site.edit(transport="udp")
+        for name in both:
+            await site.until(lambda name=name: bool(site.gaps(name)), f"{name} has changed")  # type: ignore[misc]
+        [first], [second] = site.gaps("n1"), site.gaps("n2")
+        assert first.cause is second.cause is GapCause.SETTINGS_CHANGED
+        assert first.to_us < second.from_us, "one of them records at every moment"
+        assert [site.said(name)["connections"] for name in both] == [2, 2]
