@@ -185,6 +185,24 @@ def test_who_has_no_right_is_told_so(authentication: str, login: str) -> None:
     assert failed.error.cause is Cause.UNAUTHORISED
 
 
+@pytest.mark.parametrize("authentication", ["none", "digest"])
+def test_a_session_is_ended_from_another_connection_and_is_gone_then(authentication: str) -> None:
+    login = "" if authentication == "none" else "admin:geheim@"
+    with camera(authentication) as place, connect(place, login) as holder:
+        holder.run_until(lambda: holder.has(Playing))
+        left = holder.client.session
+        with connect(place, login, only_ends=left) as next_one:
+            next_one.run_until(lambda: next_one.has(Ended))
+        assert [method_of(event) for event in next_one.events] == ["TEARDOWN", None]
+        holder.keep_alive()
+        [failed] = [event for event in holder.events if isinstance(event, Failed)]
+        assert failed.error.cause is Cause.SESSION_LOST
+
+
+def method_of(event: Event) -> str | None:
+    return event.data.split()[0].decode() if isinstance(event, Send) else None
+
+
 def test_a_wrong_path_is_told_from_other_failures() -> None:
     with camera() as place, connect(place, path="wrong") as driver:
         driver.run_until(lambda: driver.has(Failed))

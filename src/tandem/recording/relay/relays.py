@@ -4,6 +4,7 @@ from collections.abc import Collection
 from random import Random
 
 from tandem.clock import Clock
+from tandem.media.rtsp.session import CameraSession
 from tandem.recording.camera import StreamKey, StreamOrder
 from tandem.recording.orders import Relaying
 from tandem.recording.relay.feed import Feed, TappedSource
@@ -26,6 +27,7 @@ class Relays:
         self._random = random
         self._feeds: dict[StreamKey, Feed] = {}
         self._received: dict[StreamKey, RelaySource] = {}
+        self._sessions: dict[StreamKey, CameraSession] = {}
         self._relaying: Relaying | None = None
         self._server = RelayServer(self._feeds)
 
@@ -40,11 +42,11 @@ class Relays:
         self._server.order(relaying)
         direct = {order.key: order for order in streams if order.relay is None}
         for key in self._feeds.keys() - direct.keys():
-            self._feeds.pop(key).close("it records this camera itself no more")
+            feed = self._feeds.pop(key)
+            self._remember(key, feed.session)
+            feed.close("it records this camera itself no more")
         for key in self._received.keys() - {order.key for order in streams if order.relay}:
-            received = self._received.pop(key)
-            if key in direct:
-                self._feed_of(key).session = received.session
+            self._remember(key, self._received.pop(key).session)
         for order in direct.values():
             self._feed_of(order.key).offer(
                 is_offered=order.relays, why_not="it passes this camera on no more"
@@ -81,7 +83,13 @@ class Relays:
         feed = self._feeds.get(key)
         return self._server.port if feed is not None and feed.is_live else None
 
+    def _remember(self, key: StreamKey, session: CameraSession | None) -> None:
+        """Keep it for as long as nothing is recorded: that may be until it is needed."""
+        if session is not None:
+            self._sessions[key] = session
+
     def _feed_of(self, key: StreamKey) -> Feed:
         if key not in self._feeds:
             self._feeds[key] = Feed(self._clock, self._random)
+            self._feeds[key].session = self._sessions.pop(key, None)
         return self._feeds[key]
