@@ -45,12 +45,13 @@ def _loaded(context: ssl.SSLContext, authority: Path, credentials: Path) -> ssl.
         context.load_verify_locations(authority)
     except OSError as error:  # ssl.SSLError is one
         raise TlsError(
-            f"The authority's certificate in {authority} cannot be used: {error}."
+            f"The authority's certificate in {authority} cannot be used: {error.strerror or error}."
         ) from error
     try:
         context.load_cert_chain(credentials)
     except OSError as error:
         raise TlsError(
-            f"This node's key and certificate in {credentials} cannot be used: {error}."
+            f"This node's key and certificate in {credentials} cannot be used: "
+            f"{error.strerror or error}."
         ) from error
     return context

@@ -9,10 +9,12 @@ from typing import Any
 import pytest
 from tests.cli.material import PASSWORD, Desk, desk_with_agent
 from tests.lab.camera.running import CameraThread, with_defaults
-from tests.node.control.material import KEY, camera
+from tests.node.control.material import KEY, camera, node
 
 from tandem.cli.common import WIDTH
 from tandem.cluster.model import Protection, Stream
+from tandem.cluster.suspicion import start
+from tandem.node.agent.report import peers_document
 from tandem.node.seal import Sealer
 from tandem.recording.camera import Login
 
@@ -96,6 +98,20 @@ def test_a_camera_that_is_there_is_not_entered_again(desk: Desk) -> None:
     assert result.exit_code == 1
     assert "`tandem camera edit gate`" in " ".join(result.output.split())
     assert desk.agent.stored().streams == (Stream("main", URL),)
+
+
+@pytest.mark.parametrize(
+    ("protection", "others", "is_noted"),
+    [("hot", 0, True), ("failover", 0, True), ("cold", 0, False), ("hot", 2, False)],
+)
+def test_nobody_to_stand_in_is_told_where_somebody_should(
+    desk: Desk, protection: str, others: int, *, is_noted: bool
+) -> None:
+    peers = peers_document(start("node1", ["a"], [f"other{each}" for each in range(others)], 0))
+    desk.agent.own = node(peers=peers)
+    result = desk.enter("Gate", URL, "--protection", protection)
+    assert result.exit_code == 0
+    assert ("this cluster has one node" in result.stderr) is is_noted
 
 
 def test_what_is_entered_is_told_as_json(desk: Desk) -> None:

@@ -169,6 +169,17 @@ def test_a_full_disk_that_has_room_again_has_no_problem(two: Bench) -> None:
     assert two.disks.volumes[two.ids[0]].problem is None
 
 
+def test_what_a_disk_said_stays_a_sentence_in_the_log(
+    two: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    two.disks.reported(two.ids[0], Full("No space left; see `df -h`."))
+    two.disks.reported(two.ids[1], Dead("The disk failed; see `dmesg`."))
+    assert caplog.messages == [
+        "No space left; see `df -h`. Pictures wait in memory until older ones are deleted.",
+        "The disk failed; see `dmesg`. Its cameras go on elsewhere, and it is tried again.",
+    ]
+
+
 def test_with_every_disk_dead_pictures_are_counted_as_dropped_and_nothing_breaks() -> None:
     one = Bench(1)
     one.disks.reported(one.ids[0], Dead("failed"))

@@ -113,7 +113,9 @@ def _check_segment(
         yield from _check_file(fd, segment, hashes=hashes)
     except OSError as error:
         yield Finding(
-            Fault.UNREADABLE, segment.path, f"It cannot be read ({error}). See `smartctl -a`."
+            Fault.UNREADABLE,
+            segment.path,
+            f"It cannot be read ({error.strerror or error}). See `smartctl -a`.",
         )
     finally:
         volume.disk.close(fd)

@@ -100,6 +100,19 @@ def disk_error(error: OSError, what: str) -> DiskError:
     )
 
 
+def words_of(error: OSError) -> str:
+    """What the operating system said, without its number: "No space left on device".
+
+    Args:
+        error: of any call; the file that it is about, if it has one, is named.
+    """
+    if isinstance(error, TimeoutError) and not error.strerror:
+        return str(error) or "no answer in time"
+    said = error.strerror or str(error) or type(error).__name__
+    named = error.filename if isinstance(error.filename, str) else ""
+    return f"{named}: {said}" if named else said
+
+
 _SQLITE_FULL = frozenset({sqlite3.SQLITE_FULL})
 _SQLITE_DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 # PROTOCOL: in WAL mode, the race to begin a transaction was lost again and again.

@@ -179,13 +179,15 @@ class Disks:
             case Full(message):
                 state.problem = message
                 self.full.set()
-                log.warning("%s; pictures wait in memory until older ones are deleted", message)
+                said = message.removesuffix(".")
+                log.warning("%s. Pictures wait in memory until older ones are deleted.", said)
             case Roomy():
                 state.problem = None
             case Dead(message):
                 writer = state.writer
                 state.problem, state.writer, state.questions = message, None, None
-                log.error("%s; its cameras go on elsewhere, and it is tried again", message)
+                said = message.removesuffix(".")
+                log.error("%s. Its cameras go on elsewhere, and it is tried again.", said)
                 self._displace(volume_id)
                 if writer is not None:
                     self.rescue(writer.leftovers())

@@ -47,7 +47,7 @@ def count_frames(files: Iterable[Path]) -> FrameCount:
         try:
             _count_file(path, count)
         except (av.error.FFmpegError, OSError) as error:
-            raise CountError(f"{path} cannot be read: {error}.") from error
+            raise CountError(f"{path} cannot be read: {error.strerror or error}.") from error
     return count
 
 

@@ -29,7 +29,9 @@ def main() -> None:
     try:
         _separate(spec["namespaces"], spec["user"])
     except OSError as error:
-        control.send(f"its namespaces were refused by the kernel: {error}".encode())
+        control.send(
+            f"its namespaces were refused by the kernel: {error.strerror or error}".encode()
+        )
         return
     if os.fork():
         os._exit(0)  # only a child of the one who asked for a PID namespace is in it

@@ -245,6 +245,7 @@ class Agent:
             port=RELAY_PORT,
             authority=self._home.authority,
             node=self._home.credentials,
+            peers=tuple(peer.node_id for peer in self._settings.peers),
         )
 
     async def _look_always(self) -> None:
@@ -290,7 +291,9 @@ class Agent:
                 await asyncio.to_thread(memory.remember, self._home.memory, entries)
                 written = entries
             except OSError as problem:
-                log.error("%s cannot be written: %s", self._home.memory, problem)
+                log.error(
+                    "%s cannot be written: %s.", self._home.memory, problem.strerror or problem
+                )
 
     async def _ask_members_always(self) -> None:
         while True:

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from random import Random
 from typing import Final
 
+from tandem.archive.errors import words_of
 from tandem.clock import Clock
 
 log = logging.getLogger(__name__)
@@ -44,7 +45,8 @@ async def guarded(
             delay_s = min(longest_s, first_s * (1 << min(failures, 10))) * random.uniform(0.5, 1.0)
             failures += 1
             if isinstance(problem, OSError):
-                log.error("%s: %s. It is tried again in %.0f s.", name, problem, delay_s)
+                said = words_of(problem).removesuffix(".")
+                log.error("%s: %s. It is tried again in %.0f s.", name, said, delay_s)
             else:
                 log.exception(
                     "%s failed, by a mistake in Tandem. Recording goes on, and this begins anew in"

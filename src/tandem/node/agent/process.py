@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 from random import Random
 
+from tandem.archive.errors import words_of
 from tandem.clock import Clock
 from tandem.node.agent.agent import Agent, Identity
 from tandem.node.agent.guard import guarded
@@ -116,4 +117,4 @@ def _identify(settings: NodeSettings, clock: Clock) -> Identity:
         key = home.cluster_key.read_bytes()
         return Identity(settings, key, note_start(home.started, clock))
     except OSError as problem:
-        raise HomeError(f"{home.data} cannot be used: {problem}") from problem
+        raise HomeError(f"{home.data} cannot be used: {words_of(problem)}.") from problem

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Generic, TypeVar
 
+from tandem.archive.errors import words_of
 from tandem.clock import Clock
 from tandem.node.children import health, restarts
 from tandem.node.children.child import Child, launch
@@ -121,7 +122,10 @@ class Slot(Generic[Orders, Status]):
             try:
                 problem = await self._run_one()
             except OSError as error:
-                problem = f"cannot be started: {error}. Is the machine out of memory or processes?"
+                problem = (
+                    f"cannot be started: {words_of(error)}. Is the machine out of memory or"
+                    " processes?"
+                )
             if problem is not None:
                 await self._wait_to_restart(problem)
 

@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Any, Final, Self
 from urllib.parse import quote
 
+from tandem.archive.errors import words_of
 from tandem.node.control.protocol import VERSION, Json, KeptLogin, NewLogin
 
 DEADLINE_S: Final = 15.0
@@ -125,8 +126,9 @@ class ControlClient:
                 " log: `tandem up` writes it to its standard error."
             ) from None
         except (OSError, http.client.HTTPException) as error:
+            said = words_of(error) if isinstance(error, OSError) else str(error)
             raise AskingError(
-                f"This node's agent ({self._path}) broke off: {str(error) or type(error).__name__}."
+                f"This node's agent ({self._path}) broke off: {said or type(error).__name__}."
             ) from None
         return _document(response.status, text)
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from random import Random
 from typing import Final
 
+from tandem.archive.errors import words_of
 from tandem.node.authority import AuthorityError
 from tandem.node.etcd.diagnosis import Diagnosis, diagnose, find_cause
 from tandem.node.etcd.options import (
@@ -189,9 +190,9 @@ class EtcdMember:
                 self._log_start = log.tell()
                 return spawn([str(self._program), *told], log.fileno())
         except (OSError, ValueError, AuthorityError) as error:
-            raise MemberError(
-                Diagnosis(f"The store's member cannot be started: {error}", passes=True)
-            ) from error
+            said = words_of(error) if isinstance(error, OSError) else str(error)
+            sentence = f"The store's member cannot be started: {said.removesuffix('.')}."
+            raise MemberError(Diagnosis(sentence, passes=True)) from error
 
     def _check_data(self) -> None:
         data = self._settings.data
