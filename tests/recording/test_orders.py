@@ -25,6 +25,7 @@ RELAYING: dict[str, Any] = {
     "port": 2382,
     "authority": "/var/lib/tandem/authority.pem",
     "node": "/var/lib/tandem/node.pem",
+    "peers": ["n2", "n3"],
 }
 GOOD: dict[str, Any] = {
     "version": 1,
@@ -50,6 +51,7 @@ def test_orders_may_say_how_streams_are_passed_on() -> None:
         2382,
         Path("/var/lib/tandem/authority.pem"),
         Path("/var/lib/tandem/node.pem"),
+        ("n2", "n3"),
     )
     assert parse_relaying(encode_relaying(relaying)) == relaying
 
@@ -73,6 +75,7 @@ def test_orders_may_say_how_streams_are_passed_on() -> None:
         {"relaying": {}},
         {"relaying": RELAYING | {"port": 1 << 16}},
         {"relaying": RELAYING | {"port": None}},
+        {"relaying": RELAYING | {"peers": None}},
         {"relaying": RELAYING | {"addresses": ["all"]}},
         {"relaying": RELAYING | {"node": None}},
     ],

@@ -53,12 +53,14 @@ class Relaying:
         port: to listen on: `RELAY_PORT` and this process's number.
         authority: file with the certificate of the cluster's authority.
         node: file with this node's key and certificate.
+        peers: the nodes that may ask; a certificate of one that was taken out stays valid.
     """
 
     addresses: tuple[str, ...]
     port: int
     authority: Path
     node: Path
+    peers: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,11 +186,15 @@ def encode_relaying(relaying: Relaying) -> dict[str, Any]:
         "port": relaying.port,
         "authority": str(relaying.authority),
         "node": str(relaying.node),
+        "peers": list(relaying.peers),
     }
 
 
 def parse_relaying(text: Mapping[str, Any]) -> Relaying:
-    """Read how streams are passed on: `{"addresses": [...], "port", "authority", "node"}`.
+    """Read how streams are passed on.
+
+    Args:
+        text: `{"addresses": [...], "port", "authority", "node", "peers": [...]}`.
 
     Raises:
         KeyError: a value is missing.
@@ -203,6 +209,7 @@ def parse_relaying(text: Mapping[str, Any]) -> Relaying:
         port=port,
         authority=Path(text["authority"]),
         node=Path(text["node"]),
+        peers=tuple(str(peer) for peer in text["peers"]),
     )
 
 

@@ -54,7 +54,7 @@ RECEIVED = st.builds(
     STREAMS,
     relay=st.builds(Relay, NAMES, st.just(("10.0.1.2", "10.0.2.2")), st.integers(1, 65535)),
 )
-RELAYING = Relaying(("10.0.1.1", "10.0.2.1"), 2381, Path("/a/ca.pem"), Path("/a/node.pem"))
+RELAYING = Relaying(("10.0.1.1", "10.0.2.1"), 2381, Path("/a/ca.pem"), Path("/a/node.pem"), ("n2",))
 VOLUMES = st.builds(
     VolumeOrder,
     NAMES.map(lambda name: Path("/srv") / name),

@@ -60,6 +60,7 @@ class Holder:
             free_port() if len(addresses) > 1 else 0,
             self.certificates.authority,
             self.certificates.node("node1"),
+            ("node2", "stuck"),
         )
         self.relays.apply(relaying, (self.order,) if streams is None else streams)
 
@@ -79,7 +80,7 @@ class Receiver:
         self.notes = Notes()
         relay = {"node_id": node, "addresses": addresses or [HOST], "port": holder.port}
         self.relays = Relays(SystemClock(), Random(2))
-        own = Relaying((), 0, certificates.authority, certificates.node("node2"))
+        own = Relaying((), 0, certificates.authority, certificates.node("node2"), ())
         self.relays.apply(own, ())
         self.source = self.relays.receive(order(relay=relay))
         self.task: asyncio.Task[None] | None = None

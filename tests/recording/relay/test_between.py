@@ -126,6 +126,21 @@ async def test_who_shows_a_certificate_of_another_cluster_is_told_nothing(tmp_pa
         await refused(holder, tls)
 
 
+@in_a_loop
+async def test_a_node_that_was_taken_out_is_told_that_it_is_none_any_more(tmp_path: Path) -> None:
+    async with held(tmp_path) as holder:
+        receiver = Receiver(holder)
+        certificates = holder.certificates
+        gone = Relaying((), 0, certificates.authority, certificates.node("node7"), ())
+        receiver.relays.apply(gone, ())
+        relay = {"node_id": "node1", "addresses": [HOST], "port": holder.port}
+        receiver.source = receiver.relays.receive(order(relay=relay))
+        holder.film(3)
+        failure = await receiver.failure()
+    assert "none of those that are asked" in failure.message
+    assert not receiver.notes.calls
+
+
 async def refused(holder: Holder, tls: ssl.SSLContext) -> None:
     """Ask all the same: not a byte is the answer."""
     holder.film(3)
@@ -154,7 +169,7 @@ async def test_without_a_certificate_of_its_own_a_node_says_which_file_is_wrong(
 ) -> None:
     async with held(tmp_path) as holder:
         receiver = Receiver(holder)
-        missing = Relaying((), 0, holder.certificates.authority, tmp_path / "missing.pem")
+        missing = Relaying((), 0, holder.certificates.authority, tmp_path / "missing.pem", ())
         receiver.relays.apply(missing, ())
         relay = {"node_id": "node1", "addresses": [HOST], "port": holder.port}
         receiver.source = receiver.relays.receive(order(relay=relay))
@@ -305,7 +320,7 @@ async def test_orders_that_change_while_it_begins_to_listen_leave_no_port_taken(
     tmp_path: Path,
 ) -> None:
     certificates, port = Certificates(tmp_path), free_port()
-    relaying = Relaying((HOST,), port, certificates.authority, certificates.node("n1"))
+    relaying = Relaying((HOST,), port, certificates.authority, certificates.node("n1"), ())
     tls = server_context(relaying.authority, relaying.node)
     for rounds in range(20):  # at whichever step of it they change
         serving = server.RelayServer({})

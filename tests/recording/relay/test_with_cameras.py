@@ -58,6 +58,7 @@ class Bench:
                 "port": 0,
                 "authority": str(certificates.authority),
                 "node": str(issuer.node(node)),
+                "peers": ["node2"],
             }
             made = RecorderProcess(place / node, [], relaying=relaying)
             return stack.enter_context(made)

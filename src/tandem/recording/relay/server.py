@@ -81,6 +81,8 @@ class Peer(asyncio.Protocol):
         with suppress(OSError):  # it is over already
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNANSWERED_MS)
         self.send([encode(Hello())])
+        if not self._server.may_ask(self._who):
+            self._refuse("this node is none of those that are asked there; see `tandem node list`")
 
     def data_received(self, data: bytes) -> None:
         """See asyncio.Protocol."""
@@ -213,6 +215,10 @@ class RelayServer:
         finally:
             for peer in list(self._peers):
                 peer.end()
+
+    def may_ask(self, node_id: str) -> bool:
+        """Whether a node whose certificate is valid is one of those that are there now."""
+        return self._wanted is not None and node_id in self._wanted.peers
 
     def feed_of(self, ask: Ask) -> Feed | None:
         """The stream that somebody asks for, if it may be had here."""
