@@ -23,7 +23,7 @@ def test_two_nodes_lose_their_power_and_no_picture_is_lost(tmp_path: Path) -> No
     assert ended.returncode == 0, ended.stdout + ended.stderr
     tables = [line.split() for line in ended.stdout.splitlines() if line.startswith("  all")]
     assert len(tables) == 2
-    for _, sent, exported, lost, doubled in tables:
-        assert int(sent) == int(exported) > 500
+    for _, delivered, exported, lost, doubled in tables:
+        assert int(delivered) == int(exported) > 500
         assert (lost, doubled) == ("0", "0")
     assert not lab.exists()

@@ -116,7 +116,7 @@ def _tell(verdicts: list[Verdict], span: Span, window_s: int, steps: Steps) -> N
         steps.say(line)
     begin, end = moment(span.from_us or 0), moment(span.until_us or 0)
     steps.say(
-        f"  Counted is what a camera delivered to at least one recorder, taken {begin} -\n"
+        f'  "Delivered" are pictures that reached at least one recorder, taken {begin} -\n'
         f"  {end} UTC: since its first keyframe with two copies, or the window of\n"
         f"  {window_s} s before the fault; up to {UNSETTLED_US / 1e6:.0f} s before the export."
     )

@@ -12,7 +12,7 @@ from tandem.lab.counting.ledger import Ledger, LedgerError, read_ledger
 from tandem.lab.demo.exports import Exported
 from tandem.lab.hosts import LabError
 
-_HEADING = f"  {'camera':<11}{'':<26}{'sent':>8}{'exported':>10}{'lost':>7}{'doubled':>9}"
+_HEADING = f"  {'camera':<11}{'':<26}{'delivered':>11}{'exported':>10}{'lost':>7}{'doubled':>9}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +65,10 @@ def table(verdicts: Iterable[Verdict]) -> Iterator[str]:
 
 
 def _row(name: str, kind: str, found: list[Comparison]) -> str:
-    sent, exported = sum(one.sent for one in found), sum(one.found for one in found)
+    delivered = sum(one.sent for one in found)
+    exported = sum(one.found for one in found)
     lost, doubled = sum(one.lost_frames for one in found), sum(len(one.doubled) for one in found)
-    return f"  {name:<11}{kind:<26}{sent:>8}{exported:>10}{lost:>7}{doubled:>9}"
+    return f"  {name:<11}{kind:<26}{delivered:>11}{exported:>10}{lost:>7}{doubled:>9}"
 
 
 def _complaints(verdict: Verdict) -> Iterator[str]:
