@@ -19,7 +19,7 @@ from tests.node.agent.test_work import unseal
 from tandem.cluster.duties import Beliefs, Word
 from tandem.cluster.model import Camera, Placement, Protection
 from tandem.node.agent.handover import Handover
-from tandem.node.agent.standing import Standing
+from tandem.node.agent.standing import Standing, words_of_pictures
 from tandem.node.agent.work import work_of
 from tandem.recording.camera import StreamName, StreamOrder
 
@@ -91,6 +91,7 @@ class World:
         self.dead: set[str] = set()
         self.cut: set[str] = set()
         self.diskless: set[str] = set()
+        self.dumb: set[str] = set()
         self.camera_is_on = True
 
     def kill(self, name: str) -> None:
@@ -121,14 +122,15 @@ class World:
         node.begun_s += 1
         node.suspected = frozenset(self.dead)
         for name, other in self.nodes.items():
-            if name in self.dead:
+            if name in self.dead | self.dumb:
                 node.heard.pop(name, None)
             elif name != node.name and (self.random.random() < 0.7 or node.begun_s == 2):
                 node.heard[name] = other.standing.word
 
     def decide(self, node: PlayedNode) -> None:
         unheard = frozenset(NODES) - {node.name} if node.begun_s < 2 else frozenset()
-        words = {**node.heard, node.name: node.standing.word}
+        shown = words_of_pictures(node.handover.orders, {KEY: node.recorder.said})
+        words = {**shown, **node.heard, node.name: node.standing.word}
         beliefs = Beliefs(node.suspected, words, unheard - node.suspected)
         if node.handover.ending and self.random.random() < 0.7:
             statuses = {name: self.status(name) for name in NODES if name not in self.dead}
@@ -298,6 +300,19 @@ def test_the_session_of_a_relayed_camera_stays_where_it_is_when_a_node_returns()
     assert all(each.get("n2") == "camera" for each in returning)
     assert not any(each.get("n1") == "camera" for each in returning)
     assert settled(one) == {"n1": "n2", "n2": "camera"}
+
+
+def test_a_node_whose_words_do_not_come_keeps_its_session_while_its_pictures_come() -> None:
+    one = world(Protection.RELAYED)
+    one.run(20)
+    one.kill("n1")
+    one.run(20)
+    one.start("n1")
+    assert settled(one) == {"n1": "n2", "n2": "camera"}
+    one.dumb.add("n2")  # its heartbeats come, its answers do not
+    assert all(each["n1"] == "n2" for each in one.run(60))
+    one.cut.add("n2")
+    assert settled(one)["n1"] == "camera"
 
 
 def test_a_relayed_camera_that_one_node_cannot_reach_is_passed_on_to_it() -> None:

@@ -18,7 +18,7 @@ from random import Random
 from typing import Final
 
 from tandem.clock import Clock
-from tandem.cluster.duties import Beliefs
+from tandem.cluster.duties import Beliefs, Word
 from tandem.cluster.suspicion import Effect, SuspicionChanged
 from tandem.node.agent import memory
 from tandem.node.agent.archivist_orders import archivist_orders
@@ -38,7 +38,7 @@ from tandem.node.agent.report import (
     session_document,
     store_document,
 )
-from tandem.node.agent.standing import Standing
+from tandem.node.agent.standing import Standing, words_of_pictures
 from tandem.node.agent.store_member import StoreMember
 from tandem.node.agent.turns import Turns
 from tandem.node.agent.volumes import Volumes
@@ -135,6 +135,7 @@ class Agent:
         self._archivist = ArchivistChild(clock, random)
         self._hearing = Hearing(self.known.others(), tls, clock, self._changed.set)
         self._standing = Standing()
+        self._shown: dict[str, Word] = {}
         self._life = secrets.token_hex(4)
         self._handover = Handover(settings.node_id)
         self._turns = Turns(settings.node_id)
@@ -234,7 +235,7 @@ class Agent:
         suspected, own = self._beats.state.suspected, self._settings.node_id
         return Beliefs(
             suspected,
-            {**self._hearing.words, own: self._standing.word},
+            {**self._shown, **self._hearing.words, own: self._standing.word},
             self._hearing.unheard - suspected,
         )
 
@@ -258,6 +259,9 @@ class Agent:
                 self._changed.set()
             now_us, words = self._clock.boot_us(), self._hearing.words
             if self._standing.look(self._handover.orders, said, words, now_us):
+                self._changed.set()
+            shown, self._shown = self._shown, words_of_pictures(self._handover.orders, said)
+            if shown != self._shown:
                 self._changed.set()
             if self._clocks.are_trusted is not self._is_clock_right:
                 self._is_clock_right = self._clocks.are_trusted

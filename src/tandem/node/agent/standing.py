@@ -176,6 +176,23 @@ class Standing:
         return self.word != was
 
 
+def words_of_pictures(
+    orders: Iterable[StreamOrder], said: Mapping[StreamKey, Mapping[str, Any]]
+) -> dict[str, Word]:
+    """What nodes show by the pictures that come from them, for as long as they say nothing.
+
+    Args:
+        orders: what this node is to record now.
+        said: what its recorders say, by stream.
+    """
+    holds: dict[str, dict[str, dict[str, int | None]]] = {}
+    for order in orders:
+        if order.relay is not None and said.get(order.key, {}).get("connected"):
+            streams = holds.setdefault(order.relay.node_id, {}).setdefault(order.camera_id, {})
+            streams[order.stream] = order.relay.port
+    return {node_id: Word(holds=cameras) for node_id, cameras in holds.items()}
+
+
 def _offers(word: Word | None, order: StreamOrder) -> bool:
     """Whether a node says that it passes a stream on."""
     return word is not None and word.holds.get(order.camera_id, {}).get(order.stream) is not None
