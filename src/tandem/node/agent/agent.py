@@ -153,7 +153,8 @@ class Agent:
             ("planning", self._planner.run),
             ("finding volumes", self._volumes.run),
             ("the archivist", self._archivist.run),
-            ("looking at others", self._look_always),
+            ("looking at recorders", self._look_always),
+            ("looking at others", self._look_at_others_always),
             ("hearing others", self._hearing.run),
             ("comparing clocks", self._clocks.run),
             ("remembering", self._remember_always),
@@ -250,7 +251,7 @@ class Agent:
         )
 
     async def _look_always(self) -> None:
-        """Look each second at what changes without a word: our recorders, and those of others."""
+        """Look each second at what changes without a word: what our recorders say."""
         while True:
             await asyncio.sleep(LOOK_S)
             report = self._recording.report()
@@ -266,6 +267,11 @@ class Agent:
             if self._clocks.are_trusted is not self._is_clock_right:
                 self._is_clock_right = self._clocks.are_trusted
                 self._changed.set()
+
+    async def _look_at_others_always(self) -> None:
+        """By itself, since a node that is off takes its time, and what ours say cannot wait."""
+        while True:
+            await asyncio.sleep(LOOK_S)
             if self._handover.ending or self._turns.waiting:
                 await self._look_at_others()
 
