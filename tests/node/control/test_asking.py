@@ -47,6 +47,17 @@ async def test_one_dead_link_of_two_hides_no_node(tmp_path: Path) -> None:
 
 
 @in_a_loop
+async def test_a_node_on_which_nothing_listens_is_told_in_the_systems_words(tmp_path: Path) -> None:
+    files = Files(tmp_path, "ca")
+    asks = client_context(files.authority, files.node("node2"))
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        address = Address("127.0.0.1", bound.getsockname()[1])
+        answer = (await ask_nodes({"node1": [address]}, asks, SystemClock()))["node1"]
+    assert answer.problem == "node1 does not answer: 127.0.0.1: Connection refused."
+
+
+@in_a_loop
 async def test_an_address_that_has_not_come_yet_is_listened_on(tmp_path: Path) -> None:
     files = Files(tmp_path, "ca")
     tls = server_context(files.authority, files.node("node1"))

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import socket
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager, suppress
 from random import Random
@@ -244,6 +245,16 @@ async def test_a_watch_message_in_pieces_is_put_together() -> None:
     head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
     async with opened(Member(head + pieces)) as store, aclosing(store.changes("/a", 1)) as feed:
         assert await anext(feed) == ()
+
+
+@in_a_loop
+async def test_a_member_that_is_not_there_is_told_in_the_systems_words() -> None:
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        gone = Endpoint(f"http://127.0.0.1:{bound.getsockname()[1]}", "n1")
+        async with open_store([gone], Random(0), deadlines=QUICK) as store:
+            (told,) = await store.status()
+    assert told.problem == f"The connection to n1 ({gone.url}) failed: Connection refused."
 
 
 @in_a_loop

@@ -5,6 +5,7 @@ A status is small and asked for by people, so nobody waits to see whether a link
 
 import asyncio
 import json
+import os
 import ssl
 from collections.abc import Mapping, Sequence
 from typing import Final
@@ -99,6 +100,8 @@ def _reason(error: OSError | aiohttp.ClientError) -> str:
     """The operating system's word for it, where there is one; aiohttp's own are long."""
     if isinstance(error, aiohttp.ClientConnectorCertificateError | aiohttp.ClientConnectorSSLError):
         return "its certificate is not one of this cluster's for that node"
+    if type(error) is aiohttp.ClientConnectorError and error.os_error.errno:
+        return os.strerror(error.os_error.errno)  # asyncio has put words of its own in its place
     cause = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error
     return str(getattr(cause, "strerror", None) or str(cause) or type(error).__name__)
 

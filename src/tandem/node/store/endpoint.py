@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import socket
 import ssl
 from collections.abc import AsyncGenerator
@@ -173,7 +174,7 @@ class EndpointClient:
             if handshake := _handshake_failure(error):
                 raise StoreRefusedError(self._tls_sentence(handshake)) from error
             raise self._unanswered(
-                sent, f"The connection to {self.endpoint.name} failed: {error}."
+                sent, f"The connection to {self.endpoint.name} failed: {_reason(error)}."
             ) from error
 
     def _socket(self, address: AddrInfoType) -> socket.socket:
@@ -198,6 +199,13 @@ class EndpointClient:
             f"{self.endpoint.name} does not accept this node's certificate, or speaks no TLS "
             f"({reason}). Is it from this cluster's authority, and still valid?"
         )
+
+
+def _reason(error: OSError | aiohttp.ClientError) -> str:
+    """The operating system's word for it, where there is one; aiohttp's own are long."""
+    if type(error) is aiohttp.ClientConnectorError and error.os_error.errno:
+        return os.strerror(error.os_error.errno)
+    return str(error) or type(error).__name__
 
 
 class _Sending:
