@@ -65,6 +65,45 @@ def test_what_was_never_a_nodes_to_keep_does_not_read_like_a_fault(
     assert {gap["cause"] for copy in told["copies"] for gap in copy["gaps"]} == {"unknown"}
 
 
+def causes(at: At, asks: Node, from_s: float, to_s: float) -> list[str]:
+    """Why all copies lack what they lack."""
+    done = at.run("coverage", asks, "gate", *over(from_s, to_s), "--json")
+    return [one["cause"] for one in json.loads(done.stdout)["union"]["missing"]]
+
+
+def test_before_the_first_recording_and_after_a_removal_is_no_riddle(
+    nodes: list[Node], at: At
+) -> None:
+    nodes[0].film(fragments=2)
+    nodes[1].film(fragments=2, start_us=BASE_US + 4 * SECOND_US)
+    before, between, after = "before_first", "unknown", "removed"
+    assert causes(at, nodes[2], -5, 9) == [before, between, "unknown"], "no agent tells"
+    with agent_naming(nodes[0], {"gate": "Gate"}):
+        assert causes(at, nodes[0], -5, 9) == [before, between, "unknown"]
+    with agent_naming(nodes[1], {"yard": "Yard"}):
+        assert causes(at, nodes[1], -5, 9) == [before, between, after]
+
+
+def test_what_a_recorder_noted_of_the_time_before_and_after_speaks(
+    nodes: list[Node], at: At
+) -> None:
+    nodes[0].film(fragments=4)
+    nodes[0].note(BASE_US - 3 * SECOND_US, BASE_US, GapCause.CAMERA_REFUSED)
+    nodes[0].note(BASE_US + 4 * SECOND_US, BASE_US + 6 * SECOND_US, GapCause.CAMERA_STALLED)
+    with agent_naming(nodes[0], {"yard": "Yard"}):
+        found = causes(at, nodes[0], -5, 9)
+    assert found == ["before_first", "camera_refused", "camera_stalled", "removed"]
+
+
+def test_while_a_node_cannot_be_asked_nobody_knows_what_came_first(
+    nodes: list[Node], at: At
+) -> None:
+    nodes[0].film(fragments=4)
+    nodes[1].stop()
+    with agent_naming(nodes[0], {"yard": "Yard"}):
+        assert causes(at, nodes[0], -5, 9) == ["node_down", "node_down"]
+
+
 def test_two_whole_copies_are_equal_to_a_program(nodes: list[Node], at: At) -> None:
     for node in nodes[:2]:
         node.film(fragments=10)

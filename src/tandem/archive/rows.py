@@ -50,6 +50,10 @@ class GapCause(enum.StrEnum):
     """Recording was switched off."""
     SETTINGS_CHANGED = "settings_changed"
     """The camera was asked anew, in the way that was ordered meanwhile."""
+    BEFORE_FIRST = "before_first"
+    """All copies begin later. In no index: worked out when it is asked for, like the next."""
+    REMOVED = "removed"
+    """After the last of a camera that was removed."""
     UNKNOWN = "unknown"
     """Nothing says why."""
 

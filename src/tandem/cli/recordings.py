@@ -35,6 +35,7 @@ from tandem.node.retrieval.finding import (
     find_camera,
     settled_end_us,
 )
+from tandem.node.retrieval.outside import gaps_outside
 from tandem.node.retrieval.recordings import Recordings, RetrievalError, open_recordings
 from tandem.node.settings import NodeSettings, read_settings
 from tandem.node.toml_table import SettingsError
@@ -157,7 +158,13 @@ def opened(question: Question, now_us: int) -> Iterator[Opened]:
             _check_stream(found, camera_id, question.stream)
             wanted = _settled(found, camera_id, question, now_us)
             extent = found.extent(camera_id, question.stream)
-            yield Opened(found, camera_id, wanted, (cameras or {}).get(camera_id))
+            camera = (cameras or {}).get(camera_id)
+            if extent is not None and not found.unreachable:
+                is_removed = cameras is not None and camera is None
+                outside = gaps_outside(camera_id, question.stream, extent, is_removed=is_removed)
+                for source in found.sources:
+                    source.outside = outside
+            yield Opened(found, camera_id, wanted, camera)
     except NothingRecordedError as problem:
         known = "" if extent is None else f" What is there lies between {_told(extent)}."
         fail(f"{problem}{known}", question, EXIT_NOTHING)

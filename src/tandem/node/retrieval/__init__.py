@@ -7,6 +7,7 @@ node's certificate. The callers are blocking code; what is asynchronous runs in 
     remote      the volumes of another node as a source of exports
     recordings  who is there, and what they have
     finding     which camera is meant; up to when there can be recordings (pure)
+    outside     why there is nothing from before the first recording, or after a removal (pure)
     tasks       what is a node's to keep, as the cluster places it now (pure)
     coverage    what each copy has, what all of them lack, and why (pure)
 """

@@ -57,6 +57,9 @@ class RemoteSource:
         asking: how it is asked.
         clock: of this node.
         random: jitter of the attempts.
+
+    Attributes:
+        outside: gaps that are known without asking it, see `gaps_outside`.
     """
 
     def __init__(
@@ -67,6 +70,7 @@ class RemoteSource:
         clock: Clock,
         random: Random,
     ) -> None:
+        self.outside: Sequence[Gap] = ()
         self._node_id = node_id
         self._extents = extents
         self._asking = asking
@@ -112,7 +116,7 @@ class RemoteSource:
                 return await peers.gaps(self._node_id, camera_id, stream, *part)
 
             found |= dict.fromkeys(self._wait(self._begin(ask)))
-        return list(found)
+        return [*found, *self.outside]
 
     @contextmanager
     def open(self, segment: Segment) -> Iterator[SegmentBytes]:
