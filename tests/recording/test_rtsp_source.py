@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+from collections.abc import Mapping
 from contextlib import suppress
 from random import Random
 
@@ -9,8 +10,11 @@ import pytest
 from tests.recording.streams import order
 
 from tandem.clock import SystemClock
+from tandem.media.rtsp import client
 from tandem.media.rtsp.session import CameraSession
-from tandem.recording.rtsp_source import RtspSource, plain_reason
+from tandem.recording import rtsp_source
+from tandem.recording.rtsp_causes import plain_reason
+from tandem.recording.rtsp_source import RtspSource
 from tandem.recording.source import Cause, SourceError
 from tandem.recording.stream_recording import StreamSink
 
@@ -37,9 +41,9 @@ def test_an_error_is_told_in_the_systems_words() -> None:
 
 
 class Scripted:
-    """A server that answers each request with a status and headers."""
+    """A server that answers each request with a status and headers, or not at all (None)."""
 
-    def __init__(self, answers: dict[str, str]) -> None:
+    def __init__(self, answers: Mapping[str, str | None]) -> None:
         self.requests: list[str] = []
         self._answers = answers
         self._writers: list[asyncio.StreamWriter] = []
@@ -52,7 +56,8 @@ class Scripted:
                 self.requests.append(method)
                 cseq = next(line for line in head.split("\r\n") if line.startswith("CSeq"))
                 answer = self._answers.get(method, "200 OK")
-                writer.write(f"RTSP/1.0 {answer}\r\n{cseq}\r\n\r\n".encode())
+                if answer is not None:
+                    writer.write(f"RTSP/1.0 {answer}\r\n{cseq}\r\n\r\n".encode())
 
     async def close(self) -> None:
         """Let go of every connection."""
@@ -132,3 +137,14 @@ def test_whatever_else_a_camera_says_no_session_of_another_node_is_ended() -> No
 def test_what_is_no_name_of_a_host_is_a_failure_of_that_camera(host: str) -> None:
     failure = asyncio.run(fails(f"rtsp://{host}/s"))
     assert failure.cause in {Cause.NAME_UNKNOWN, Cause.PROTOCOL}
+
+
+def test_a_camera_that_does_not_answer_to_the_end_of_a_session_holds_nobody_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(client, "RESPONSE_TIMEOUT_US", 1_000_000_000)
+    monkeypatch.setattr(rtsp_source, "END_S", 0.1)
+    camera = Scripted({"DESCRIBE": "453 Not Enough Bandwidth", "TEARDOWN": None})
+    assert asyncio.run(asked_of(camera, Book())) is Cause.SESSION_LIMIT
+    asked = ["OPTIONS", "DESCRIBE"]
+    assert camera.requests == [*asked, "TEARDOWN", *asked]

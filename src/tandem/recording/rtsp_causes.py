@@ -1,4 +1,6 @@
-"""What the RTSP client's causes are to a recording."""
+"""What the RTSP client's causes are to a recording, and how failures of the system are told."""
+
+import os
 
 from tandem.media.rtsp import errors
 from tandem.recording.source import Cause
@@ -17,3 +19,9 @@ CAUSES = {
     errors.Cause.SILENT: Cause.STALLED,
     errors.Cause.PROTOCOL: Cause.PROTOCOL,
 }
+
+
+def plain_reason(error: Exception) -> str:
+    """What the system says of an error, without what Python adds for its own people."""
+    number = error.errno if isinstance(error, OSError) else None
+    return os.strerror(number) if number else str(error)

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import os
 import socket
 from collections.abc import Iterable
 from contextlib import suppress
@@ -32,7 +31,7 @@ from tandem.media.rtsp.transport import LowerTransport
 from tandem.media.rtsp.url import CameraUrl, Credentials, parse_url
 from tandem.recording.camera import StreamOrder, TransportPreference
 from tandem.recording.datagrams import PortPair
-from tandem.recording.rtsp_causes import CAUSES
+from tandem.recording.rtsp_causes import CAUSES, plain_reason
 from tandem.recording.session_book import SessionBook
 from tandem.recording.source import Cause, SourceError, UnitSink
 from tandem.recording.track_receiver import TrackReceiver
@@ -41,6 +40,10 @@ log = logging.getLogger(__name__)
 
 CONNECT_S = 5.0
 """To look up a name and open a connection: longer than a lost SYN and its first repetition."""
+
+END_S = 2.0
+"""To end a session that somebody left behind: the stream itself waits for it, and may be asked for
+without it each second."""
 
 STALL_US = 5_000_000
 """A camera that sends no picture for so long is taken for dead. Above the longest pause of healthy
@@ -118,9 +121,10 @@ class RtspSource:
             "that one is ended",
             self._order.label,
         )
-        with suppress(SourceError):
-            there = asking.url
-            await self._converse(self._client(there, ports, left), there, sink, ports)
+        with suppress(SourceError, TimeoutError):
+            async with asyncio.timeout(END_S):
+                there = asking.url
+                await self._converse(self._client(there, ports, left), there, sink, ports)
         await self._converse(self._client(url, ports), url, sink, ports)
 
     def _left_behind(self, refusal: SourceError) -> CameraSession | None:
@@ -195,12 +199,6 @@ class RtspSource:
             raise SourceError(
                 Cause.UNREACHABLE, f"{place} cannot be reached: {plain_reason(error)}"
             ) from None
-
-
-def plain_reason(error: Exception) -> str:
-    """What the system says of an error, without what Python adds for its own people."""
-    number = error.errno if isinstance(error, OSError) else None
-    return os.strerror(number) if number else str(error)
 
 
 class _Session(asyncio.BufferedProtocol):
