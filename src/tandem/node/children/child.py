@@ -87,7 +87,7 @@ class Child:
             self._readers.append(self._tasks.create_task(_read(stream, lines, tell)))
 
     async def end(self, patience_s: float) -> bool:
-        """End it: close its input, wait, kill it. It is killed as well if this is cancelled.
+        """End it: close its input, wait, kill it. It is killed and gone even if this is cancelled.
 
         Returns:
             Whether it has ended. A process that not even a kill has ended by now waits for a disk
@@ -99,7 +99,7 @@ class Child:
                 await asyncio.wait([self.ended], timeout=patience_s)
         finally:
             self.kill()
-        await asyncio.wait([self.ended, *self._readers], timeout=KILL_S)
+            await self._be_gone()
         has_ended = self.ended.done()
         for task in (self.ended, *self._readers, self._writer):
             task.cancel()
@@ -110,6 +110,18 @@ class Child:
         if self._process.returncode is None:
             with suppress(ProcessLookupError):  # it may end at this very moment
                 os.killpg(self._process.pid, signal.SIGKILL)
+
+    async def _be_gone(self) -> None:
+        """Wait for what was killed, whoever does not want to: it takes the kernel a moment."""
+        cancelled: asyncio.CancelledError | None = None
+        while True:
+            try:
+                await asyncio.wait([self.ended, *self._readers], timeout=KILL_S)
+                break
+            except asyncio.CancelledError as told:
+                cancelled = told
+        if cancelled is not None:
+            raise cancelled
 
     async def _write(self) -> None:
         try:
