@@ -1,7 +1,9 @@
 """TLS by which both sides show a certificate of one authority, or nothing is said."""
 
 import ssl
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 
 class TlsError(Exception):
@@ -37,6 +39,21 @@ def server_context(authority: Path, credentials: Path) -> ssl.SSLContext:
     context.minimum_version = ssl.TLSVersion.TLSv1_3
     context.verify_mode = ssl.CERT_REQUIRED
     return _loaded(context, authority, credentials)
+
+
+def peer_node(certificate: Mapping[str, Any] | None) -> str:
+    """Which node a verified peer is.
+
+    Args:
+        certificate: as `ssl.SSLObject.getpeercert` gives it.
+
+    Raises:
+        TlsError: the peer showed no certificate, or none of a node.
+    """
+    names = [name for kind, name in (certificate or {}).get("subjectAltName", ()) if kind == "DNS"]
+    if len(names) != 1:
+        raise TlsError("A peer does not show the certificate of a node.")
+    return str(names[0])
 
 
 def _loaded(context: ssl.SSLContext, authority: Path, credentials: Path) -> ssl.SSLContext:

@@ -46,7 +46,7 @@ def server_context(authority: Path, credentials: Path) -> ssl.SSLContext:
 
 
 def peer_node(certificate: Mapping[str, Any] | None) -> str:
-    """Which node a verified peer is.
+    """Which node a verified peer is; as `mutual_tls.peer_node`.
 
     Args:
         certificate: as `ssl.SSLObject.getpeercert` gives it.
@@ -54,10 +54,10 @@ def peer_node(certificate: Mapping[str, Any] | None) -> str:
     Raises:
         AuthorityError: the peer showed no certificate, or none of a node.
     """
-    names = [name for kind, name in (certificate or {}).get("subjectAltName", ()) if kind == "DNS"]
-    if len(names) != 1:
-        raise AuthorityError("A peer does not show the certificate of a node.")
-    return str(names[0])
+    try:
+        return mutual_tls.peer_node(certificate)
+    except mutual_tls.TlsError as error:
+        raise AuthorityError(str(error)) from error
 
 
 def require_node(certificate: Mapping[str, Any] | None, node: str) -> None:

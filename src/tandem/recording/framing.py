@@ -19,8 +19,11 @@ CODECS: Final = tuple(Codec)
 """A codec travels as its place in here."""
 
 _HEADER = struct.Struct(">IB")
+_GREETING = struct.Struct(">4sH")
 _LENGTH = struct.Struct(">I")
 _AUDIO = struct.Struct(">BIBI")
+
+GREETING_BYTES: Final = _GREETING.size
 
 
 class ProtocolError(ValueError):
@@ -94,6 +97,36 @@ class FrameReader:
             raise ProtocolError(
                 f"a message of {length} bytes; at most {self._most_bytes} are allowed"
             )
+
+
+def pack_greeting(magic: bytes, version: int) -> bytes:
+    """The body of a first message.
+
+    Args:
+        magic: four bytes that name the protocol.
+        version: of it.
+    """
+    return _GREETING.pack(magic, version)
+
+
+def check_greeting(body: bytes, magic: bytes, version: int, remedy: str = "") -> None:
+    """Read what `pack_greeting` wrote.
+
+    Args:
+        body: of the first message.
+        magic: four bytes that name the protocol.
+        version: the one that is understood.
+        remedy: what to do about another one.
+
+    Raises:
+        ProtocolError: it is another protocol, or another version.
+        struct.error: it is cut off.
+    """
+    found, spoken = _GREETING.unpack(body)
+    if found != magic:
+        raise ProtocolError("it does not begin with a greeting")
+    if spoken != version:
+        raise ProtocolError(f"it speaks version {spoken}, and this is version {version}{remedy}")
 
 
 def pack_sets(parameter_sets: Sequence[bytes]) -> bytes:

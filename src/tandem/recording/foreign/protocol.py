@@ -8,10 +8,13 @@ from typing import Final
 from tandem.media.units import AudioConfig, Codec
 from tandem.recording.framing import (
     CODECS,
+    GREETING_BYTES,
     FrameReader,
     ProtocolError,
+    check_greeting,
     header,
     pack_audio,
+    pack_greeting,
     pack_sets,
     unpack_audio,
     unpack_sets,
@@ -20,7 +23,6 @@ from tandem.recording.source import Cause
 
 PROTOCOL_VERSION: Final = 1
 
-_HELLO = struct.Struct(">4sH")
 _MAGIC = b"TNDM"
 _UNIT = struct.Struct(">BqqI")
 _TRACKS = struct.Struct(">BQB")
@@ -108,7 +110,7 @@ def encode(message: Message) -> bytes:
     """
     match message:
         case Hello():
-            kind, body = Kind.HELLO, _HELLO.pack(_MAGIC, message.version)
+            kind, body = Kind.HELLO, pack_greeting(_MAGIC, message.version)
         case Tracks():
             kind, body = Kind.TRACKS, _encode_tracks(message)
         case Unit():
@@ -128,7 +130,7 @@ class Decoder:
     """Takes the bytes as they come and returns the messages that are whole."""
 
     def __init__(self) -> None:
-        self._frames = FrameReader((Kind.HELLO, _HELLO.size), _KINDS)
+        self._frames = FrameReader((Kind.HELLO, GREETING_BYTES), _KINDS)
 
     def feed(self, data: bytes) -> list[Message]:
         """Take more bytes.
@@ -146,7 +148,8 @@ def _decode(kind: Kind, body: bytes) -> Message:
     try:
         match kind:
             case Kind.HELLO:
-                return _decode_hello(body)
+                check_greeting(body, _MAGIC, PROTOCOL_VERSION)
+                return Hello()
             case Kind.TRACKS:
                 return _decode_tracks(body)
             case Kind.UNIT:
@@ -159,15 +162,6 @@ def _decode(kind: Kind, body: bytes) -> Message:
         if isinstance(problem, ProtocolError):
             raise
         raise ProtocolError(f"a {kind.name.lower()} message is malformed") from None
-
-
-def _decode_hello(body: bytes) -> Hello:
-    magic, version = _HELLO.unpack(body)
-    if magic != _MAGIC:
-        raise ProtocolError("it does not begin with a greeting")
-    if version != PROTOCOL_VERSION:
-        raise ProtocolError(f"it speaks version {version}, and this is version {PROTOCOL_VERSION}")
-    return Hello(version)
 
 
 def _decode_unit(body: bytes) -> Unit:

@@ -24,11 +24,14 @@ from tandem.media.units import (
 )
 from tandem.recording.framing import (
     CODECS,
+    GREETING_BYTES,
     MAX_BODY_BYTES,
     FrameReader,
     ProtocolError,
+    check_greeting,
     header,
     pack_audio,
+    pack_greeting,
     pack_sets,
     unpack_audio,
     unpack_sets,
@@ -39,8 +42,8 @@ PROTOCOL_VERSION: Final = 1
 ASK_MOST_BYTES: Final = 1024
 """A camera's id has 128 characters; who asks has nothing longer to say."""
 
-_HELLO = struct.Struct(">4sH")
 _MAGIC = b"TNDR"
+_REMEDY = "; run the same release of Tandem on all nodes"
 _PLACE = struct.Struct(">QQ")
 _START = struct.Struct(">QQ?Iqq")
 _UNIT = struct.Struct(f">Bq{IDENTITY_BYTES}s")
@@ -190,7 +193,7 @@ def encode(message: Control) -> bytes:
 def _encode(message: Control) -> tuple[Kind, bytes]:  # noqa: PLR0911 - one a kind
     match message:
         case Hello():
-            return Kind.HELLO, _HELLO.pack(_MAGIC, message.version)
+            return Kind.HELLO, pack_greeting(_MAGIC, message.version)
         case Ask():
             return Kind.ASK, _encode_ask(message)
         case Start():
@@ -261,7 +264,7 @@ class Decoder:
     def __init__(
         self, most_bytes: int = MAX_BODY_BYTES, configs: dict[bool, TrackConfig] | None = None
     ) -> None:
-        self._frames = FrameReader((Kind.HELLO, _HELLO.size), _KINDS, most_bytes)
+        self._frames = FrameReader((Kind.HELLO, GREETING_BYTES), _KINDS, most_bytes)
         self._configs = {} if configs is None else configs
 
     def feed(self, data: bytes) -> list[Message]:
@@ -289,7 +292,8 @@ class Decoder:
     def _decode(self, kind: Kind, body: bytes) -> Message | None:  # noqa: C901, PLR0911 - one a kind
         match kind:
             case Kind.HELLO:
-                return _decode_hello(body)
+                check_greeting(body, _MAGIC, PROTOCOL_VERSION, _REMEDY)
+                return Hello()
             case Kind.ASK:
                 return _decode_ask(body)
             case Kind.START:
@@ -353,18 +357,6 @@ def _decode_session(body: bytes) -> CameraSession:
     if not session.is_plain:
         raise ValueError
     return session
-
-
-def _decode_hello(body: bytes) -> Hello:
-    magic, version = _HELLO.unpack(body)
-    if magic != _MAGIC:
-        raise ProtocolError("it does not begin with a greeting")
-    if version != PROTOCOL_VERSION:
-        raise ProtocolError(
-            f"it speaks version {version}, and this is version {PROTOCOL_VERSION}; "
-            "run the same release of Tandem on all nodes"
-        )
-    return Hello(version)
 
 
 def _decode_start(body: bytes) -> Start:

@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
-from tandem.mutual_tls import TlsError, server_context
+from tandem.mutual_tls import TlsError, peer_node, server_context
 from tandem.recording.camera import StreamKey, StreamName
 from tandem.recording.framing import ProtocolError
 from tandem.recording.orders import Relaying
@@ -314,6 +314,8 @@ class RelayServer:
 
 
 def _name(certificate: Mapping[str, Any] | None) -> str:
-    """Which node a peer's certificate is of."""
-    names = [name for kind, name in (certificate or {}).get("subjectAltName", ()) if kind == "DNS"]
-    return str(names[0]) if names else "?"
+    """Which node a peer is; "?" for none, who is then refused."""
+    try:
+        return peer_node(certificate)
+    except TlsError:
+        return "?"
