@@ -100,7 +100,7 @@ class Child:
         finally:
             self.kill()
             await self._be_gone()
-        has_ended = self.ended.done()
+        has_ended = self._process.returncode is not None
         for task in (self.ended, *self._readers, self._writer):
             task.cancel()
         return has_ended
@@ -114,10 +114,15 @@ class Child:
     async def _be_gone(self) -> None:
         """Wait for what was killed, whoever does not want to: it takes the kernel a moment."""
         cancelled: asyncio.CancelledError | None = None
-        while True:
+        is_over = False
+        while not is_over:
             try:
-                await asyncio.wait([self.ended, *self._readers], timeout=KILL_S)
-                break
+                async with asyncio.timeout(KILL_S):
+                    await self._process.wait()  # not `ended`, which may be cancelled as well
+                    await asyncio.wait([self.ended, *self._readers])
+                is_over = True
+            except TimeoutError:
+                is_over = True
             except asyncio.CancelledError as told:
                 cancelled = told
         if cancelled is not None:
