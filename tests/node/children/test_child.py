@@ -49,3 +49,18 @@ def test_a_process_is_gone_when_killing_it_is_cancelled(monkeypatch: pytest.Monk
 
     monkeypatch.setattr(Child, "kill", noted)
     assert asyncio.run(ended_after(0, kills)) == -9
+
+
+def test_a_process_is_gone_when_all_that_is_done_for_it_was_cancelled() -> None:
+    async def scenario() -> int | None:
+        process = await launch(STUBBORN)
+        async with asyncio.timeout(DEADLINE_S), asyncio.TaskGroup() as tasks:
+            child = Child(process, tasks)
+            child.read(lambda _: None, lambda _: None)
+            await asyncio.sleep(0)
+            for task in asyncio.all_tasks() - {asyncio.current_task()}:
+                task.cancel()
+            assert await child.end(0)
+        return process.returncode
+
+    assert asyncio.run(scenario()) == -9

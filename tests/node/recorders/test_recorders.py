@@ -1,7 +1,6 @@
 """Recorder processes are started, told, read, and never left behind."""
 
 import asyncio
-import gc
 import logging
 import subprocess
 import sys
@@ -124,7 +123,6 @@ def test_a_second_cancellation_leaves_no_process_behind(tmp_path: Path) -> None:
             await bench.until(lambda: not any(map(exists, pids)), "both are killed at once")
 
     asyncio.run(scenario())
-    gc.collect()  # tells here, and not in another test, of a process that nobody waited for
 
 
 def test_what_a_recorder_has_started_is_killed_with_it(tmp_path: Path) -> None:
