@@ -1,5 +1,6 @@
 """Finding the right process, and no other."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -16,7 +17,9 @@ WAITING = "import os, sys; os.chroot(sys.argv[1]); print(1, flush=True); sys.std
 @contextmanager
 def process_in(root: Path, argument: str) -> Iterator[int]:
     """A process that sees another root, as one in a container does, with an argument."""
-    command = [sys.executable, "-c", WAITING, str(root), argument]
+    # Another root is for root alone, be it that of a user namespace. `unshare` becomes the program.
+    become_root = ["unshare", "--map-root-user"] if os.geteuid() else []
+    command = [*become_root, sys.executable, "-c", WAITING, str(root), argument]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as running:
         assert running.stdout
         assert running.stdout.readline()
