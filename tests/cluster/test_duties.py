@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tandem.cluster.duties import Beliefs, Duty, Word, duties
+from tandem.cluster.duties import Beliefs, Duty, Word, duties, silent
 from tandem.cluster.model import Camera, Placement, Protection, Role
 
 NODES = ("a", "b", "c", "d")
@@ -188,6 +188,36 @@ def test_whatever_is_believed_somebody_who_can_records_from_the_camera(
     holding = [node for node in living if words[node].holds]
     if able:
         assert {*able, *holding} & set(from_camera)
+
+
+# --- Nodes that are there, and say nothing --------------------------------------------------------
+
+
+def test_a_silent_node_is_stood_in_for_as_one_that_cannot_record() -> None:
+    for protection, names in ((Protection.FAILOVER, "ab"), (Protection.HOT, "abc")):
+        beliefs = Beliefs(silent=frozenset("a"))
+        found = [node for node in NODES if found_by(node, protection, beliefs)]
+        assert "".join(found) == names
+    assert found_by("b", Protection.COLD, Beliefs(silent=frozenset("a"))) is None
+
+
+def test_the_session_of_a_silent_node_is_asked_for_unless_it_is_seen_to_have_it() -> None:
+    def source(words: Mapping[str, Word]) -> str | None:
+        duty = found_by("b", Protection.RELAYED, Beliefs(words=words, silent=frozenset("a")))
+        assert duty is not None
+        return duty.relayed_from
+
+    assert source({}) is None
+    assert source({"a": HOLDS}) == "a"
+
+
+def test_silence_counts_while_at_least_half_of_those_that_are_there_are_heard() -> None:
+    assert silent("b", "b", "") == {"b"}
+    assert silent("b", "bc", "") == {"b"}
+    assert silent("bc", "bc", "") == frozenset()
+    assert silent("bc", "bc", "c") == {"b"}
+    assert silent("bc", "bcd", "") == {"b", "c"}
+    assert silent("bcd", "bcd", "") == frozenset()
 
 
 # --- A camera that allows one session ------------------------------------------------------------

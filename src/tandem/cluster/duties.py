@@ -41,11 +41,14 @@ class Beliefs:
         suspected: the nodes that it suspects.
         words: by node, its own among them; a node that said nothing is able, and holds nothing.
         unheard: nodes that are about to be heard: until then no session of `relayed` is begun.
+        silent: nodes that are there, and have said nothing for so long that they count as unable
+            (see `silent`).
     """
 
     suspected: Collection[str] = frozenset()
     words: Mapping[str, Word] = field(default_factory=dict)
     unheard: frozenset[str] = frozenset()
+    silent: frozenset[str] = frozenset()
 
     def able(self, camera: Camera, nodes: Iterable[str]) -> list[str]:
         """Those of some nodes that are there and can record a camera, in their order."""
@@ -53,12 +56,34 @@ class Beliefs:
         return [
             node
             for node in nodes
-            if node not in self.suspected and camera_id not in self.word_of(node).unable
+            if node not in self.suspected
+            and node not in self.silent
+            and camera_id not in self.word_of(node).unable
         ]
 
     def word_of(self, node_id: str) -> Word:
         """What a node said last."""
         return self.words.get(node_id, SILENCE)
+
+
+def silent(
+    quiet: Collection[str], others: Collection[str], suspected: Collection[str]
+) -> frozenset[str]:
+    """Who of the nodes that are there counts as unable, since it says nothing.
+
+    Only while at least half of the nodes that are there, the one that asks among them, are heard.
+    One that is silent has failed. Where most are, it is the questions that fail: by the network, a
+    certificate, or this node; and if each node recorded for all others then, all would be
+    overloaded at once.
+
+    Args:
+        quiet: the nodes that have said nothing for some seconds.
+        others: all nodes but the one that asks.
+        suspected: those of them that are not there.
+    """
+    present = set(others) - set(suspected)
+    found = present & set(quiet)
+    return frozenset(found) if 2 * len(found) <= len(present) + 1 else frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ from tandem.cluster.model import Camera, Link, Node, Placement, Protection, Stre
 from tandem.node.agent.agent import Agent, Identity
 from tandem.node.agent.handover import SURE_US
 from tandem.node.archivist.view import Address
+from tandem.node.beats import Beats, Membership
 from tandem.node.control.composed import ComposedControl
 from tandem.node.control.service import AGENT_PORT, serve_links
 from tandem.node.home import Home
@@ -99,12 +100,24 @@ class Site:
         index.close()
         return found
 
-    async def _run(self, name: str) -> None:
-        clock, home = SystemClock(), Home(self.place / name)
-        settings = NodeSettings(
+    @asynccontextmanager
+    async def heartbeats_alone(self, name: str) -> AsyncGenerator[None, None]:
+        """A node of which nothing else is left."""
+        clock = SystemClock()
+        sender = Membership(CLUSTER, KEY, name, clock.boot_us())
+        beats = Beats(sender, self._settings(name).routes, clock, lambda _: None)
+        task = asyncio.create_task(beats.run())
+        try:
+            yield
+        finally:
+            task.cancel()
+            await asyncio.wait([task])
+
+    def _settings(self, name: str) -> NodeSettings:
+        return NodeSettings(
             name,
             CLUSTER,
-            home.data,
+            self.place / name,
             2378,
             (LinkSettings("a", address(name)),),
             tuple(PeerSettings(it, {"a": address(it)}) for it in NODES if it != name),
@@ -112,6 +125,9 @@ class Site:
             (),
             CapacitySettings(),
         )
+
+    async def _run(self, name: str) -> None:
+        clock, home, settings = SystemClock(), Home(self.place / name), self._settings(name)
         asks = client_context(home.authority, home.credentials)
         identity = Identity(settings, KEY, clock.boot_us())
         agent = Agent(identity, self.store, Sealer(KEY), asks, None, clock, Random(name))
@@ -205,6 +221,23 @@ async def pass_on_take_over_and_keep(place: Path, url: str) -> None:
         os.kill(killed, signal.SIGKILL)
         await site.until(lambda: site.recorder(holder) not in {None, killed}, "it is replaced")
         await site.until(site.is_recorded_twice, "two record again, by one session")
+
+
+def test_a_node_of_which_heartbeats_alone_are_left_is_stood_in_for(
+    tmp_path: Path, cache: Path
+) -> None:
+    only = with_defaults([{"session_limit": 1}])
+    with CameraThread(tmp_path / "cameras", cache, only) as cameras:
+        asyncio.run(stand_in_for_heartbeats(tmp_path, cameras.address()))
+
+
+async def stand_in_for_heartbeats(place: Path, url: str) -> None:
+    async with running(place, url) as site, site.heartbeats_alone("n1"):
+        site.start("n2")
+        site.start("n3")
+        both = {"n2": "camera", "n3": "n2"}
+        await site.until(lambda: site.sources() == both, "two others record")
+        assert not any(it._beats.state.suspected for it in site.agents.values())
 
 
 def test_another_transport_cuts_one_copy_after_the_other(tmp_path: Path, cache: Path) -> None:

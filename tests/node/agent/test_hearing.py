@@ -44,6 +44,12 @@ class Bench:
         self.asked += 1
         return self.agent.said
 
+    def stand_still(self) -> dict[str, object]:
+        """The answer to one question takes as long as this node is frozen, and is none."""
+        self.clock.now_us += hearing.FORGET_US
+        self.agent.word = self._counted  # type: ignore[method-assign]
+        return {}
+
     def note(self) -> None:
         self.changes += 1
 
@@ -121,8 +127,48 @@ async def test_what_a_node_said_is_forgotten_when_it_has_been_silent_for_seconds
         bench.agent.said = {"version": 1, "revision": "2"}  # as of another release
         await bench.asked_again()
         assert one.words == {"n2": CANNOT}
+        assert not one.quiet
         bench.clock.now_us += hearing.FORGET_US
         await bench.until(lambda: one.words == {})
+        assert one.quiet == {"n2"}
+        changes = bench.changes
+        bench.say(CANNOT, "3")
+        await bench.until(lambda: one.words == {"n2": CANNOT})
+        assert not one.quiet
+        assert bench.changes > changes
+
+
+@in_a_loop
+async def test_a_node_that_never_said_anything_is_quiet_after_as_long_and_each_return_begins_anew(
+    tmp_path: Path,
+) -> None:
+    bench = Bench(tmp_path)
+    bench.agent.said = {}
+    async with bench.hearing() as one:
+        await bench.asked_again()
+        bench.clock.now_us += hearing.FORGET_US
+        await bench.until(lambda: one.quiet == {"n2"})
+        assert bench.changes > 0
+        one.expect("n2")
+        assert not one.quiet
+        await bench.asked_again()
+        assert not one.quiet
+        bench.clock.now_us += hearing.FORGET_US
+        await bench.until(lambda: one.quiet == {"n2"})
+
+
+@in_a_loop
+async def test_one_question_that_failed_while_this_node_stood_still_makes_nobody_quiet(
+    tmp_path: Path,
+) -> None:
+    bench = Bench(tmp_path)
+    bench.say(CANNOT)
+    async with bench.hearing() as one:
+        await bench.until(lambda: "n2" in one.words)
+        bench.agent.word = bench.stand_still  # type: ignore[method-assign]
+        await bench.asked_again()
+        assert one.words == {"n2": CANNOT}
+        assert not one.quiet
 
 
 @in_a_loop

@@ -6,191 +6,17 @@ nothing happens any more: somebody records if anybody can, no more than should, 
 """
 
 from collections import Counter
-from dataclasses import dataclass, field
-from random import Random
-from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.node.agent.material import camera
-from tests.node.agent.test_work import unseal
+from tests.node.agent.played import NODES, World
 
-from tandem.cluster.duties import Beliefs, Word
-from tandem.cluster.model import Camera, Placement, Protection
-from tandem.node.agent.handover import Handover
-from tandem.node.agent.standing import Standing, words_of_pictures
-from tandem.node.agent.work import work_of
-from tandem.recording.camera import StreamName, StreamOrder
+from tandem.cluster.model import Protection
 
-NODES = ("n1", "n2", "n3", "n4")
-KEY = ("gate", StreamName.MAIN)
-PLACED = {"gate": Placement("gate", NODES, 1)}
-SECOND_US = 1_000_000
 SETTLED_S = 120
 """Long after all patience of all parts."""
-
-STALL_S = 5
-LINKS = dict.fromkeys(NODES, ("10.0.1.1",))
-PORT = 2381
-
-
-@dataclass
-class PlayedRecorder:
-    """The recorder of one node: what it was told, and how its one stream is."""
-
-    order: StreamOrder | None = None
-    said: dict[str, Any] = field(default_factory=dict)
-    silent_s: int = 0
-    patient_s: int = 0
-
-    @property
-    def has_session(self) -> bool:
-        return bool(self.order and self.order.relay is None and self.said.get("connected"))
-
-    def tell(self, order: StreamOrder | None) -> None:
-        old, self.order = self.order, order
-        if old is None or order is None or old.relay != order.relay:
-            self.said = {"connected": False, "cause": None, "since_us": 0, "keyframes": 0}
-
-    def fail(self, cause: str, now_us: int, patient_s: int = 0) -> None:
-        if self.said["connected"]:
-            self.said["since_us"] = now_us
-        self.said |= {"connected": False, "cause": cause}
-        self.patient_s = patient_s
-
-    def go_on(self, now_us: int) -> None:
-        """One more second of pictures."""
-        if not self.said["connected"]:
-            self.said |= {"connected": True, "cause": None, "since_us": now_us}
-        self.silent_s = 0
-        self.said |= {"recorded_until_us": now_us, "durable_until_us": now_us - 2}
-        self.said["keyframes"] += 1
-
-
-class PlayedNode:
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.handover = Handover(name)
-        self.standing = Standing()
-        self.recorder = PlayedRecorder()
-        self.heard: dict[str, Word] = {}
-        self.suspected: frozenset[str] = frozenset()
-        self.begun_s = 0
-
-
-class World:
-    """The nodes and their camera, by seconds."""
-
-    def __init__(self, one: Camera, sessions: int, seed: int) -> None:
-        self.cameras = {"gate": one}
-        self.sessions = sessions
-        self.random = Random(seed)
-        self.now_us = 1_000 * SECOND_US
-        self.nodes = {name: PlayedNode(name) for name in NODES}
-        self.dead: set[str] = set()
-        self.cut: set[str] = set()
-        self.diskless: set[str] = set()
-        self.dumb: set[str] = set()
-        self.camera_is_on = True
-
-    def kill(self, name: str) -> None:
-        self.dead.add(name)
-
-    def start(self, name: str) -> None:
-        if name in self.dead:
-            self.dead.remove(name)
-            self.nodes[name] = PlayedNode(name)
-
-    def run(self, seconds: int) -> list[dict[str, str]]:
-        """Go on; returns who recorded from where, at the end of each second."""
-        return [self.step() for _ in range(seconds)]
-
-    def step(self) -> dict[str, str]:
-        self.now_us += SECOND_US
-        living = [self.nodes[name] for name in NODES if name not in self.dead]
-        self.random.shuffle(living)
-        for node in living:
-            self.hear(node)
-            self.decide(node)
-            self.record(node)
-        return {node.name: _told(node.recorder.order) for node in self.nodes.values()
-                if node.name not in self.dead and node.recorder.order}  # fmt: skip
-
-    def hear(self, node: PlayedNode) -> None:
-        """Now and then; words are a second or two late, suspicion is not."""
-        node.begun_s += 1
-        node.suspected = frozenset(self.dead)
-        for name, other in self.nodes.items():
-            if name in self.dead | self.dumb:
-                node.heard.pop(name, None)
-            elif name != node.name and (self.random.random() < 0.7 or node.begun_s == 2):
-                node.heard[name] = other.standing.word
-
-    def decide(self, node: PlayedNode) -> None:
-        unheard = frozenset(NODES) - {node.name} if node.begun_s < 2 else frozenset()
-        shown = words_of_pictures(node.handover.orders, {KEY: node.recorder.said})
-        words = {**shown, **node.heard, node.name: node.standing.word}
-        beliefs = Beliefs(node.suspected, words, unheard - node.suspected)
-        if node.handover.ending and self.random.random() < 0.7:
-            statuses = {name: self.status(name) for name in NODES if name not in self.dead}
-            own = statuses.pop(node.name)
-            node.handover.release(statuses, self.cameras, PLACED, beliefs, own)
-        work = work_of(node.name, self.cameras.values(), PLACED, beliefs, unseal, LINKS)
-        orders = node.handover.streams(work.streams, self.cameras, PLACED, beliefs)
-        node.recorder.tell(orders[0] if orders else None)
-        said = {KEY: node.recorder.said} if node.recorder.order else {}
-        node.standing.look(orders, said, node.heard, self.now_us)
-
-    def record(self, node: PlayedNode) -> None:
-        recorder = node.recorder
-        if (order := recorder.order) is None:
-            return
-        if order.relay:
-            self.receive(recorder, self.nodes[order.relay.node_id])
-        elif not self.camera_is_on or node.name in self.cut:
-            recorder.silent_s += 1
-            if not recorder.said["connected"] or recorder.silent_s >= STALL_S:
-                stalled = recorder.said["connected"]
-                cause = "stalled" if stalled else "unreachable"
-                recorder.fail(cause, self.now_us, self.random.randint(0, 4))
-        elif not recorder.said["connected"] and recorder.patient_s:
-            recorder.patient_s -= 1
-        elif recorder.said["connected"] or self.has_room():
-            recorder.go_on(self.now_us)
-            recorder.said["relay_port"] = PORT if order.relays else None
-        else:
-            recorder.fail("session-limit", self.now_us, self.random.randint(0, 4))
-        if node.name in self.diskless:
-            recorder.said["durable_until_us"] = 7
-
-    def receive(self, recorder: PlayedRecorder, source: PlayedNode) -> None:
-        if source.name in self.dead or not source.recorder.has_session:
-            recorder.fail("unreachable", self.now_us)
-        elif not source.recorder.silent_s:
-            recorder.go_on(self.now_us)
-
-    def has_room(self) -> bool:
-        taken = [it for it in self.nodes.values() if it.recorder.has_session]
-        return len([it for it in taken if it.name not in self.dead]) < self.sessions
-
-    def status(self, name: str) -> dict[str, Any]:
-        recorder = self.nodes[name].recorder
-        stream = {"camera_id": "gate", "stream": "main", **recorder.said}
-        return {"at_us": self.now_us, "streams": [stream] if recorder.order else []}
-
-    @property
-    def copies(self) -> dict[str, str]:
-        """Who records with success, and from where."""
-        return {
-            name: _told(node.recorder.order)
-            for name, node in self.nodes.items()
-            if name not in self.dead and node.recorder.order and node.recorder.said["connected"]
-        }
-
-
-def _told(order: StreamOrder | None) -> str:
-    return order.relay.node_id if order and order.relay else "camera"
 
 
 def world(protection: Protection, seed: int = 1, sessions: int | None = None) -> World:
@@ -212,7 +38,8 @@ faults = st.lists(
               st.sampled_from(NODES), st.integers(1, 40)),
     max_size=8,
 )  # fmt: skip
-levels = st.sampled_from([level for level in Protection if level is not Protection.COLD])
+LEVELS = [level for level in Protection if level is not Protection.COLD]
+levels = st.sampled_from(LEVELS)
 
 
 def befall(one: World, what: str, name: str) -> None:
@@ -313,6 +140,45 @@ def test_a_node_whose_words_do_not_come_keeps_its_session_while_its_pictures_com
     assert all(each["n1"] == "n2" for each in one.run(60))
     one.cut.add("n2")
     assert settled(one)["n1"] == "camera"
+
+
+@pytest.mark.parametrize("protection", LEVELS)
+def test_a_node_that_has_nothing_left_but_heartbeats_is_stood_in_for_until_it_is_mended(
+    protection: Protection,
+) -> None:
+    one = world(protection)
+    one.run(20)
+    one.dumb.add("n1")
+    one.cut.add("n1")
+    one.diskless.add("n1")
+    found = settled(one)
+    assert len(set(found) - {"n1"}) == protection.copies, found
+    assert "camera" in found.values()
+    for broken in (one.dumb, one.cut, one.diskless):
+        broken.clear()
+    assert len(settled(one)) == protection.copies
+
+
+@pytest.mark.parametrize("protection", LEVELS)
+def test_a_node_that_records_and_is_not_heard_costs_one_recorder_more_and_no_session(
+    protection: Protection,
+) -> None:
+    one = world(protection)
+    before = settled(one)
+    one.dumb.add("n1")
+    found = settled(one)
+    if protection is Protection.RELAYED:
+        assert found == before, "its pictures come"
+    else:
+        assert list(found) == list(NODES[: protection.copies + 1])
+
+
+@pytest.mark.parametrize("protection", LEVELS)
+def test_where_nobody_hears_anybody_all_go_on_as_before(protection: Protection) -> None:
+    one = world(protection)
+    before = settled(one)
+    one.dumb.update(NODES)
+    assert settled(one) == before
 
 
 def test_a_relayed_camera_that_one_node_cannot_reach_is_passed_on_to_it() -> None:

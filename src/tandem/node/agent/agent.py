@@ -18,7 +18,7 @@ from random import Random
 from typing import Final
 
 from tandem.clock import Clock
-from tandem.cluster.duties import Beliefs, Word
+from tandem.cluster.duties import Beliefs, Word, silent
 from tandem.cluster.suspicion import Effect, SuspicionChanged
 from tandem.node.agent import memory
 from tandem.node.agent.archivist_orders import archivist_orders
@@ -136,6 +136,7 @@ class Agent:
         self._hearing = Hearing(self.known.others(), tls, clock, self._changed.set)
         self._standing = Standing()
         self._shown: dict[str, Word] = {}
+        self._silent: frozenset[str] = frozenset()
         self._life = secrets.token_hex(4)
         self._handover = Handover(settings.node_id)
         self._turns = Turns(settings.node_id)
@@ -181,6 +182,7 @@ class Agent:
                 self._hearing.forget(effect.node_id)
             else:
                 log.info("node %s is there again", effect.node_id)
+                self._hearing.expect(effect.node_id)
                 self._heal.note_return(effect.node_id)
         self._changed.set()
 
@@ -195,6 +197,7 @@ class Agent:
         cameras = self._catalogue.cameras.values
         placements = self._catalogue.placements.values
         beliefs = self._beliefs()
+        self._tell_of_silence(beliefs)
         self._work = work_of(
             self._settings.node_id,
             cameras.values(),
@@ -232,12 +235,26 @@ class Agent:
                 )
             )
 
+    def _tell_of_silence(self, beliefs: Beliefs) -> None:
+        """Once when it begins, and when it ends."""
+        for node_id in sorted(beliefs.silent - self._silent):
+            log.warning(
+                "node %s sends heartbeats and does not answer (TCP port %d): others record what it"
+                " is to record. Look at its log, and whether a firewall is in the way.",
+                node_id,
+                AGENT_PORT,
+            )
+        for node_id in sorted(self._silent - beliefs.silent - self._hearing.quiet):
+            log.info("node %s answers again", node_id)
+        self._silent = beliefs.silent
+
     def _beliefs(self) -> Beliefs:
         suspected, own = self._beats.state.suspected, self._settings.node_id
         return Beliefs(
             suspected,
             {**self._shown, **self._hearing.words, own: self._standing.word},
             self._hearing.unheard - suspected,
+            silent(self._hearing.quiet, [it.node_id for it in self._settings.peers], suspected),
         )
 
     @property

@@ -1,8 +1,8 @@
 """Asking the other nodes, twice a second, what they can record and whose sessions they hold.
 
 A word is small, and sent again only when it has changed. It counts until there is a newer one, or
-until its node is suspected or silent for some seconds: then nothing is known of that node, which
-counts as able. So where nobody can be asked, duty goes by suspicion alone.
+until its node is suspected or silent for some seconds. A node that is there and silent may have
+nothing left but its heartbeats; what follows from that, `cluster.duties` says.
 """
 
 import asyncio
@@ -27,6 +27,9 @@ DEADLINE_S: Final = 0.5
 """On each link; one that hangs must not keep the other from being asked."""
 
 FORGET_US: Final = 5_000_000
+"""So long a word counts without being said again. Several questions on each link go unanswered in
+that time, however slowly they fail."""
+
 BEGINNING_US: Final = 2_000_000
 """So long an agent that begins waits for a first word of each node, before it takes a session that
 another one may have."""
@@ -46,6 +49,7 @@ class Hearing:
 
     Attributes:
         words: what each said last, as far as it counts.
+        quiet: those that have said nothing for `FORGET_US`, be they there or not.
     """
 
     def __init__(
@@ -56,12 +60,14 @@ class Hearing:
         changed: Callable[[], None],
     ) -> None:
         self.words: dict[str, Word] = {}
+        self.quiet: set[str] = set()
         self._addresses = {node: list(addresses) for node, addresses in others.items()}
         self._tls = tls
         self._clock = clock
         self._changed = changed
         self._begun_us = clock.boot_us()
-        self._heard_us: dict[str, int] = {}
+        self._heard: set[str] = set()
+        self._waiting_us = dict.fromkeys(others, self._begun_us)
         self._tags: dict[str, str] = {}
 
     @property
@@ -69,13 +75,18 @@ class Hearing:
         """The nodes of whom a first word is waited for."""
         if self._clock.boot_us() - self._begun_us >= BEGINNING_US:
             return frozenset()
-        return frozenset(self._addresses.keys() - self._heard_us.keys())
+        return frozenset(self._addresses.keys() - self._heard)
 
     def forget(self, node_id: str) -> None:
         """A node is not there: what it said does not count any more."""
         self._tags.pop(node_id, None)
         if self.words.pop(node_id, None) is not None:
             self._changed()
+
+    def expect(self, node_id: str) -> None:
+        """A node is there again: how long it says nothing is counted from now on."""
+        self._waiting_us[node_id] = self._clock.boot_us()
+        self.quiet.discard(node_id)
 
     async def run(self) -> None:
         """Ask until cancelled."""
@@ -101,6 +112,7 @@ class Hearing:
     async def _ask(self, session: aiohttp.ClientSession, node_id: str) -> None:
         """On one link after another; the one that answers is the first to be tried again."""
         addresses = self._addresses[node_id]
+        waited_us = self._clock.boot_us() - self._waiting_us[node_id]  # no freeze of ours counts
         for address in list(addresses):
             try:
                 word = await self._ask_on(session, node_id, address)
@@ -111,9 +123,10 @@ class Hearing:
             addresses.insert(0, address)
             self._take(node_id, word)
             return
-        heard_us = self._heard_us.get(node_id)
-        if heard_us is not None and self._clock.boot_us() - heard_us >= FORGET_US:
+        if waited_us >= FORGET_US and node_id not in self.quiet:
+            self.quiet.add(node_id)
             self.forget(node_id)
+            self._changed()
 
     async def _ask_on(
         self, session: aiohttp.ClientSession, node_id: str, address: Address
@@ -141,8 +154,9 @@ class Hearing:
             return word
 
     def _take(self, node_id: str, word: Word | None) -> None:
-        was_heard = node_id in self._heard_us
-        self._heard_us[node_id] = self._clock.boot_us()
+        was_heard = node_id in self._heard and node_id not in self.quiet
+        self.expect(node_id)
+        self._heard.add(node_id)
         if word is not None and self.words.get(node_id) != word:
             self.words[node_id] = word
             was_heard = False
