@@ -20,7 +20,7 @@ from tandem.lab.counting.ledger import read_ledger
 from tandem.lab.demo.copies import lacking
 from tandem.lab.demo.exports import export_all
 from tandem.lab.demo.programs import ask, at_once, span_options
-from tandem.lab.hosts import Host
+from tandem.lab.hosts import Host, LabError
 from tandem.lab.hosts.commands import wait_until
 from tandem.node.control.client import AskingError
 
@@ -275,15 +275,23 @@ class Site:
         """As the service manager does with what has died."""
         services.start(self.node(name), self.cluster.record)
 
-    def repair_with_services_stopped(self, name: str, volume: str) -> None:
-        """As an administrator does: Tandem ends in order, the disk is seen to, Tandem starts."""
-        self.signal(name, self.runs(name, AGENT), "TERM")
-        self.wait(
-            lambda: "it does" if self.runs(name, "[m] tandem.") or self.runs(name, ETCD) else "",
-            f"nothing runs on {name}",
-        )
+    def repair(self, name: str, volume: str) -> float:
+        """As an administrator does while everything runs: the disk is unmounted and seen to.
+
+        Returns:
+            After how many seconds nothing of it was open any more, and it could be unmounted.
+        """
+
+        def refused() -> str:
+            try:
+                self.node(name).run(["umount", "-n", f"/mnt/{volume}"])
+            except LabError as error:
+                return str(error)
+            return ""
+
+        let_go_s = self.wait(refused, f"{volume} of {name} is let go of")
         self.cluster.repair_volume(name, volume)
-        self.start_services(name)
+        return let_go_s
 
     def mend(self) -> None:
         """Undo whatever is still done to it, after a test that failed; the next one may begin."""
@@ -295,7 +303,7 @@ class Site:
                 self.signal(node.name, stopped, "CONT")
             for volume, fault in lab.status().hosts[node.name].volumes.items():
                 if fault:
-                    self.repair_with_services_stopped(node.name, volume)
+                    self.cluster.repair_volume(node.name, volume)
             if not self.runs(node.name, AGENT):
                 self.start_services(node.name)
         if not self.is_whole:

@@ -87,8 +87,8 @@ def test_a_disk_that_turns_read_only_costs_no_picture_where_two_record_and_secon
             found[number].assert_lost_only(min(hit_us - UNSURE_US, sure_us), end_us)
         else:
             found[number].assert_whole()
-    one.repair_with_services_stopped(name, volume)
-    tell("read-only, repaired", healed_s=one.wait_until_whole())
+    let_go_s = one.repair(name, volume)
+    tell("read-only, repaired", let_go_s=let_go_s, healed_s=one.wait_until_whole())
 
 
 def test_a_disk_that_is_destroyed_right_after_its_promise_costs_nothing_that_is_in_the_window(
@@ -116,8 +116,8 @@ def test_a_disk_that_is_destroyed_right_after_its_promise_costs_nothing_that_is_
             found[number].assert_lost_only(0, max(lost_us + UNSURE_US, noticed_us))
         else:
             found[number].assert_whole()
-    one.repair_with_services_stopped(name, volume)
-    tell("destroyed, replaced", healed_s=one.wait_until_whole())
+    let_go_s = one.repair(name, volume)
+    tell("destroyed, replaced", let_go_s=let_go_s, healed_s=one.wait_until_whole())
 
 
 def test_on_full_disks_old_recordings_go_and_the_newest_is_kept(one: Site) -> None:
