@@ -1,26 +1,29 @@
 """Who records: by the committed placement and by whom each node suspects itself."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tandem.cluster.duties import Beliefs, Duty, Word, duties, silent
-from tandem.cluster.model import Camera, Placement, Protection, Role
+from tandem.cluster.model import Camera, Placement, Protection, Role, Stream
 
 NODES = ("a", "b", "c", "d")
 GATE = "gate"
 PLACED = {GATE: Placement(GATE, NODES, 7)}
-UNABLE = Word(frozenset({GATE}))
+MAIN = Stream("main", "rtsp://10.0.0.8/main")
+SUB = Stream("sub", "rtsp://10.0.0.8/sub")
+UNABLE = Word(frozenset({(GATE, "main")}))
 HOLDS = Word(holds={GATE: {"main": 2381}})
-HOLDS_AND_CANNOT_KEEP = Word(frozenset({GATE}), HOLDS.holds)
+HOLDS_AND_CANNOT_KEEP = Word(UNABLE.unable, HOLDS.holds)
 
 protections = st.sampled_from([level for level in Protection if level is not Protection.COLD])
 sets_of_nodes = st.frozensets(st.sampled_from(NODES))
 
 
-def camera(protection: Protection) -> Camera:
-    return Camera(GATE, GATE, (), protection, 4)
+def camera(protection: Protection, *streams: Stream) -> Camera:
+    return Camera(GATE, GATE, streams or (MAIN,), protection, 4)
 
 
 def found_by(node: str, protection: Protection, beliefs: Beliefs) -> Duty | None:
@@ -184,10 +187,46 @@ def test_whatever_is_believed_somebody_who_can_records_from_the_camera(
         for node in living
     }
     from_camera = [node for node, duty in found.items() if duty and duty.relayed_from is None]
-    able = [node for node in living if GATE not in words[node].unable]
+    able = [node for node in living if not words[node].unable]
     holding = [node for node in living if words[node].holds]
     if able:
         assert {*able, *holding} & set(from_camera)
+
+
+# --- Cameras of which two streams are recorded ----------------------------------------------------
+
+
+def of_streams(protection: Protection, words: Mapping[str, Word]) -> dict[str, dict[str, str]]:
+    """By stream, who records it and from where, if all believe the same."""
+    both: dict[str, dict[str, str]] = {}
+    for node in NODES:
+        for duty in duties(node, [camera(protection, MAIN, SUB)], PLACED, Beliefs(words=words)):
+            both.setdefault(duty.stream.name, {})[node] = duty.relayed_from or "camera"
+    return both
+
+
+def test_a_stream_that_nobody_can_record_brings_no_further_node_to_the_other_one() -> None:
+    no_sub = dict.fromkeys(NODES, Word(frozenset({(GATE, "sub")})))
+    assert of_streams(Protection.HOT, no_sub) == {
+        "main": {"a": "camera", "b": "camera"},
+        "sub": dict.fromkeys(NODES, "camera"),
+    }
+
+
+def test_each_stream_of_a_relayed_camera_has_a_session_and_a_holder_of_its_own() -> None:
+    words = {
+        "a": Word(frozenset({(GATE, "sub")}), {GATE: {"main": 2381}}),
+        "b": Word(holds={GATE: {"sub": 2382}}),
+    }
+    assert of_streams(Protection.RELAYED, words) == {
+        "main": {"a": "camera", "b": "a"},
+        "sub": {"a": "b", "b": "camera", "c": "b"},
+    }
+
+
+def test_a_stream_that_is_live_only_is_nobodys_duty() -> None:
+    one = camera(Protection.HOT, MAIN, replace(SUB, recorded=False))
+    assert [duty.stream for duty in duties("a", [one], PLACED, Beliefs())] == [MAIN]
 
 
 # --- Nodes that are there, and say nothing --------------------------------------------------------

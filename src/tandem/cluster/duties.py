@@ -1,10 +1,11 @@
 """What one node records, by the committed placements, by whom it suspects, and by what others say.
 
 Nothing is agreed: every node works this out alone, and where nodes believe different things, too
-many record rather than too few. A node records a camera where too few of those before it in the
-list are believed to be there and able to. So it depends on those before it alone: whatever they
-believe in turn, nobody waits in a circle, and a camera that is dead is tried by its whole list
-while nobody takes turns.
+many record rather than too few. A node records a stream of a camera where too few of those before
+it in the list are believed to be there and able to. So it depends on those before it alone:
+whatever they believe in turn, nobody waits in a circle, and a camera that is dead is tried by its
+whole list while nobody takes turns. Each stream is judged by itself: one that brings nothing to
+anybody is tried by the whole list, and the camera's other is recorded by no more than should.
 
 A camera that allows one session (`relayed`) has one more rule: who has its session keeps it, and
 passes on what it receives, so that a node that returns costs no picture.
@@ -13,7 +14,10 @@ passes on what it receives, so that a node that returns costs no picture.
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from tandem.cluster.model import Camera, Placement, Protection, Role
+from tandem.cluster.model import Camera, Placement, Protection, Role, Stream
+
+StreamId = tuple[str, str]
+"""A camera's id, and which of its streams."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,12 +25,12 @@ class Word:
     """What a node says of the cameras that it records.
 
     Attributes:
-        unable: those that it is to record and cannot.
-        holds: those of `relayed` whose session it has; of each stream the port at which it passes
-            it on, None where it does not.
+        unable: the streams that it is to record and cannot.
+        holds: cameras of `relayed` of which it has a session; of each stream of which it has, the
+            port at which it passes it on, None where it does not.
     """
 
-    unable: frozenset[str] = frozenset()
+    unable: frozenset[StreamId] = frozenset()
     holds: Mapping[str, Mapping[str, int | None]] = field(default_factory=dict)
 
 
@@ -50,15 +54,14 @@ class Beliefs:
     unheard: frozenset[str] = frozenset()
     silent: frozenset[str] = frozenset()
 
-    def able(self, camera: Camera, nodes: Iterable[str]) -> list[str]:
-        """Those of some nodes that are there and can record a camera, in their order."""
-        camera_id = camera.camera_id
+    def able(self, stream: StreamId, nodes: Iterable[str]) -> list[str]:
+        """Those of some nodes that are there and can record a stream, in their order."""
         return [
             node
             for node in nodes
             if node not in self.suspected
             and node not in self.silent
-            and camera_id not in self.word_of(node).unable
+            and stream not in self.word_of(node).unable
         ]
 
     def word_of(self, node_id: str) -> Word:
@@ -88,10 +91,11 @@ def silent(
 
 @dataclass(frozen=True, slots=True)
 class Duty:
-    """One camera that a node is to record.
+    """One stream that a node is to record.
 
     Attributes:
-        camera: which.
+        camera: of which.
+        stream: which.
         role: which copy this is, by the committed placement alone.
         generation: of the placement that says so.
         stands_in: it records only since a node before it in the list is not there, or not able.
@@ -99,6 +103,7 @@ class Duty:
     """
 
     camera: Camera
+    stream: Stream
     role: Role
     generation: int
     stands_in: bool
@@ -120,32 +125,36 @@ def duties(
         beliefs: of this node.
 
     Returns:
-        In the order of the cameras.
+        In the order of the cameras and their streams; those that are live only are left out.
     """
     found = (
-        _duty(node_id, camera, placements[camera.camera_id], beliefs)
+        _duty(node_id, camera, stream, placement, beliefs)
         for camera in cameras
-        if camera.camera_id in placements
+        if (placement := placements.get(camera.camera_id)) and node_id in placement.nodes
+        for stream in camera.streams
+        if stream.recorded
     )
     return [duty for duty in found if duty is not None]
 
 
-def _duty(node_id: str, camera: Camera, placement: Placement, beliefs: Beliefs) -> Duty | None:
-    if node_id not in placement.nodes:
-        return None
+def _duty(
+    node_id: str, camera: Camera, stream: Stream, placement: Placement, beliefs: Beliefs
+) -> Duty | None:
     place, copies = placement.nodes.index(node_id), camera.protection.copies
+    key = (camera.camera_id, stream.name)
     source: str | None = None
     if camera.protection is Protection.COLD:
         records = place == 0
     elif camera.protection is Protection.RELAYED:
-        source = _source(node_id, camera, placement, beliefs)
+        source = _source(node_id, key, placement, beliefs)
         records = source is not None
     else:
-        records = len(beliefs.able(camera, placement.nodes[:place])) < copies
+        records = len(beliefs.able(key, placement.nodes[:place])) < copies
     if not records:
         return None
     return Duty(
         camera=camera,
+        stream=stream,
         role=placement.role_of(node_id),
         generation=placement.generation,
         stands_in=place >= copies,
@@ -153,7 +162,7 @@ def _duty(node_id: str, camera: Camera, placement: Placement, beliefs: Beliefs) 
     )
 
 
-def _source(node_id: str, camera: Camera, placement: Placement, beliefs: Beliefs) -> str | None:
+def _source(node_id: str, stream: StreamId, placement: Placement, beliefs: Beliefs) -> str | None:
     """Who has, or is to have, the session by which a node records; None: it records nothing.
 
     Two sessions at a time are one too many, and the later node's goes. Who only tries to get one
@@ -162,11 +171,11 @@ def _source(node_id: str, camera: Camera, placement: Placement, beliefs: Beliefs
     holders = [
         node
         for node in placement.nodes
-        if camera.camera_id in beliefs.word_of(node).holds
+        if stream[1] in beliefs.word_of(node).holds.get(stream[0], ())
         and (node == node_id or node not in beliefs.suspected)
     ]
-    before = beliefs.able(camera, placement.nodes[: placement.nodes.index(node_id)])
-    if node_id not in holders and len(before) >= camera.protection.copies:
+    before = beliefs.able(stream, placement.nodes[: placement.nodes.index(node_id)])
+    if node_id not in holders and len(before) >= Protection.RELAYED.copies:
         return None
     if holders:
         return holders[0]

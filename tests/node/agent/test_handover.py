@@ -11,7 +11,7 @@ from tandem.cluster.duties import Beliefs, Word
 from tandem.cluster.model import Camera, Placement, Protection, Stream
 from tandem.node.agent.handover import BEHIND_US, SURE_US, Handover
 from tandem.node.agent.work import work_of
-from tandem.recording.camera import Login, StreamOrder
+from tandem.recording.camera import Login, Relay, StreamOrder
 
 KEY = ("gate", "main")
 NOW_US = 1_000 * SURE_US
@@ -186,9 +186,22 @@ def test_of_two_that_stand_in_the_last_makes_room_first_and_while_the_other_reco
 HOLDS = Word(holds={"gate": {"main": 2381}})
 
 
+def test_who_is_passed_on_one_stream_gives_up_no_session_of_the_other() -> None:
+    streams = (Stream("main", "rtsp://10.0.0.8/1"), Stream("sub", "rtsp://10.0.0.8/2"))
+    one = replace(camera(protection=Protection.RELAYED), streams=streams)
+    bench = Bench(one, "n2")
+    bench.words = {"n2": Word(holds={"gate": {"main": 2381}})}
+    assert [it.relay for it in bench.streams()] == [None, None]
+    bench.suspected = set()
+    bench.words["n1"] = Word(holds={"gate": {"sub": 2382}})
+    main, sub = bench.streams()
+    assert (main.relay, sub.relay) == (None, Relay("n1", LINKS["n1"], 2382))
+    assert not bench.handover.ending
+
+
 def test_who_stands_in_for_a_node_that_cannot_record_goes_on_until_it_is_seen_to() -> None:
     bench = Bench()
-    bench.suspected, bench.words = set(), {"n1": Word(frozenset({"gate"}))}
+    bench.suspected, bench.words = set(), {"n1": Word(frozenset({KEY}))}
     assert len(bench.streams()) == 1
     assert not bench.handover.ending
     bench.words = {}
@@ -203,7 +216,7 @@ def test_it_is_not_waited_for_a_node_that_cannot_record_but_for_the_next() -> No
     bench.placements = {"gate": Placement("gate", ("n1", "n3", "n4", "n2"), 1)}
     bench.suspected = {"n1", "n3"}
     assert len(bench.streams()) == 1
-    bench.suspected, bench.words = set(), {"n1": Word(frozenset({"gate"}))}
+    bench.suspected, bench.words = set(), {"n1": Word(frozenset({KEY}))}
     bench.streams()
     said = {"camera_id": "gate", "stream": "main", "since_us": SINCE_US, "keyframes": 1}
     recording = {"at_us": NOW_US, "streams": [{**said, "connected": True}]}

@@ -20,7 +20,7 @@ from tandem.node.tls import client_context, server_context
 
 LOOK_S = 0.01
 NOWHERE = Address("127.0.0.1", 1)
-CANNOT = Word(frozenset({"gate"}))
+CANNOT = Word(frozenset({("gate", "main")}))
 HOLDS = Word(holds={"gate": {"main": 2381}})
 
 

@@ -14,7 +14,7 @@ from tandem.node.agent.standing import (
     UNKEPT_US,
     Standing,
 )
-from tandem.recording.camera import Relay, StreamName, StreamOrder, TransportPreference
+from tandem.recording.camera import Relay, StreamKey, StreamName, StreamOrder, TransportPreference
 
 SECOND_US = 1_000_000
 ORDER = StreamOrder(
@@ -71,7 +71,7 @@ class Bench:
 
 
 def is_able(word: Word) -> bool:
-    return "gate" not in word.unable
+    return not word.unable
 
 
 def test_a_stream_that_was_just_ordered_is_given_time() -> None:
@@ -200,6 +200,23 @@ def test_when_the_source_changes_it_is_given_time_anew() -> None:
     assert not is_able(bench.wait(60 * SECOND_US, connected=False, cause="unreachable"))
     bench.order, bench.others = RELAYED, OFFERED
     assert is_able(bench.look())
+
+
+def test_a_stream_that_stalls_says_nothing_of_the_cameras_other_one() -> None:
+    standing, sub = Standing(), replace(ORDER, stream=StreamName.SUB)
+    for second in range(1, 30):
+        now_us = second * SECOND_US
+        main: dict[str, Any] = {
+            "connected": True,
+            "recorded_until_us": now_us,
+            "durable_until_us": now_us,
+        }
+        said: dict[StreamKey, dict[str, Any]] = {
+            ORDER.key: main,
+            sub.key: {"connected": False, "cause": "stalled"},
+        }
+        standing.look([ORDER, sub], said, {}, now_us)
+    assert standing.word.unable == {sub.key}
 
 
 def test_a_word_is_counted_when_it_changes() -> None:

@@ -96,7 +96,7 @@ def test_what_was_said_before_the_change_could_be_seen_counts_for_nothing() -> N
 
 def test_a_node_that_says_nothing_or_cannot_record_is_waited_for_but_not_for_ever() -> None:
     bench = waiting()
-    bench.words = {"n1": Word(frozenset({"gate"}))}
+    bench.words = {"n1": Word(frozenset({KEY}))}
     assert bench.transport() == OLD
     assert not bench.turns.look({}, bench.now_us)
     assert not bench.turns.look({"n1": {}}, bench.now_us)

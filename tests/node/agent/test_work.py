@@ -1,5 +1,7 @@
 """What a node is to do, worked out from what the cluster agreed on."""
 
+from dataclasses import replace
+
 from tests.node.agent.material import camera
 
 from tandem.archive.deletion import Retention
@@ -43,7 +45,7 @@ def test_primary_and_second_record_the_same_and_differ_in_their_role() -> None:
 def test_who_stands_in_for_a_suspected_node_records_as_a_second() -> None:
     found = work("n3", camera(), suspected="n1")
     assert [order.role for order in found.streams] == [Role.SECOND]
-    duty = found.duty_of("gate")
+    duty = found.duty_of(("gate", "main"))
     assert duty is not None
     assert duty.stands_in
 
@@ -143,7 +145,13 @@ def test_its_second_receives_what_is_offered_and_waits_for_the_rest() -> None:
     assert main.relay == Relay("n1", LINKS["n1"], 2383)
     waiting = work("n2", relayed())
     assert not waiting.streams
-    assert waiting.duty_of("gate") is not None
+    assert waiting.duty_of(("gate", "main")) is not None
+
+
+def test_a_camera_with_a_broken_login_is_told_once_for_all_its_streams() -> None:
+    found = work_of("n1", [replace(relayed(), login="broken")], PLACED, Beliefs(), unseal, LINKS)
+    assert len(found.duties) == 2
+    assert len(found.problems) == 1
 
 
 def test_its_primary_receives_from_its_second_what_that_one_has() -> None:

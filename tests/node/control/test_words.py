@@ -13,7 +13,7 @@ names = st.text(max_size=8)
 ports = st.none() | st.integers(1, 65535)
 words = st.builds(
     Word,
-    st.frozensets(names, max_size=4),
+    st.frozensets(st.tuples(names, names), max_size=4),
     st.dictionaries(names, st.dictionaries(names, ports, max_size=2), max_size=4),
 )
 
@@ -29,7 +29,10 @@ def test_a_word_is_read_as_it_was_said(word: Word) -> None:
         {"version": 2},
         {"node_id": "n2"},
         {"unable": None},
-        {"unable": [7]},
+        {"unable": ["gate"]},
+        {"unable": {"gate": None}},
+        {"unable": {"gate": "sub"}},
+        {"unable": {"gate": [7]}},
         {"holds": []},
         {"holds": {"gate": 2381}},
         {"holds": {"gate": {"main": "2381"}}},

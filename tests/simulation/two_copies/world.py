@@ -14,9 +14,10 @@ from tests.simulation.two_copies.events import SECOND, Network, Queue, Weather
 from tests.simulation.two_copies.node import Node
 from tests.simulation.two_copies.oracle import Oracle, ViolationError
 
-from tandem.cluster.model import Camera, Placement, Protection
+from tandem.cluster.model import Camera, Placement, Protection, Stream
 
 WINDOW_S = 20
+MAIN = Stream("main", "rtsp://10.0.0.8/main")
 EPISODES = 3
 CALM = Weather()
 HEALED_WITHIN_S = 60
@@ -43,7 +44,8 @@ class World:
         names = ["a", "b", "c", "d"][: self.random.randint(2, 4)]
         levels = self.random.choice([[Protection.HOT], [Protection.HOT, Protection.MIRROR]])
         self.cameras = {
-            f"c{n}": Camera(f"c{n}", "", (), level, 4, WINDOW_S) for n, level in enumerate(levels)
+            f"c{n}": Camera(f"c{n}", "", (MAIN,), level, 4, WINDOW_S)
+            for n, level in enumerate(levels)
         }
         windows = {camera.camera_id: camera.window_us for camera in self.cameras.values()}
         self.oracle = Oracle(self.queue, self.holders, windows)

@@ -74,7 +74,7 @@ class Handover:
             camera, placement = cameras.get(order.camera_id), placements.get(order.camera_id)
             if camera is None or placement is None or not _is_to_be_recorded(camera, key):
                 continue
-            gives_session_up = order.relay is None and order.camera_id in own
+            gives_session_up = order.relay is None and order.stream in own.get(order.camera_id, ())
             if key in orders and (orders[key].relay is None or not gives_session_up):
                 continue
             self.ending.add(key)
@@ -132,9 +132,7 @@ class Handover:
             return [relay.node_id]
         has_session = self._held[key].relay is None
         is_only_one = has_session and camera.protection is Protection.RELAYED
-        return beliefs.able(camera, placement.nodes)[
-            : 1 if is_only_one else camera.protection.copies
-        ]
+        return beliefs.able(key, placement.nodes)[: 1 if is_only_one else camera.protection.copies]
 
     def _is_recorded(self, key: StreamKey, theirs: "Said | None", ours: "Said") -> bool:
         """Whether a node is seen to record a stream, by its own word and its own clock."""

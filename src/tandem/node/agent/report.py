@@ -101,8 +101,8 @@ def _streams(
     placements: Mapping[str, Placement],
 ) -> Iterable[Json]:
     """What is recorded on until others have it stands in for them."""
-    for (camera_id, _), said in streams.items():
-        duty, placement = work.duty_of(camera_id), placements.get(camera_id)
+    for key, said in streams.items():
+        duty, placement = work.duty_of(key), placements.get(key[0])
         yield {
             **said,
             "generation": placement.generation if placement else None,

@@ -1,8 +1,8 @@
 """What this node can record of what it is to record, and whose sessions it has. Pure.
 
-Judged by progress, never by a process that answers: a stream counts as received while fragments of
-it are closed, and as kept while they reach a disk. Whoever once failed is believed again when
-pictures have moved, not when a camera has merely agreed to send some.
+Each stream is judged by itself, and by progress, never by a process that answers: it counts as
+received while fragments of it are closed, and as kept while they reach a disk. Whoever once failed
+is believed again when pictures have moved, not when a camera has merely agreed to send some.
 
 What the camera itself refuses (a password, a path, one session too many) is no fault of this node,
 and no other would fare better: it never makes a node unable.
@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from tandem.cluster.duties import Word
+from tandem.cluster.duties import StreamId, Word
 from tandem.recording.camera import StreamKey, StreamOrder
 from tandem.recording.source import Cause
 
@@ -154,7 +154,7 @@ class Standing:
             Whether the word has changed.
         """
         before, self._streams = self._streams, {}
-        unable: set[str] = set()
+        unable: set[StreamId] = set()
         holds: dict[str, dict[str, int | None]] = {}
         for order in orders:
             source = order.relay.node_id if order.relay else None
@@ -168,7 +168,7 @@ class Standing:
             is_offered = source is None or _offers(others.get(source), order)
             known.look(said.get(order.key, {}), now_us, is_offered=is_offered)
             if not (known.is_received and known.is_kept):
-                unable.add(order.camera_id)
+                unable.add(order.key)
             if order.relays and known.holds_session:
                 holds.setdefault(order.camera_id, {})[order.stream] = known.port
         was, self.word = self.word, Word(frozenset(unable), holds)

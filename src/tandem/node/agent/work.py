@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from tandem.archive.deletion import Retention
 from tandem.archive.layout import checked_name
 from tandem.archive.rows import Role
-from tandem.cluster.duties import Beliefs, Duty, duties
+from tandem.cluster.duties import Beliefs, Duty, StreamId, duties
 from tandem.cluster.model import SECOND_US, Camera, Placement, Protection
 from tandem.node.seal import SealError
 from tandem.recording.camera import (
@@ -28,7 +28,7 @@ class Work:
     """What this node records.
 
     Attributes:
-        duties: its cameras.
+        duties: its streams.
         streams: what its recorders are told of them.
         problems: of cameras that cannot be recorded, in sentences.
     """
@@ -36,11 +36,11 @@ class Work:
     duties: tuple[Duty, ...] = ()
     streams: tuple[StreamOrder, ...] = ()
     problems: tuple[str, ...] = ()
-    _by_camera: dict[str, Duty] = field(default_factory=dict)
+    _by_stream: dict[StreamId, Duty] = field(default_factory=dict)
 
-    def duty_of(self, camera_id: str) -> Duty | None:
-        """Why this node records a camera; None if it does not."""
-        return self._by_camera.get(camera_id)
+    def duty_of(self, stream: StreamId) -> Duty | None:
+        """Why this node records a stream; None if it does not."""
+        return self._by_stream.get(stream)
 
 
 def work_of(
@@ -63,15 +63,17 @@ def work_of(
     """
     found = duties(node_id, (it for it in cameras if not it.removed), placements, beliefs)
     streams: list[StreamOrder] = []
-    problems: list[str] = []
+    problems: dict[str, None] = {}  # once for all streams of a camera
     for duty in found:
         try:
-            streams += _streams(duty, unseal, beliefs, links)
+            order = _order(duty, unseal, beliefs, links)
         except (CameraError, SealError) as problem:
-            problems.append(str(problem))
-    return Work(
-        tuple(found), tuple(streams), tuple(problems), {it.camera.camera_id: it for it in found}
-    )
+            problems[str(problem)] = None
+            continue
+        if order is not None:
+            streams.append(order)
+    by_stream = {(it.camera.camera_id, it.stream.name): it for it in found}
+    return Work(tuple(found), tuple(streams), tuple(problems), by_stream)
 
 
 def retention_of(cameras: Iterable[Camera]) -> dict[str, Retention]:
@@ -107,42 +109,38 @@ def copies_here(
     }
 
 
-def _streams(
+def _order(
     duty: Duty, unseal: Unseal, beliefs: Beliefs, links: Mapping[str, tuple[str, ...]]
-) -> Iterable[StreamOrder]:
-    camera = duty.camera
+) -> StreamOrder | None:
+    """What a recorder is told; None: the stream is to be passed on here, and nobody does yet."""
+    camera, stream = duty.camera, duty.stream
     login = None if camera.login is None else unseal(camera.camera_id, camera.login)
-    for stream in camera.streams:
-        if not stream.recorded:
-            continue
-        try:
-            checked_name(camera.camera_id)
-            name, transport = StreamName(stream.name), TransportPreference(camera.transport)
-        except ValueError as problem:
-            raise CameraError(f"camera {camera.name}: {problem}") from None
-        relay = _relay(duty, stream.name, beliefs, links)
-        if duty.relayed_from and relay is None:
-            continue  # nobody passes it on yet
-        yield StreamOrder(
-            camera_id=camera.camera_id,
-            camera_name=camera.name,
-            stream=name,
-            url=check_url(stream.url, camera.name),
-            login=login,
-            transport=transport,
-            audio=camera.audio,
-            role=Role(duty.role),
-            relays=camera.protection is Protection.RELAYED and relay is None,
-            relay=relay,
-        )
+    try:
+        checked_name(camera.camera_id)
+        name, transport = StreamName(stream.name), TransportPreference(camera.transport)
+    except ValueError as problem:
+        raise CameraError(f"camera {camera.name}: {problem}") from None
+    relay = _relay(duty, beliefs, links)
+    if duty.relayed_from and relay is None:
+        return None
+    return StreamOrder(
+        camera_id=camera.camera_id,
+        camera_name=camera.name,
+        stream=name,
+        url=check_url(stream.url, camera.name),
+        login=login,
+        transport=transport,
+        audio=camera.audio,
+        role=Role(duty.role),
+        relays=camera.protection is Protection.RELAYED and relay is None,
+        relay=relay,
+    )
 
 
-def _relay(
-    duty: Duty, stream: str, beliefs: Beliefs, links: Mapping[str, tuple[str, ...]]
-) -> Relay | None:
+def _relay(duty: Duty, beliefs: Beliefs, links: Mapping[str, tuple[str, ...]]) -> Relay | None:
     """Where a stream is passed on to this node, if it is."""
     if duty.relayed_from is None:
         return None
     held = beliefs.word_of(duty.relayed_from).holds.get(duty.camera.camera_id, {})
-    port, addresses = held.get(stream), links.get(duty.relayed_from, ())
+    port, addresses = held.get(duty.stream.name), links.get(duty.relayed_from, ())
     return Relay(duty.relayed_from, addresses, port) if port and addresses else None

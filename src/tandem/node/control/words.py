@@ -1,10 +1,13 @@
 """What a node says of its cameras to other nodes, as JSON. Pure.
 
     {"version": 1, "node_id": "node1", "revision": "7f3a.12",
-     "unable": ["gate"], "holds": {"yard": {"main": 2381, "sub": null}}}
+     "unable": {"gate": ["sub"]}, "holds": {"yard": {"main": 2381, "sub": null}}}
 
 `revision` is another one whenever anything else is.
 """
+
+from itertools import groupby
+from operator import itemgetter
 
 from tandem.cluster.duties import Word
 from tandem.node.control.protocol import VERSION, Json
@@ -16,7 +19,10 @@ def encode_word(node_id: str, revision: str, word: Word) -> Json:
         "version": VERSION,
         "node_id": node_id,
         "revision": revision,
-        "unable": sorted(word.unable),
+        "unable": {
+            camera_id: [stream for _, stream in streams]
+            for camera_id, streams in groupby(sorted(word.unable), itemgetter(0))
+        },
         "holds": {camera_id: dict(ports) for camera_id, ports in sorted(word.holds.items())},
     }
 
@@ -35,7 +41,11 @@ def decode_word(node_id: str, document: Json) -> Word:
         if document["version"] != VERSION or document["node_id"] != node_id:
             raise ValueError(f"what {node_id} answers is not for this release")
         return Word(
-            unable=frozenset(map(_text, document["unable"])),
+            unable=frozenset(
+                (_text(camera_id), _text(stream))
+                for camera_id, streams in document["unable"].items()
+                for stream in _list(streams)
+            ),
             holds={
                 _text(camera_id): {_text(name): _port(port) for name, port in ports.items()}
                 for camera_id, ports in document["holds"].items()
@@ -48,6 +58,12 @@ def decode_word(node_id: str, document: Json) -> Word:
 def _text(value: object) -> str:
     if not isinstance(value, str):
         raise TypeError(f"{value!r} is no text")
+    return value
+
+
+def _list(value: object) -> list[object]:
+    if not isinstance(value, list):
+        raise TypeError(f"{value!r} is no list")
     return value
 
 
