@@ -4,7 +4,7 @@ A kind brings a `make(tmp_path)` in `tests/resources/<kind>/bench.py`, and is li
 `test_conformance.py`. What a bench says about the world comes from the world, never from the kind.
 """
 
-from contextlib import AbstractContextManager
+from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 from tandem.clock import Clock
@@ -37,6 +37,6 @@ class Bench(Protocol):
         """Come back when the clock shows this, or later."""
         ...
 
-    def hindered(self) -> AbstractContextManager[None]:
+    def hindered(self) -> AbstractAsyncContextManager[None]:
         """While it lasts, nothing that runs can be ended."""
         ...

@@ -1,7 +1,7 @@
 """A kind of resource that exists in memory alone: for the conformance suite, and for the engine."""
 
-from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -145,8 +145,8 @@ class FakeBench:
     async def pass_time(self, until_us: int) -> None:
         self.clock.now_us = max(self.clock.now_us, until_us)
 
-    @contextmanager
-    def hindered(self) -> Iterator[None]:
+    @asynccontextmanager
+    async def hindered(self) -> AsyncIterator[None]:
         self.world.is_stuck = True
         try:
             yield

@@ -1,0 +1,180 @@
+"""Control groups of version 2: what kills all that is in one, and proves that it is empty.
+
+A process cannot leave its group by forking, daemonising or starting a session. The kernel's word
+(`cgroup.events`, `populated 0`) covers groups below as well, and comes when the last process leaves
+its group on its way out of the kernel: one that waits for a dead disk is counted.
+"""
+
+import asyncio
+import errno
+import os
+import select
+import signal
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from tandem.clock import Clock
+from tandem.resources.kind import ResourceError
+
+_MOUNTS: Final = Path("/proc/self/mountinfo")
+_MEMBERSHIP: Final = Path("/proc/self/cgroup")
+_KILL_AGAIN_S: Final = 0.01
+
+
+def own_group() -> Path:
+    """The directory of the control group that this process is in.
+
+    Raises:
+        ResourceError: the hierarchy of version 2 is not mounted.
+    """
+    top = None
+    for line in _MOUNTS.read_text(encoding="utf-8", errors="surrogateescape").splitlines():
+        before, _, after = line.partition(" - ")
+        if after.startswith("cgroup2 "):
+            # `root` is what of the hierarchy is mounted there: / but in some containers.
+            root, top = before.split()[3:5]
+            break
+    if top is None:
+        raise ResourceError(
+            "Control groups of version 2 are not mounted, so no process can be kept safely. Mount"
+            " them: mount -t cgroup2 none /sys/fs/cgroup/unified"
+        )
+    for line in _MEMBERSHIP.read_text(encoding="utf-8", errors="surrogateescape").splitlines():
+        if line.startswith("0::"):
+            inside = line.removeprefix("0::")
+            return Path(top) / os.path.relpath(inside, root)
+    raise ResourceError(
+        "This process is in no control group of version 2, though they are mounted."
+    )
+
+
+class ControlGroup:
+    """One group, with all below it. It need not be there.
+
+    Args:
+        path: its directory.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def below(self) -> list["ControlGroup"]:
+        """The groups directly below it."""
+        try:
+            return [ControlGroup(path) for path in sorted(self.path.iterdir()) if path.is_dir()]
+        except FileNotFoundError:
+            return []
+
+    def is_populated(self) -> bool:
+        """Whether any process is in it, or below."""
+        try:
+            return "populated 1" in (self.path / "cgroup.events").read_text(encoding="ascii")
+        except OSError as error:
+            if _is_gone(error):
+                return False
+            raise
+
+    def pids(self) -> list[int]:
+        """The processes in it and below, as this process names them; those ending left out."""
+        try:
+            words = (self.path / "cgroup.procs").read_text(encoding="ascii").split()
+        except OSError as error:
+            if _is_gone(error):
+                return []
+            raise
+        return [int(word) for word in words] + [pid for it in self.below() for pid in it.pids()]
+
+    def signal(self, number: int) -> None:
+        """Send each process in it, and below, a signal; never to one that is not in it."""
+        for pid in self.pids():
+            with suppress(ProcessLookupError):
+                fd = os.pidfd_open(pid)
+                try:
+                    # The number may have passed to another process before the descriptor held it.
+                    if pid in self.pids():
+                        signal.pidfd_send_signal(fd, number)
+                finally:
+                    os.close(fd)
+
+    def kill(self) -> None:
+        """Kill all that is in it and below, also what forks meanwhile, where the kernel can."""
+        try:
+            (self.path / "cgroup.kill").write_text("1", encoding="ascii")
+        except FileNotFoundError:  # before Linux 5.14
+            self.signal(signal.SIGKILL)
+        except OSError as error:
+            if not _is_gone(error):
+                raise
+
+    def remove(self) -> None:
+        """Take it and what is below away. It must be empty.
+
+        Raises:
+            OSError: it is not.
+        """
+        for group in self.below():
+            group.remove()
+        with suppress(FileNotFoundError):
+            self.path.rmdir()
+
+    async def emptied(self, clock: Clock, by_us: int, *, kill: bool) -> bool:
+        """Wait until nobody is in it or below.
+
+        Args:
+            clock: CLOCK_BOOTTIME.
+            by_us: until when to wait.
+            kill: kill again and again, since an old kernel may miss who forks meanwhile.
+
+        Returns:
+            Whether it is empty.
+        """
+        try:
+            events = os.open(self.path / "cgroup.events", os.O_RDONLY)
+        except FileNotFoundError:
+            return True
+        try:
+            with select.epoll() as changes:
+                changes.register(events, select.EPOLLPRI)
+                while _says_populated(events):
+                    left_s = (by_us - clock.boot_us()) / 1_000_000
+                    if left_s <= 0:
+                        return False
+                    if kill:
+                        self.kill()
+                    await readable(changes.fileno(), min(left_s, _KILL_AGAIN_S) if kill else left_s)
+        finally:
+            os.close(events)
+        return True
+
+
+async def readable(fd: int, timeout_s: float) -> bool:
+    """Wait until a descriptor can be read.
+
+    Returns:
+        Whether it can, in time.
+    """
+    loop = asyncio.get_running_loop()
+    can_be_read = asyncio.Event()
+    loop.add_reader(fd, can_be_read.set)
+    try:
+        async with asyncio.timeout(timeout_s):
+            return await can_be_read.wait()
+    except TimeoutError:
+        return False
+    finally:
+        loop.remove_reader(fd)
+
+
+def _says_populated(events: int) -> bool:
+    try:
+        return b"populated 1" in os.pread(events, 4096, 0)
+    except OSError as error:
+        if _is_gone(error):
+            return False
+        raise
+
+
+def _is_gone(error: OSError) -> bool:
+    """Whether an error means that the group was removed, before or while it was open."""
+    return error.errno in {errno.ENOENT, errno.ENODEV}
