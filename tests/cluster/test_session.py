@@ -45,6 +45,7 @@ def live(epoch: int = 1) -> State:
 
 
 OWN = Session(1, 0, "n0")
+RENEWED = Session(1, 1, "n1", began=10)
 EVICTED = Stored(Session(2, 0, "other", SessionState.EVICTED), 11)
 
 
@@ -63,22 +64,22 @@ def test_a_session_begins_above_whatever_stands_there(state: SessionState) -> No
 
 def test_a_renewal_raises_the_counter_and_counts_from_its_own_sending() -> None:
     state, effects = step(live(), Renew("n1"), 50)
-    assert effects == [Put(Session(1, 1, "n1"), 10)]
+    assert effects == [Put(Session(1, 1, "n1", began=10), 10)]
     _, effects = step(state, Written("n1", 11), 90)
-    assert effects == [Renewed(Stored(Session(1, 1, "n1"), 11), sent_us=50)]
+    assert effects == [Renewed(Stored(RENEWED, 11), sent_us=50)]
 
 
 def test_an_unknown_outcome_is_read_back_and_counts_only_if_it_is_there() -> None:
     state, effects = run(Renew("n1"), Unknown("n1"), state=live())
     assert effects == [Read()]
     assert step(state, Found(Stored(OWN, 10)), 9) == (state, [])
-    _, effects = step(state, Found(Stored(Session(1, 1, "n1"), 11)), 9)
-    assert effects == [Renewed(Stored(Session(1, 1, "n1"), 11), sent_us=1)]
+    _, effects = step(state, Found(Stored(RENEWED, 11)), 9)
+    assert effects == [Renewed(Stored(RENEWED, 11), sent_us=1)]
 
 
 def test_of_two_attempts_the_one_that_is_there_counts_from_its_own_sending() -> None:
     state, _ = run(Renew("n1"), Unknown("n1"), Found(Stored(OWN, 10)), Renew("n2"), state=live())
-    landed = Stored(Session(1, 1, "n1"), 11)
+    landed = Stored(RENEWED, 11)
     after, effects = step(state, Refused("n2", landed), 9)
     assert effects == [Renewed(landed, sent_us=1)]
     assert step(after, Refused("n2", landed), 9) == (after, [])
@@ -86,7 +87,7 @@ def test_of_two_attempts_the_one_that_is_there_counts_from_its_own_sending() -> 
 
 def test_a_request_that_was_sent_twice_and_refused_by_itself_has_happened() -> None:
     state, _ = step(live(), Renew("n1"), 50)
-    itself = Stored(Session(1, 1, "n1"), 11)
+    itself = Stored(RENEWED, 11)
     assert step(state, Refused("n1", itself), 60)[1] == [Renewed(itself, sent_us=50)]
 
 

@@ -7,7 +7,7 @@ field whose loss would matter therefore raises the version, which an earlier rel
 import json
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Final, NoReturn, TypeVar, cast
+from typing import Final, NoReturn, TypeGuard, TypeVar, cast
 
 VERSION: Final = 1
 """Of all values under `/tandem/v1/`. It is raised where an earlier release would misread one."""
@@ -83,7 +83,7 @@ class Document:
     def whole(self, name: str, default: int | None = None, most: int = MOST_WHOLE) -> int:
         """A whole number, not negative."""
         value = self._value(name, default)
-        if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= most:
+        if not _is_whole(value, most):
             self._refuse(name, f"a whole number from 0 to {most}", value)
         return value
 
@@ -121,6 +121,27 @@ class Document:
             self._refuse(name, "a list of texts", values)
         return tuple(cast(list[str], values))
 
+    def whole_list(self, name: str) -> tuple[int, ...]:
+        """A list of whole numbers, not negative."""
+        values = self._list(name)
+        if not all(_is_whole(value, MOST_WHOLE) for value in values):
+            self._refuse(name, "a list of whole numbers", values)
+        return tuple(cast(list[int], values))
+
+    def table(self, name: str) -> dict[str, object]:
+        """An object, as it stands."""
+        value = self._value(name, {})
+        if not isinstance(value, dict):
+            self._refuse(name, "an object", value)
+        return value
+
+    def wholes(self, name: str, most: int = MOST_WHOLE) -> dict[str, int]:
+        """An object of whole numbers, not negative."""
+        found = self.table(name)
+        if not all(_is_whole(value, most) for value in found.values()):
+            self._refuse(name, f"an object of whole numbers from 0 to {most}", found)
+        return cast(dict[str, int], found)
+
     def parts(self, name: str) -> list["Document"]:
         """A list of objects."""
         values = self._list(name)
@@ -147,3 +168,7 @@ class Document:
             f"What the store holds of {self.what} has '{name}' as {type(value).__name__}"
             f" where {wanted} is expected."
         )
+
+
+def _is_whole(value: object, most: int) -> TypeGuard[int]:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= most

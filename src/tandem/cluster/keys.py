@@ -8,6 +8,8 @@ ROOT: Final = "/tandem/v1/"
 CLUSTER: Final = ROOT + "cluster"
 NODES: Final = ROOT + "nodes/"
 SESSIONS: Final = ROOT + "sessions/"
+OWNERS: Final = ROOT + "owners/"
+ORDERS: Final = ROOT + "orders/"
 CAMERAS: Final = ROOT + "cameras/"
 PLACEMENTS: Final = ROOT + "placements/"
 
@@ -31,8 +33,8 @@ def key(prefix: str, identity: str) -> str:
     """
     if not _ID.fullmatch(identity):
         raise IdError(
-            f"'{identity}' cannot name a node or camera: use up to 63 letters, digits, '.', '_'"
-            " and '-', with a letter or digit first."
+            f"'{identity}' cannot name a node, camera or resource: use up to 63 letters, digits,"
+            " '.', '_' and '-', with a letter or digit first."
         )
     return prefix + identity
 

@@ -49,6 +49,8 @@ class SessionState(enum.StrEnum):
     LIVE = "live"
     EVICTED = "evicted"
     """Ended by another node: never renewed again."""
+    OFF = "off"
+    """Evicted; and since then fencing, or the operator's word, has confirmed the node off."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,12 +263,29 @@ class Session:
         counter: grows with each renewal.
         nonce: new for each attempt to write, so that one of unknown outcome can be recognised.
         state: whether it may be renewed.
+        began: the revision that began it; 0 in the first write itself, whose revision that is.
+        seen: the node had seen all sessions as they stood at this revision or later, before it
+            wrote this.
+        incarnation: of the store; a session of another one counts as none.
     """
 
     epoch: int
     counter: int
     nonce: str
     state: SessionState = SessionState.LIVE
+    began: int = 0
+    seen: int = 0
+    incarnation: int = 0
+
+    @property
+    def is_live(self) -> bool:
+        """Whether it may be renewed."""
+        return self.state is SessionState.LIVE
+
+    @property
+    def begun_epoch(self) -> int:
+        """The epoch in which its node began it: an eviction takes the next one."""
+        return self.epoch if self.state is SessionState.LIVE else self.epoch - 1
 
     def encode(self) -> bytes:
         """As stored under `sessions/<node id>`."""
@@ -285,6 +304,9 @@ class Session:
             counter=stored.whole("counter"),
             nonce=stored.text("nonce"),
             state=stored.choice("state", SessionState),
+            began=stored.whole("began", 0),
+            seen=stored.whole("seen", 0),
+            incarnation=stored.whole("incarnation", 0),
         )
 
 

@@ -12,12 +12,44 @@ counts, from *its own* sending. As soon as the revision moves, the others never 
 Every found value is one of: what this node knew (nothing happened yet), one of its own attempts (it
 happened), or somebody else's (an eviction, or another process of this node): then this session is
 over, whatever comes later.
+
+A write may carry others in the same transaction: a take, a release, an eviction. What is found
+tells of all of them at once, and none of them happens unless the session is still this one.
 """
 
 import enum
 from dataclasses import dataclass, replace
+from typing import Final, Protocol
 
 from tandem.cluster.model import Session, SessionState
+
+MOST_ATTEMPTS: Final = 16
+"""So many writes are remembered. An earlier one that happens after all looks like somebody else's,
+and ends the session: that is no harm but a stop."""
+
+
+class Value(Protocol):
+    """What a key may hold."""
+
+    def encode(self) -> bytes:
+        """As stored."""
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """One key, to be written if its mod_revision is that one (0: if there is no key).
+
+    Attributes:
+        prefix: such as `keys.SESSIONS`.
+        name: what follows it.
+        value: to write.
+        revision: to compare.
+    """
+
+    prefix: str
+    name: str
+    value: Value
+    revision: int
 
 
 class Phase(enum.Enum):
@@ -55,24 +87,40 @@ class Attempt:
     Attributes:
         session: what it writes.
         sent_us: when it was about to be sent, CLOCK_BOOTTIME.
+        carries: what else it writes, in the same transaction.
     """
 
     session: Session
     sent_us: int
+    carries: tuple[Write, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Begin:
-    """Asks for a session; `nonce` is new and random, for the first write."""
+    """Asks for a session; `nonce` is new and random, for the first write.
+
+    Attributes:
+        nonce: of the first write.
+        incarnation: of the store.
+    """
 
     nonce: str
+    incarnation: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Renew:
-    """It is time to renew; `nonce` is new and random."""
+    """It is time to renew, or there is something to carry.
+
+    Attributes:
+        nonce: new and random.
+        seen: all sessions have been seen as they stood at this revision.
+        carries: what else to write.
+    """
 
     nonce: str
+    seen: int = 0
+    carries: tuple[Write, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,9 +148,15 @@ class Unknown:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A linearizable read, or a watch, shows this; None if nothing is there."""
+    """A linearizable read, or a watch, shows this; None if nothing is there.
+
+    Attributes:
+        stored: what stands there.
+        seen: all sessions have been seen as they stood at this revision.
+    """
 
     stored: Stored | None
+    seen: int = 0
 
 
 Event = Begin | Renew | Written | Refused | Unknown | Found
@@ -120,10 +174,12 @@ class Put:
     Attributes:
         session: the value.
         revision: what to compare.
+        carries: what else to write, in the same transaction.
     """
 
     session: Session
     revision: int
+    carries: tuple[Write, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,10 +189,12 @@ class Renewed:
     Attributes:
         stored: as it stands in the store.
         sent_us: when the write that made it so was about to be sent, CLOCK_BOOTTIME.
+        carries: what it wrote beside, at the same revision.
     """
 
     stored: Stored
     sent_us: int
+    carries: tuple[Write, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +219,7 @@ class State:
         node_id: the node.
         phase: where it is in its life.
         nonce: of the first write, while reading.
+        incarnation: of the store, for the session that is begun.
         known: what stood there last as far as is known; None: nothing.
         attempts: writes since, all comparing the revision of `known`.
     """
@@ -168,6 +227,7 @@ class State:
     node_id: str
     phase: Phase = Phase.IDLE
     nonce: str = ""
+    incarnation: int = 0
     known: Stored | None = None
     attempts: tuple[Attempt, ...] = ()
 
@@ -188,7 +248,7 @@ def step(state: State, event: Event, now_us: int) -> tuple[State, list[Effect]]:
     if not isinstance(event, Found):
         return _outcome(state, event)
     if state.phase is Phase.READING:
-        return _begin(state, event.stored, now_us)
+        return _begin(state, event, now_us)
     if state.phase in {Phase.BEGINNING, Phase.LIVE}:
         return _found(state, event.stored)
     return state, []
@@ -198,13 +258,11 @@ def _wished(state: State, event: Begin | Renew, now_us: int) -> tuple[State, lis
     if isinstance(event, Begin):
         if state.phase not in {Phase.IDLE, Phase.STOPPED}:
             return state, []
-        return State(state.node_id, Phase.READING, event.nonce), [Read()]
+        return State(state.node_id, Phase.READING, event.nonce, event.incarnation), [Read()]
     if state.phase is Phase.LIVE and state.known:
-        renewed = state.known.session
-        renewed = replace(renewed, counter=renewed.counter + 1, nonce=event.nonce)
-        return _attempt(state, renewed, now_us)
+        return _attempt(state, _next(state, state.known, event), now_us, event.carries)
     if state.phase is Phase.BEGINNING:
-        return _attempt(state, _first(state.known, event.nonce), now_us)
+        return _attempt(state, _first(state, event.nonce, event.seen), now_us)
     return state, []
 
 
@@ -221,26 +279,47 @@ def _outcome(state: State, event: Written | Refused | Unknown) -> tuple[State, l
     return state, [Read()]
 
 
-def _begin(state: State, found: Stored | None, now_us: int) -> tuple[State, list[Effect]]:
-    state = replace(state, phase=Phase.BEGINNING, known=found)
-    return _attempt(state, _first(found, state.nonce), now_us)
+def _begin(state: State, found: Found, now_us: int) -> tuple[State, list[Effect]]:
+    state = replace(state, phase=Phase.BEGINNING, known=found.stored)
+    return _attempt(state, _first(state, state.nonce, found.seen), now_us)
 
 
-def _first(found: Stored | None, nonce: str) -> Session:
+def _first(state: State, nonce: str, seen: int) -> Session:
     """A new epoch, above whatever stands there: an earlier process, or an eviction."""
-    return Session(found.session.epoch + 1 if found else 1, 0, nonce)
+    epoch = state.known.session.epoch + 1 if state.known else 1
+    return Session(epoch, 0, nonce, seen=_seen(state, seen), incarnation=state.incarnation)
 
 
-def _attempt(state: State, session: Session, now_us: int) -> tuple[State, list[Effect]]:
-    attempts = (*state.attempts, Attempt(session, now_us))
-    return replace(state, attempts=attempts), [Put(session, _revision(state))]
+def _next(state: State, stored: Stored, event: Renew) -> Session:
+    """The session that is known, renewed once."""
+    known = stored.session
+    return Session(
+        known.epoch,
+        known.counter + 1,
+        event.nonce,
+        began=known.began or stored.revision,
+        seen=_seen(state, event.seen),
+        incarnation=known.incarnation,
+    )
+
+
+def _seen(state: State, seen: int) -> int:
+    """The same in all attempts of which one at most happens: what is in the store then is known."""
+    return state.attempts[0].session.seen if state.attempts else seen
+
+
+def _attempt(
+    state: State, session: Session, now_us: int, carries: tuple[Write, ...] = ()
+) -> tuple[State, list[Effect]]:
+    attempts = (*state.attempts, Attempt(session, now_us, carries))[-MOST_ATTEMPTS:]
+    return replace(state, attempts=attempts), [Put(session, _revision(state), carries)]
 
 
 def _adopt(state: State, attempt: Attempt, revision: int) -> tuple[State, list[Effect]]:
     """An attempt is in the store; the others compare a revision that is past."""
     stored = Stored(attempt.session, revision)
     state = replace(state, phase=Phase.LIVE, known=stored, attempts=())
-    return state, [Renewed(stored, attempt.sent_us)]
+    return state, [Renewed(stored, attempt.sent_us, attempt.carries)]
 
 
 def _found(state: State, found: Stored | None) -> tuple[State, list[Effect]]:
