@@ -10,10 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.cli.material import PASSWORD, Desk, desk_with_agent
-from tests.node.control.material import KEY, camera
+from tests.node.control.material import KEY, camera, node
 
 from tandem.cli.camera_table import TableError, read_table
 from tandem.cluster.model import Protection, Stream
+from tandem.cluster.suspicion import start
+from tandem.node.agent.report import peers_document
 from tandem.node.control.protocol import KeptLogin
 from tandem.node.seal import Sealer
 from tandem.node.store.fake import Call, Fault
@@ -34,7 +36,7 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
 def test_a_table_of_cameras_is_entered(desk: Desk) -> None:
     result = desk.run("camera", "import", desk.file("cameras.csv", TABLE))
     assert result.exit_code == 0, result.output
-    assert result.output == "2 cameras in the table: 2 entered, 0 changed, 0 as they were.\n"
+    assert result.stdout == "2 cameras in the table: 2 entered, 0 changed, 0 as they were.\n"
     gate = desk.agent.stored("gate")
     assert gate.streams == (
         Stream("main", "rtsp://192.0.2.10/1"),
@@ -50,6 +52,21 @@ def test_a_table_of_cameras_is_entered(desk: Desk) -> None:
     assert desk.agent.stored("yard") == camera(
         "yard", name="Yard, north", streams=(Stream("main", "rtsp://192.0.2.11/1"),)
     )
+
+
+@pytest.mark.parametrize(
+    ("others", "protection", "notes"), [(0, "hot", 1), (0, "cold", 0), (2, "hot", 0)]
+)
+def test_nobody_to_stand_in_is_told_once_for_all_cameras_and_of_those_that_are_new(
+    desk: Desk, others: int, protection: str, notes: int
+) -> None:
+    peers = peers_document(start("node1", ["a"], [f"other{each}" for each in range(others)], 0))
+    desk.agent.own = node(peers=peers)
+    rows = "".join(f"c{n},{n},rtsp://192.0.2.10/{n},{protection}\n" for n in range(3))
+    table = desk.file("cameras.csv", f"id,name,url,protection\n{rows}")
+    assert desk.run("camera", "import", table).stderr.count("one node") == notes
+    again = desk.run("camera", "import", table)
+    assert (again.exit_code, again.stderr) == (0, "")
 
 
 def test_the_same_table_again_changes_nothing(desk: Desk) -> None:

@@ -1,7 +1,6 @@
 """`tandem camera add` and `edit`: entering cameras, and changing them."""
 
 import math
-import sys
 from pathlib import Path
 from typing import Final
 
@@ -15,8 +14,10 @@ from tandem.cli.camera_fields import (
     fields_given,
     find_camera,
     id_from,
+    is_one_node_too_few,
     login_given,
     login_options,
+    note_of_one_node,
     warn_of_password,
     with_changes,
 )
@@ -28,11 +29,8 @@ from tandem.cli.common import (
     ended,
     fail,
     json_option,
-    line_width,
     settings_option,
-    wrapped,
 )
-from tandem.cluster.model import Protection
 from tandem.node.control.client import AnswerError, AskingError, ControlClient
 from tandem.node.control.protocol import VERSION, Json, KeptLogin, NewLogin, RefusedError
 from tandem.recording.camera import CameraError, Login, StreamOrder, parse_stream_order
@@ -95,7 +93,7 @@ def add(
             document["bit_rate_mbps"] = _measured_mbps(trials)
         client.put_camera(document, 0, None if login is KeptLogin.KEPT else login)
         entered = client.camera(document["camera_id"])
-        is_alone = not client.node().get("peers")
+        is_alone = is_one_node_too_few(client, [entered])
     if as_json:
         tried = {name: trial_document(trial) for name, trial in trials.items()}
         echo_json({"version": VERSION, "camera": entered, "trials": tried})
@@ -107,12 +105,8 @@ def add(
             f"{entered['protection']}, {rate}. `tandem status` tells when it is recorded."
         )
     )
-    if is_alone and entered["protection"] != Protection.COLD:
-        text = (
-            "Note: this cluster has one node. No other has a copy of this camera's recordings, or"
-            " stands in when it fails."
-        )
-        click.echo(wrapped(text, width=line_width(sys.stderr)), err=True)
+    if is_alone:
+        note_of_one_node()
 
 
 def _refuse_second(client: ControlClient, camera_id: str) -> None:

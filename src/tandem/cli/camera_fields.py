@@ -3,7 +3,7 @@
 import re
 import sys
 import unicodedata
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -191,6 +191,29 @@ def warn_of_password(document: Json) -> None:
             " it as a login as well, leave it out there and use --user."
         )
         click.echo(wrapped(clean(text), width=line_width(sys.stderr)), err=True)
+
+
+def is_one_node_too_few(client: ControlClient, entered: Sequence[Json]) -> bool:
+    """Whether cameras are meant to be protected, and there is no other node that could.
+
+    Args:
+        client: of the cluster.
+        entered: documents of the cameras.
+
+    Raises:
+        AskingError: the agent does not answer.
+    """
+    is_meant = any(it["protection"] != Protection.COLD for it in entered)
+    return is_meant and not client.node().get("peers")
+
+
+def note_of_one_node() -> None:
+    """Say what a cluster of one node cannot do."""
+    text = (
+        "Note: this cluster has one node. No other has a copy of its recordings, or stands in when"
+        " it fails."
+    )
+    click.echo(wrapped(text, width=line_width(sys.stderr)), err=True)
 
 
 def fields_given(options: Mapping[str, object]) -> Json:

@@ -8,7 +8,11 @@ from typing import NoReturn
 
 import click
 
-from tandem.cli.camera_fields import warn_of_password
+from tandem.cli.camera_fields import (
+    is_one_node_too_few,
+    note_of_one_node,
+    warn_of_password,
+)
 from tandem.cli.camera_table import Row, TableError, read_table
 from tandem.cli.common import asking, clean, counted, echo_json, json_option, settings_option
 from tandem.node.control.client import AskingError, ControlClient
@@ -35,6 +39,8 @@ def import_cameras(table: Path, as_json: bool, settings_path: Path) -> None:
         present = {it["camera_id"]: it for it in client.cameras()["cameras"]}
         documents = _documents(table, rows, present, as_json=as_json)
         done = _enter_all(client, rows, documents, present)
+        new = {*done["added"], *done["changed"]}
+        is_alone = is_one_node_too_few(client, [it for it in documents if it["camera_id"] in new])
     if as_json:
         echo_json({"version": VERSION, **done})
         return
@@ -42,6 +48,8 @@ def import_cameras(table: Path, as_json: bool, settings_path: Path) -> None:
         f"{counted(len(rows), 'camera')} in the table: {len(done['added'])} entered,"
         f" {len(done['changed'])} changed, {len(done['unchanged'])} as they were."
     )
+    if is_alone:
+        note_of_one_node()
 
 
 def _read(table: Path, *, as_json: bool) -> list[Row]:
