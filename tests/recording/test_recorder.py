@@ -7,6 +7,7 @@ from pathlib import Path
 from random import Random
 from typing import Any, Final
 
+import pytest
 from tests.conformance.store.subjects import in_a_loop
 from tests.recording.relay.feeding import HandClock
 from tests.recording.serving import Bench
@@ -180,6 +181,7 @@ async def test_a_switch_is_no_new_recording_and_its_gap_names_the_node(tmp_path:
         await world.film(CAMERA)
         after = world.status()
     assert [it["connections"] for it in (before, after)] == [1, 2]
+    assert after["failures"] == 0
     (gap,) = world.gaps()
     assert gap.cause is GapCause.NODE_DOWN
     assert abs(gap.to_us - gap.from_us - 10_000_000) < 100_000
@@ -203,7 +205,9 @@ async def test_what_failed_before_a_switch_is_the_cause_of_the_gap(tmp_path: Pat
 
 
 @in_a_loop
-async def test_changed_settings_are_no_new_recording_and_the_gap_says_so(tmp_path: Path) -> None:
+async def test_changed_settings_are_no_new_recording_and_the_gap_says_so(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     async with recording(tmp_path) as world:
         await world.order(CAMERA)
         await world.film(CAMERA)
@@ -217,6 +221,8 @@ async def test_changed_settings_are_no_new_recording_and_the_gap_says_so(tmp_pat
         after = world.status()
     assert [it["connections"] for it in (before, after)] == [1, 2]
     assert after["pictures"] > before["pictures"]
+    assert after["failures"] == 0
+    assert "tried again" not in caplog.text
     (gap,) = world.gaps()
     assert gap.cause is GapCause.SETTINGS_CHANGED
     assert abs(gap.to_us - gap.from_us - 2_000_000) < 100_000

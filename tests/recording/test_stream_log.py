@@ -64,6 +64,20 @@ def test_its_return_is_told_once_and_the_next_failure_at_once(
     ]
 
 
+def test_a_change_by_order_is_no_failure_and_its_end_is_told(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    log = StreamLog()
+    log.switched(LABEL, "its settings were changed (URL), so it is asked anew")
+    log.recorded(LABEL, None)
+    log.recorded(LABEL, None)
+    assert {record.levelno for record in caplog.records} == {logging.INFO}
+    assert told(caplog) == [
+        f"{LABEL}: its settings were changed (URL), so it is asked anew",
+        f"{LABEL}: it is recorded again",
+    ]
+
+
 def test_lost_packets_are_told_once_in_a_while(caplog: pytest.LogCaptureFixture) -> None:
     log = StreamLog()
     for second in range(0, 3600, 5):

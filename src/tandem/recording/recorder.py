@@ -146,7 +146,7 @@ class Recorder:
         why = _why_switched(sink.order, order)
         self._relabel(sink, order)
         if sink.state.connected:
-            sink.end(why)
+            sink.switch(why)
         self._run(sink)
 
     def _relabel(self, sink: StreamSink, order: StreamOrder) -> None:

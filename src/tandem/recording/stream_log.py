@@ -18,6 +18,7 @@ class StreamLog:
 
     def __init__(self) -> None:
         self._again_us: dict[str, int] = {}
+        self._is_recorded = True
         self._clock_is_off = False
         self._loss_again_us = 0
 
@@ -29,6 +30,7 @@ class StreamLog:
             message: why.
             now_us: by CLOCK_BOOTTIME.
         """
+        self._is_recorded = False
         if now_us < self._again_us.get(message, now_us):
             return
         if len(self._again_us) >= _MOST_REMEMBERED:
@@ -36,6 +38,16 @@ class StreamLog:
         self._again_us[message] = now_us + REPEAT_US
         said = message.removeprefix(f"{label}: ").removesuffix(".")
         log.warning("%s: %s; it is tried again and again", label, said)
+
+    def switched(self, label: str, why: str) -> None:
+        """A connection was ended by order, and another one is made.
+
+        Args:
+            label: names the camera.
+            why: as a sentence.
+        """
+        self._is_recorded = False
+        log.info("%s: %s", label, why)
 
     def lost(self, label: str, packets: int, now_us: int) -> None:
         """Packets did not come.
@@ -61,7 +73,8 @@ class StreamLog:
             label: names the camera.
             camera_offset_us: how far its clock is ahead; None while that is not known.
         """
-        if self._again_us:
+        if not self._is_recorded:
+            self._is_recorded = True
             self._again_us.clear()
             log.info("%s: it is recorded again", label)
         if camera_offset_us is None:

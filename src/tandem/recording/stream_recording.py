@@ -214,6 +214,17 @@ class StreamSink:
 
     def end(self, failure: SourceError) -> int:
         """The source failed; closes what is open. Returns how long it delivered, in ms."""
+        lived_ms = self._stop(failure)
+        self._log.failed(self.order.label, failure.message, self._clock.boot_us())
+        self.state.counters.failures += 1
+        return lived_ms
+
+    def switch(self, why: SourceError) -> None:
+        """The source was ended by order, and another one follows: that is no failure."""
+        self._stop(why)
+        self._log.switched(self.order.label, why.message)
+
+    def _stop(self, failure: SourceError) -> int:
         self._finish()
         state = self.state
         lived_ms = (
@@ -223,8 +234,6 @@ class StreamSink:
             state.since_us = self._clock.utc_us()
         state.connected = False
         state.failure = failure
-        self._log.failed(self.order.label, failure.message, self._clock.boot_us())
-        state.counters.failures += 1
         return lived_ms
 
     def close(self) -> None:
