@@ -166,7 +166,6 @@ def test_what_nobody_extends_ends_by_itself_at_its_deadline(make: Make, tmp_path
         while bench.runs():
             assert bench.clock.boot_us() < end_us + PLENTY_US
             await bench.pass_time(later(bench, 10_000))
-        assert bench.clock.boot_us() >= end_us
         assert await presence(bench) is Presence.ABSENT
         await stopped(bench)
 
@@ -205,7 +204,6 @@ async def started_briefly(bench: Bench, for_us: int = SHORT_US) -> int:
         try:
             await bench.resource().start(FIRST, end_us, later(bench))
         except StartError:
-            assert bench.clock.boot_us() >= end_us
             await stopped(bench)
         else:
             return end_us

@@ -16,6 +16,7 @@ from tandem.resources.process.group import own_group
 from tandem.resources.process.kind import ProcessKind
 
 DEADLINE_S = 60.0
+PAUSE_S = 0.005
 _NUMBERS = itertools.count()
 
 popen = subprocess.Popen[bytes]
@@ -28,7 +29,7 @@ async def until(condition: Callable[[], object], what: str) -> None:
     try:
         async with asyncio.timeout(DEADLINE_S):
             while not condition():  # noqa: ASYNC110 - the kernel tells nobody
-                await asyncio.sleep(0.005)
+                await asyncio.sleep(PAUSE_S)
     except TimeoutError:
         raise AssertionError(f"not within {DEADLINE_S:g} s: {what}") from None
 

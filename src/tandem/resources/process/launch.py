@@ -96,9 +96,9 @@ async def launch(order: keeper.Order, log: int) -> str:
     """
     async with _launcher(order["group"], log) as process:
         said, _ = await process.communicate(marshal.dumps(dict(order)))
-    if process.returncode and not said:
-        return "its keeper could not do its work; what it said is in the log"
-    return said.decode(errors="replace")
+    if said == keeper.RUNS:
+        return ""
+    return said.decode(errors="replace") or "its keeper failed; the log of the resource says why"
 
 
 @contextlib.asynccontextmanager

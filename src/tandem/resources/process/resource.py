@@ -16,7 +16,7 @@ from tandem.resources.kind import (
     Token,
 )
 from tandem.resources.process.ending import end
-from tandem.resources.process.grip import ProcessGrip
+from tandem.resources.process.grip import DYING_US, ProcessGrip
 from tandem.resources.process.group import ControlGroup
 from tandem.resources.process.launch import Prepared, launch, prepare
 from tandem.resources.process.options import Belongings, ProcessOptions
@@ -65,7 +65,7 @@ class ProcessResource:
             StartError: it does not run.
         """
         owner = self._belongings.owner
-        if until_us <= self._clock.boot_us():
+        if until_us - DYING_US <= self._clock.boot_us():
             raise StartError(f"{owner} was not started: the time it was allowed is over.")
         try:
             found = await self.probe(by_us)
@@ -78,7 +78,7 @@ class ProcessResource:
             raise StartError(f"{owner} was not started: {found.evidence}")
         try:
             async with asyncio.timeout(self._left_s(by_us)):
-                said = await self._launch(token, until_us)
+                said = await self._launch(token, until_us - DYING_US)
         except TimeoutError:
             self._belongings.group.kill()
             raise StartError(f"{owner} did not start in time, and was killed.") from None
