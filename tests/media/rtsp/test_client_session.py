@@ -41,7 +41,9 @@ def test_a_camera_that_never_answers_that_is_not_waited_for() -> None:
 
 def test_the_session_is_told_once_the_camera_has_given_one() -> None:
     assert described().client.session is None
-    assert playing("77;timeout=60").client.session == CameraSession("rtsp://10.0.0.5/live", "77")
+    for said, timeout_s in (("77", 60), ("77;timeout=15", 15), ("77;timeout=0", 60)):
+        told = CameraSession("rtsp://10.0.0.5/live", "77", timeout_s)
+        assert playing(said).client.session == told
 
 
 # Keeping alive

@@ -49,7 +49,7 @@ controls: st.SearchStrategy[Control] = st.one_of(
     st.builds(Lost, totals, totals),
     st.just(Alive()),
     st.builds(End, st.text(st.characters(codec="utf-8"), max_size=40)),
-    st.builds(CameraSession, plain, plain),
+    st.builds(CameraSession, plain, plain, st.integers(1, 24 * 3600)),
 )
 breaks = st.builds(Break, st.booleans())
 units = st.builds(Unit, st.just(True), video_units) | st.builds(Unit, st.just(False), audio_units)

@@ -108,6 +108,7 @@ class RtspClient:
         self._keep_alive_us = _MAX_KEEP_ALIVE_US
         self._next_keep_alive_us = 0
         self._session_id: str | None = None
+        self._session_timeout_s = DEFAULT_SESSION_TIMEOUT_S
         self._aggregate = self._url.text
         self._description = SessionDescription((), None)
         self._negotiation: Negotiation | None = None
@@ -120,7 +121,9 @@ class RtspClient:
     @property
     def session(self) -> CameraSession | None:
         """What the camera gave us; None before it did."""
-        return CameraSession(self._aggregate, self._session_id) if self._session_id else None
+        if self._session_id is None:
+            return None
+        return CameraSession(self._aggregate, self._session_id, self._session_timeout_s)
 
     @property
     def stray_answers(self) -> int:
@@ -269,7 +272,8 @@ class RtspClient:
         if session is None:
             return
         if self._session_id is None or session.timeout_s is not None:
-            half_us = (session.timeout_s or DEFAULT_SESSION_TIMEOUT_S) * 500_000
+            self._session_timeout_s = session.timeout_s or DEFAULT_SESSION_TIMEOUT_S
+            half_us = self._session_timeout_s * 500_000
             self._keep_alive_us = min(max(half_us, _MIN_KEEP_ALIVE_US), _MAX_KEEP_ALIVE_US)
         self._session_id = self._session_id or session.id
 

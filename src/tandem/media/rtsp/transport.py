@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 DEFAULT_SESSION_TIMEOUT_S: Final = 60
-_MAX_SESSION_TIMEOUT_S: Final = 24 * 3600
+MAX_SESSION_TIMEOUT_S: Final = 24 * 3600
 
 
 class LowerTransport(enum.StrEnum):
@@ -97,7 +97,7 @@ def parse_transport(value: str) -> TransportReply:
 def parse_session(value: str) -> SessionHeader | None:
     """Read a Session header; None if it names no session."""
     identifier, *items = value.split(";")
-    timeout = _number(_parameters(items).get("timeout", ""), _MAX_SESSION_TIMEOUT_S)
+    timeout = _number(_parameters(items).get("timeout", ""), MAX_SESSION_TIMEOUT_S)
     if not identifier.strip():
         return None
     return SessionHeader(identifier.strip(), timeout or None)

@@ -6,6 +6,7 @@ one that lost its connection goes on where it ended.
 
 from collections import deque
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from random import Random
 from typing import Final, NamedTuple, Protocol
 
@@ -14,6 +15,7 @@ from tandem.media.rtsp.session import CameraSession
 from tandem.media.units import VIDEO_CLOCK_HZ, AccessUnit, TimelineBreak
 from tandem.recording.framing import ProtocolError
 from tandem.recording.relay.protocol import End, Lost, Place, Report, Start, UnitWriter, encode
+from tandem.recording.session_book import LastSession
 from tandem.recording.source import Source, SourceError, UnitSink
 
 KEPT_US: Final = 4_000_000
@@ -56,13 +58,13 @@ class Feed:
 
     Attributes:
         is_offered: somebody may ask for it; else nothing is kept.
-        session: the last of the camera's that is known, this node's or another's, which the camera
-            may still count although nobody has it any more; None where none is known.
+        last: the last session of the camera's that is known, this node's or another's; None where
+            none is.
     """
 
     def __init__(self, clock: Clock, random: Random) -> None:
         self.is_offered = False
-        self.session: CameraSession | None = None
+        self.last: LastSession | None = None
         self._clock = clock
         self._random = random
         self._receivers: dict[Receiver, UnitWriter | None] = {}
@@ -110,14 +112,14 @@ class Feed:
 
     def opened(self, session: CameraSession) -> None:
         """As `SessionBook.opened`."""
-        self.session = session if session.is_plain else None
-        if self.session is not None:
-            self._tell(self.session)
+        self.last = LastSession(session, self._clock.boot_us()) if session.is_plain else None
+        if self.last is not None:
+            self._tell(session)
 
     def take(self) -> CameraSession | None:
         """As `SessionBook.take`."""
-        session, self.session = self.session, None
-        return session
+        last, self.last = self.last, None
+        return last.session if last and last.may_be_counted(self._clock.boot_us()) else None
 
     def begin(self, audio_clock_hz: int | None) -> None:
         """As `UnitSink.begin`."""
@@ -157,15 +159,22 @@ class Feed:
             why: as the source says it, without credentials.
         """
         if self._is_live:
-            self._is_live = False
+            self._over()
             self._forget()
             self._end_receivers(why, [it for it, writer in self._receivers.items() if writer])
 
     def close(self, why: str) -> None:
         """The stream is recorded here no more."""
-        self._is_live = self.is_offered = False
+        self._over()
+        self.is_offered = False
         self._forget()
         self._end_receivers(why, self._receivers)
+
+    def _over(self) -> None:
+        """The camera's session ends now, or the camera counts it from now on without need."""
+        if self._is_live and self.last is not None:
+            self.last = replace(self.last, alive_us=self._clock.boot_us())
+        self._is_live = False
 
     def _forget(self) -> None:
         """A new session: nothing of the one before can be gone on with."""
@@ -200,8 +209,8 @@ class Feed:
         lost = (self._lost.packets, self._lost.damaged_units)
         writer = self._receivers[receiver] = UnitWriter()
         receiver.send([encode(Start(place, goes_on, self._audio_clock_hz, *lost))])
-        if self.session is not None:
-            receiver.send([encode(self.session)])
+        if self.last is not None:
+            receiver.send([encode(self.last.session)])
         self._send(receiver, writer, list(self._kept)[begin - self._first :])
         # Behind the units: the capture clock rejects a report that is far from what it has seen.
         for is_video in self._reports:

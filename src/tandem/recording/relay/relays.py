@@ -4,13 +4,12 @@ from collections.abc import Collection
 from random import Random
 
 from tandem.clock import Clock
-from tandem.media.rtsp.session import CameraSession
 from tandem.recording.camera import StreamKey, StreamOrder
 from tandem.recording.orders import Relaying
 from tandem.recording.relay.feed import Feed, TappedSource
 from tandem.recording.relay.server import RelayServer
 from tandem.recording.relay.source import RelaySource
-from tandem.recording.session_book import SessionBook
+from tandem.recording.session_book import LastSession, SessionBook
 from tandem.recording.source import Cause, Source, SourceError
 
 
@@ -27,7 +26,7 @@ class Relays:
         self._random = random
         self._feeds: dict[StreamKey, Feed] = {}
         self._received: dict[StreamKey, RelaySource] = {}
-        self._sessions: dict[StreamKey, CameraSession] = {}
+        self._sessions: dict[StreamKey, LastSession] = {}
         self._relaying: Relaying | None = None
         self._server = RelayServer(self._feeds)
 
@@ -40,13 +39,16 @@ class Relays:
         """
         self._relaying = relaying
         self._server.order(relaying)
+        now_us = self._clock.boot_us()
+        known = self._sessions.items()
+        self._sessions = {key: last for key, last in known if last.may_be_counted(now_us)}
         direct = {order.key: order for order in streams if order.relay is None}
         for key in self._feeds.keys() - direct.keys():
             feed = self._feeds.pop(key)
-            self._remember(key, feed.session)
             feed.close("it records this camera itself no more")
+            self._remember(key, feed.last)
         for key in self._received.keys() - {order.key for order in streams if order.relay}:
-            self._remember(key, self._received.pop(key).session)
+            self._remember(key, self._received.pop(key).last_session)
         for order in direct.values():
             self._feed_of(order.key).offer(
                 is_offered=order.relays, why_not="it passes this camera on no more"
@@ -83,13 +85,13 @@ class Relays:
         feed = self._feeds.get(key)
         return self._server.port if feed is not None and feed.is_live else None
 
-    def _remember(self, key: StreamKey, session: CameraSession | None) -> None:
-        """Keep it for as long as nothing is recorded: that may be until it is needed."""
-        if session is not None:
-            self._sessions[key] = session
+    def _remember(self, key: StreamKey, last: LastSession | None) -> None:
+        """Keep it while nothing is recorded, since it may be needed then."""
+        if last is not None:
+            self._sessions[key] = last
 
     def _feed_of(self, key: StreamKey) -> Feed:
         if key not in self._feeds:
             self._feeds[key] = Feed(self._clock, self._random)
-            self._feeds[key].session = self._sessions.pop(key, None)
+            self._feeds[key].last = self._sessions.pop(key, None)
         return self._feeds[key]

@@ -9,13 +9,13 @@ import ssl
 from typing import Final, Never
 
 from tandem.clock import Clock
-from tandem.media.rtsp.session import CameraSession
 from tandem.mutual_tls import TlsError, client_context
 from tandem.recording.camera import Relay, StreamOrder
 from tandem.recording.framing import ProtocolError
 from tandem.recording.orders import Relaying
 from tandem.recording.relay.protocol import Ask, Decoder, Hello, Place, encode
 from tandem.recording.relay.reception import Reception
+from tandem.recording.session_book import LastSession
 from tandem.recording.source import Cause, SourceError, UnitSink
 
 CONNECT_S: Final = 3.0
@@ -60,7 +60,7 @@ class RelaySource:
         before: "RelaySource | None" = None,
     ) -> None:
         self.place: Place | None = before.place if before else None
-        self._session = before.session if before else None
+        self._last_before = before.last_session if before else None
         self._reception: Reception | None = None
         self._order = order
         self._relay = relay
@@ -68,10 +68,11 @@ class RelaySource:
         self._clock = clock
 
     @property
-    def session(self) -> CameraSession | None:
+    def last_session(self) -> LastSession | None:
         """The camera's that the other node was last known to have."""
-        heard = self._reception.session if self._reception else None
-        return heard or self._session
+        if self._reception is None or self._reception.session is None:
+            return self._last_before
+        return LastSession(self._reception.session, self._reception.last_picture_us)
 
     async def run(self, sink: UnitSink) -> None:
         """Receive into `sink` until it cannot be gone on with.
