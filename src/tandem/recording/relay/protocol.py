@@ -213,7 +213,7 @@ def _encode(message: Control) -> tuple[Kind, bytes]:  # noqa: PLR0911 - one a ki
         case CameraSession():
             if not message.is_plain:
                 raise ProtocolError("the camera's session has a name that cannot be sent")
-            return Kind.SESSION, f"{message.url} {message.id}".encode()
+            return Kind.SESSION, f"{message.url} {message.id} {message.timeout_s}".encode()
 
 
 class UnitWriter:
@@ -352,8 +352,8 @@ def _decode_ask(body: bytes) -> Ask:
 
 
 def _decode_session(body: bytes) -> CameraSession:
-    url, _, name = body.decode().partition(" ")
-    session = CameraSession(url, name)
+    url, name, timeout_s = body.decode().split(" ")
+    session = CameraSession(url, name, int(timeout_s))
     if not session.is_plain:
         raise ValueError
     return session
