@@ -12,7 +12,7 @@ from typing import Final, Self
 from tandem.cluster import session
 from tandem.cluster.exclusive.events import StoredCluster, StoredOwner
 from tandem.cluster.exclusive.timing import Timing
-from tandem.cluster.exclusive.values import Hold, Order, Token
+from tandem.cluster.exclusive.values import Hold, Order, ResourceKind, Token
 from tandem.cluster.session import Stored
 
 NEVER: Final = 1 << 62
@@ -57,15 +57,19 @@ class Run:
         number: of the run.
         phase: where it is.
         token: under which it runs; None: early (a soft resource), or found running.
+        kind: what happens if it runs twice.
         early_us: when it was started before the store's word; None: it was not.
         by_us: until when it was asked to stop; None: in its own time.
+        is_found: nobody here has started it.
     """
 
     number: int
     phase: RunPhase
     token: Token | None
+    kind: ResourceKind = ResourceKind.STRICT
     early_us: int | None = None
     by_us: int | None = None
+    is_found: bool = False
 
 
 @dataclass(slots=True)
@@ -108,7 +112,8 @@ class State:
         words: whom each node suspects.
         promised_us: by node, when this node last promised not to evict it.
         asked: by number, when that question was about to be sent.
-        ask_count: how many questions there were.
+        asked_us: when the last one was.
+        ask_count: how many there were.
         promises: by node and epoch, when the newest question that it answered was about to be sent.
         fencing: by node: in which epoch it was asked for, and when it may be again.
         confirmed: by node: in which epoch fencing confirmed it off.
@@ -152,6 +157,7 @@ class State:
     words: Mapping[str, frozenset[str]] = field(default_factory=dict)
     promised_us: Mapping[str, int] = field(default_factory=dict)
     asked: Mapping[int, int] = field(default_factory=dict)
+    asked_us: int = 0
     ask_count: int = 0
     promises: Mapping[tuple[str, int], int] = field(default_factory=dict)
     fencing: Mapping[str, tuple[int, int]] = field(default_factory=dict)

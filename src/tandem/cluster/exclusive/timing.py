@@ -48,6 +48,7 @@ class Timing:
         undo_soft_us: a soft resource that was started early runs for so long without the store's
             word.
         fence_retry_us: between attempts to fence a node.
+        fence_wait_us: for one attempt; then the next is made, whatever became of it.
         failed_us: a node where a start has failed tries again after so long.
     """
 
@@ -65,6 +66,7 @@ class Timing:
     retry_us: int = 20 * MS
     undo_soft_us: int = SECOND
     fence_retry_us: int = 2 * SECOND
+    fence_wait_us: int = 60 * SECOND
     failed_us: int = 10 * SECOND
 
     @property
