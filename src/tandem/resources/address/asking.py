@@ -1,0 +1,106 @@
+"""Starting the holder of an address, and asking it."""
+
+import asyncio
+import os
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from tandem.clock import Clock
+from tandem.resources.address import holder, messages
+from tandem.resources.address.belongings import Belongings
+from tandem.resources.address.errors import FormatError
+
+PACKETS: Final = socket.SOCK_SEQPACKET | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK
+
+
+class NoAnswerError(Exception):
+    """There is no holder, or it does not answer; the sentence says which."""
+
+
+def left_s(clock: Clock, by_us: int) -> float:
+    """How much time is left, in seconds; not less than none."""
+    return max(0.0, (by_us - clock.boot_us()) / 1_000_000)
+
+
+@contextmanager
+def reachable(belongings: Belongings) -> Iterator[str]:
+    """The path of the holder's socket, short enough for the kernel whatever the directory is.
+
+    Raises:
+        FileNotFoundError: the directory is not there yet, so there never was a holder.
+    """
+    fd = os.open(belongings.directory, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        yield f"/proc/self/fd/{fd}/{belongings.socket_name}"
+    finally:
+        os.close(fd)
+
+
+async def ask(
+    belongings: Belongings, request: messages.Request, clock: Clock, by_us: int
+) -> messages.Answer:
+    """Ask the holder something.
+
+    Args:
+        belongings: of the address.
+        request: not an `Extend`, which is never answered.
+        clock: CLOCK_BOOTTIME.
+        by_us: when an answer is no longer of use.
+
+    Returns:
+        Its answer.
+
+    Raises:
+        NoAnswerError: there is none in time.
+    """
+    loop = asyncio.get_running_loop()
+    try:
+        with socket.socket(socket.AF_UNIX, PACKETS) as asking:
+            async with asyncio.timeout(left_s(clock, by_us)):
+                with reachable(belongings) as path:
+                    asking.connect(path)
+                await loop.sock_sendall(asking, messages.encode(request))
+                packet = await loop.sock_recv(asking, messages.LONGEST_BYTES)
+        return messages.decode_answer(packet)
+    except TimeoutError:
+        raise NoAnswerError("the holder of its address did not answer in time.") from None
+    except (OSError, FormatError) as error:
+        raise NoAnswerError(f"the holder of its address does not answer: {error}") from None
+
+
+async def ready(belongings: Belongings, clock: Clock, by_us: int) -> asyncio.subprocess.Process:
+    """Start a holder, which stands ready and holds nothing yet.
+
+    Returns:
+        The process. It ends by itself when nobody has its standard input any more, once it holds
+        nothing.
+
+    Raises:
+        NoAnswerError: it did not start in time, or another one is there.
+    """
+    belongings.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    arguments = (
+        belongings.resource_id,
+        str(belongings.ip),
+        belongings.interface or "",
+        str(belongings.run_directory),
+    )
+    pipe = asyncio.subprocess.PIPE
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", holder.__name__, *arguments), stdin=pipe, stdout=pipe
+    )
+    try:
+        async with asyncio.timeout(left_s(clock, by_us)):
+            said = await process.stdout.readline() if process.stdout else b""
+    except BaseException as error:
+        if process.returncode is None:
+            process.kill()
+        if isinstance(error, TimeoutError):
+            raise NoAnswerError("the holder of its address did not start in time.") from None
+        raise
+    if said != holder.READY:
+        raise NoAnswerError("the holder of its address did not start; its log says why.")
+    return process
