@@ -204,6 +204,8 @@ async def started_briefly(bench: Bench, for_us: int = SHORT_US) -> int:
         try:
             await bench.resource().start(FIRST, end_us, later(bench))
         except StartError:
+            if for_us > PLENTY_US:  # then that is not why
+                raise
             await stopped(bench)
         else:
             return end_us

@@ -98,6 +98,8 @@ def kept(place: Place, file: Path, for_us: int) -> int:
             try:
                 await resource.start(Token(1, 7), end_us, end_us)
             except StartError:
+                if for_us > ENOUGH_US:
+                    raise
                 await resource.stop(0, CLOCK.boot_us() + ENOUGH_US)
                 for_us *= 2
             else:
