@@ -44,6 +44,9 @@ UNSETTLED_US: Final = 5_000_000
 ASIDE_US: Final = 5_000_000
 """A second may drop what has left its window while it is being asked."""
 
+BEFORE_US: Final = 8_000_000
+"""So much is recorded before a fault, and counted: what no disk has then, from a keyframe on."""
+
 LEAD_US: Final = 2_000_000
 WHOLE_S: Final = 150.0
 AGENT: Final = "[m] tandem.node.agent"
@@ -309,6 +312,7 @@ class Site:
         if not self.is_whole:
             self.wait_until_whole()
         self.whole_us, self.is_whole = self.now_us, False
+        self.record_until(self.whole_us + BEFORE_US)
 
     # --- The store -------------------------------------------------------------------------------
 

@@ -1,11 +1,12 @@
 """What befalls disks and copies while promises are in flight; each picture is counted."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 import pytest
 from tests.lab.cluster.pictures import UNSURE_US, tell
 from tests.lab.cluster.site import CAMERAS, PROTECTED, Site, site
 
+from tandem.lab.cluster.mix import camera_id
 from tandem.lab.hosts import VolumeFault
 
 pytestmark = [pytest.mark.lab("loop"), pytest.mark.timeout(480)]
@@ -118,6 +119,67 @@ def test_a_disk_that_is_destroyed_right_after_its_promise_costs_nothing_that_is_
             found[number].assert_whole()
     let_go_s = one.repair(name, volume)
     tell("destroyed, replaced", let_go_s=let_go_s, healed_s=one.wait_until_whole())
+
+
+def wait_until_said_to_hang(one: Site, name: str, volumes: Collection[str]) -> float:
+    """Until a node says of each of these disks that something is wrong with it."""
+
+    def untold() -> str:
+        said = {it["path"]: it["problem"] for it in one.said_by(name)["volumes"]}
+        return ", ".join(volume for volume in volumes if not said[f"/mnt/{volume}"])
+
+    return one.wait(untold, f"{name} says that disks hang")
+
+
+def test_a_disk_that_hangs_costs_no_picture_and_what_waits_for_it_is_written(one: Site) -> None:
+    name = one.placement(1)[0]
+    volume, hung_us = busiest_volume(one, name, CAMERAS), one.now_us
+    one.cluster.lab.break_volume(name, volume, VolumeFault.HUNG)
+    noticed_s = wait_until_said_to_hang(one, name, [volume])
+    one.record_until(one.now_us + AFTER_US)
+    found = one.count_window(hung_us)
+    for number in PROTECTED:
+        found[number].assert_whole()
+    one.cluster.repair_volume(name, volume)
+    healed_s = one.wait_until_whole()
+    found = one.count_window(hung_us)
+    tell("a disk hangs", found, noticed_s=noticed_s, healed_s=healed_s)
+    for number in CAMERAS:
+        found[number].assert_whole()
+
+
+def test_a_node_of_which_all_disks_hang_is_stood_in_for_and_writes_what_waited(one: Site) -> None:
+    name = one.placement(1)[0]
+    alone, hung_us = one.recorded_alone_by(name), one.now_us
+    asked = next(host for host in one.cluster.nodes if host.name != name)
+
+    def unkept() -> str:
+        cameras = {it["camera_id"]: it["copies"] for it in one.status(asked)["cameras"]}
+        return ", ".join(
+            camera_id(number)
+            for number in alone
+            if not any(
+                copy["node_id"] != name and (copy.get("durable_until_us") or 0) > hung_us
+                for copy in cameras[camera_id(number)]
+            )
+        )
+
+    for volume in VOLUMES:
+        one.cluster.lab.break_volume(name, volume, VolumeFault.HUNG)
+    stood_in_s = one.wait(unkept, f"others keep what {name} cannot")
+    wait_until_said_to_hang(one, name, VOLUMES)
+    one.record_until(one.now_us + AFTER_US)
+    found = one.count_window(hung_us, asked)
+    tell("all disks of a node hang", found, stood_in_s=stood_in_s)
+    for number in PROTECTED:
+        found[number].assert_whole()
+    for volume in VOLUMES:
+        one.cluster.repair_volume(name, volume)
+    healed_s = one.wait_until_whole()
+    found = one.count_window(hung_us)
+    tell("they answer again", found, healed_s=healed_s)
+    for number in CAMERAS:
+        found[number].assert_whole()
 
 
 def test_on_full_disks_old_recordings_go_and_the_newest_is_kept(one: Site) -> None:

@@ -15,6 +15,8 @@ from tests.lab.cluster.site import (
     site,
 )
 
+from tandem.lab.hosts import Direction
+
 pytestmark = [pytest.mark.lab("loop"), pytest.mark.timeout(480)]
 
 AFTER_US = 8_000_000
@@ -112,6 +114,24 @@ def test_one_link_between_nodes_may_fail_or_all_of_a_node_and_no_picture_is_lost
     healed_s = one.wait_until_whole()
     found = one.count_window(cut_us)
     tell("links cut", found, healed_s=healed_s)
+    for number in CAMERAS:
+        found[number].assert_whole()
+
+
+@pytest.mark.parametrize("cut", Direction)
+def test_links_that_work_one_way_only_cost_no_picture(one: Site, cut: Direction) -> None:
+    links, name, other = ["a", "b"], "node2", "node1"
+    deaf, silent = (name, other) if cut is Direction.IN else (other, name)
+    cut_us = one.now_us
+    for link in links:
+        one.cluster.lab.cut(name, link, {cut})
+    noticed_s = one.wait(lambda: one.heard(deaf, silent, links), f"{deaf} is deaf to {silent}")
+    assert one.heard(silent, deaf, links) == "".join(links), "it is no cut of one way"
+    one.record_until(cut_us + AFTER_US)
+    one.cluster.lab.heal(name)
+    healed_s = one.wait_until_whole()
+    found = one.count_window(cut_us)
+    tell(f"links cut, {cut}", found, noticed_s=noticed_s, healed_s=healed_s)
     for number in CAMERAS:
         found[number].assert_whole()
 
