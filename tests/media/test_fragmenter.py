@@ -41,11 +41,13 @@ class Bench:
         config: VideoConfig | None = CONFIG,
         at: int | None = None,
         size: int = 1,
+        after_loss: bool = False,
     ) -> None:
         rtp_time = RTP0 + (number if at is None else at) * FRAME
         arrival_us = T0_US + number * 40_000
         self.video_clock.observe(rtp_time, arrival_us, arrival_us)
-        unit = AccessUnit(bytes(size), rtp_time, key, config, number.to_bytes(16, "big"))
+        identity = number.to_bytes(16, "big")
+        unit = AccessUnit(bytes(size), rtp_time, key, config, identity, after_loss)
         self.keep(self.fragmenter.video(unit, arrival_us))
 
     def audio(self, number: int) -> None:
@@ -256,3 +258,49 @@ def test_a_clock_that_goes_back_ends_the_fragment() -> None:
     bench.finish()
     assert bench.numbers() == list(range(30))
     assert len(bench.fragments) > 1
+
+
+def lost(numbers: Iterable[int], flagged: Iterable[int]) -> list[tuple[int, int]]:
+    """What the fragments of a GOP a second tell of lost pictures, by number."""
+    bench, flagged = Bench(), set(flagged)
+    for number in numbers:
+        bench.video(number, key=number % 25 == 0, after_loss=number in flagged)
+    bench.finish()
+    assert touching(bench.fragments)
+    begin_us = bench.fragments[0].start_us
+    return [
+        (round((from_us - begin_us) / 40_000), round((to_us - begin_us) / 40_000))
+        for fragment in bench.fragments
+        for from_us, to_us in fragment.losses
+    ]
+
+
+def test_lost_pictures_are_told_from_the_end_of_the_one_before_to_the_next() -> None:
+    numbers = [number for number in range(100) if number not in {10, 30, 31, 60}]
+    assert lost(numbers, {11, 32, 61}) == [(10, 11), (30, 32), (60, 61)]
+
+
+def test_pictures_lost_between_two_fragments_are_told_once() -> None:
+    numbers = [number for number in range(100) if number not in {49, 50, 51, 74}]
+    assert lost(numbers, {52, 75}) == [(49, 52), (74, 75)]
+    # A loss of more than a fragment's length: camera and connection live on.
+    assert lost([*range(30), *range(130, 200)], {130}) == [(30, 130)]
+
+
+def test_packets_without_a_picture_leave_nothing_missing() -> None:
+    assert lost(range(100), {10, 25, 60}) == []
+
+
+def test_pictures_that_a_camera_left_out_by_itself_are_not_lost() -> None:
+    assert lost([number for number in range(100) if number % 10], {}) == []
+
+
+def test_what_is_lost_before_the_first_picture_is_the_gap_between_connections() -> None:
+    assert lost(range(7, 100), {7}) == []
+
+
+def test_where_nearly_all_is_lost_what_is_missing_is_told_all_the_same() -> None:
+    numbers = [*range(25), 30, 34, 39, 44, 48, *range(50, 100)]
+    found = lost(numbers, {30, 34, 39, 44, 48, 50})
+    assert (found[0][0], found[-1][1]) == (25, 50)
+    assert len(found) == 6

@@ -48,3 +48,27 @@ def test_a_stream_with_many_gaps_costs_no_other_stream_its_own() -> None:
     taken = book.take()
     assert len(taken) == MOST_OF_A_STREAM + 1
     assert gap(5, 6, camera="yard") in taken
+
+
+def test_lost_packets_are_kept_apart_and_one_by_one() -> None:
+    lost = [gap(at, at + 4, GapCause.PACKETS_LOST) for at in (0, 5, 10)]
+    book = GapBook()
+    book.add([lost[0], gap(2, 12), *lost[1:], gap(12, 20)])
+    assert sorted(book.take()) == sorted([*lost, gap(2, 20)])
+
+
+def test_lost_packets_that_go_on_are_one_gap_in_the_words_of_the_last() -> None:
+    first = gap(0, 4, GapCause.PACKETS_LOST)
+    book = GapBook()
+    book.add([first, first._replace(to_us=9, detail="again")])
+    assert book.take() == [first._replace(to_us=9, detail="again")]
+
+
+def test_neither_lost_packets_nor_other_gaps_push_the_others_out() -> None:
+    book = GapBook()
+    for number in range(3 * MOST_OF_A_STREAM):
+        at = number * 10**6
+        book.add([gap(at, at + 5), gap(at + 10**5, at + 10**5 + 5, GapCause.PACKETS_LOST)])
+    taken = book.take()
+    assert len(taken) == 2 * MOST_OF_A_STREAM
+    assert len([one for one in taken if one.cause is GapCause.PACKETS_LOST]) == MOST_OF_A_STREAM

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.recording.streams import CONFIG, T0_US, order
 
+from tandem.archive.loss_book import REFILL_US, RESERVE
 from tandem.media.fragmenter import Fragment
 from tandem.media.units import AccessUnit, AudioConfig, Codec, TimelineBreak
 from tandem.recording.camera import StreamOrder
@@ -259,3 +260,36 @@ def test_a_volume_that_joins_late_tells_its_gap_late() -> None:
     assert abs(gap.to_us - T0_US) < 1_000_000
     assert gap.cause is Cause.NO_VOLUME
     assert "not mounted" in gap.detail
+
+
+def play_lossy(bench: Bench, lost: set[int], pictures: int) -> None:
+    bench.sink.begin(None)
+    for number in range(pictures):
+        if number not in lost:
+            at = (1 << 33) + number * 3600
+            unit = AccessUnit(b"x", at, number % 25 == 0, CONFIG, at.to_bytes(16, "big"))
+            unit.follows_loss = number - 1 in lost
+            bench.sink.video([unit])
+        bench.clock.now_us += 40_000
+
+
+def test_pictures_whose_packets_were_lost_are_a_gap_with_that_cause() -> None:
+    bench = Bench()
+    play_lossy(bench, {110, 160, 161}, 300)
+    begin_us = bench.fragments[0].start_us
+    assert {gap.cause for gap in bench.gaps} == {Cause.LOSS}
+    assert [
+        (round((gap.from_us - begin_us) / 40_000), round((gap.to_us - begin_us) / 40_000))
+        for gap in bench.gaps
+    ] == [(110, 111), (160, 162)]
+    # No file is cut for it.
+    assert all(one.continues for one in bench.fragments[1:])
+
+
+def test_a_link_that_loses_all_the_time_is_told_of_in_few_words() -> None:
+    bench = Bench()
+    play_lossy(bench, {number for number in range(25 * 600) if number % 6 == 5}, 25 * 600)
+    entered = {gap.from_us: gap for gap in bench.gaps}
+    assert len(entered) <= RESERVE + 600 * 1_000_000 // REFILL_US
+    # At most one row of an index is entered anew with each fragment.
+    assert len(bench.gaps) <= 25 * 600 // 6 + len(bench.fragments)

@@ -74,6 +74,55 @@ def clip(intervals: Iterable[Interval], window: Interval) -> list[Interval]:
     ]
 
 
+def split_losses(gaps: Iterable[Gap]) -> tuple[list[Gap], list[Gap]]:
+    """Tell lost packets, which are holes inside recordings, from all other gaps.
+
+    Returns:
+        The losses, and the others.
+    """
+    found: tuple[list[Gap], list[Gap]] = ([], [])
+    for gap in gaps:
+        found[gap.cause is not GapCause.PACKETS_LOST].append(gap)
+    return found
+
+
+def lost_within(spans: Iterable[tuple[int, int]], losses: Iterable[Gap]) -> list[Interval]:
+    """When a copy has a recording, and its pictures are missing in it.
+
+    A recorder writes one segment of a stream at a time. So what reaches over the same time was
+    fetched from another copy, with losses of its own: time is lost where there are as many losses
+    as segments.
+
+    Args:
+        spans: of the copy's segments.
+        losses: what its indexes have of lost packets; the same one may be in several.
+
+    Returns:
+        Disjoint and ascending.
+    """
+    ends: dict[int, int] = {}
+    for loss in losses:
+        ends[loss.from_us] = max(ends.get(loss.from_us, 0), loss.to_us)
+    steps = [
+        (at_us, 0, step)
+        for from_us, to_us in ends.items()
+        for at_us, step in ((from_us, 1), (to_us, -1))
+    ]
+    if not steps:
+        return []
+    steps += [
+        (at_us, 1, step) for from_us, to_us in spans for at_us, step in ((from_us, 1), (to_us, -1))
+    ]
+    lost: list[tuple[int, int]] = []
+    depth = [0, 0]
+    steps.sort()
+    for (at_us, kind, step), following in pairwise(steps):
+        depth[kind] += step
+        if 0 < depth[1] <= depth[0]:
+            lost.append((at_us, following[0]))
+    return coverage(lost)
+
+
 def explain(
     missing: Iterable[Interval], gaps: Iterable[Gap], tolerance_us: int = 0
 ) -> list[Missing]:

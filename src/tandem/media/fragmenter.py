@@ -64,6 +64,8 @@ class Fragment:
         start_us: first decode time, UTC.
         end_us: the decode time of the picture after the last one, UTC.
         continues: it touches the fragment before it; False where a connection or a timeline began.
+        losses: when pictures are missing since their packets were lost: behind a picture of it, for
+            longer than pictures usually last. From and to, UTC us, ascending.
     """
 
     video: list[Sample]
@@ -73,6 +75,7 @@ class Fragment:
     start_us: int
     end_us: int
     continues: bool
+    losses: Sequence[tuple[int, int]] = ()
 
     @property
     def begins_with_keyframe(self) -> bool:
@@ -236,8 +239,9 @@ class Fragmenter:
         successor = None if following is None else timed.pop()
         if self._head is not None:
             timed.insert(0, self._head)
+        losses = _losses(timed, successor)
         end = successor.dts if successor is not None else timed[-1].dts + _usual_duration(timed)
-        fragment = self._build(timed, end, self._config, is_last=successor is None)
+        fragment = self._build(timed, end, self._config, losses, is_last=successor is None)
         self._head = successor
         self._pending = []
         self._pending_bytes = 0
@@ -254,12 +258,26 @@ class Fragmenter:
         self._continues = False
 
     def _build(
-        self, timed: list[_Timed], end: int, config: VideoConfig, *, is_last: bool
+        self,
+        timed: list[_Timed],
+        end: int,
+        config: VideoConfig,
+        losses: Sequence[tuple[int, int]],
+        *,
+        is_last: bool,
     ) -> Fragment:
         ends = [picture.dts for picture in timed[1:]] + [end]
         return Fragment(
             video=[
-                Sample(unit.data, dts, pts - dts, until - dts, unit.is_keyframe, unit.identity)
+                Sample(
+                    data=unit.data,
+                    dts=dts,
+                    composition_offset=pts - dts,
+                    duration=until - dts,
+                    is_keyframe=unit.is_keyframe,
+                    identity=unit.identity,
+                    follows_loss=unit.follows_loss,
+                )
                 for (unit, pts, dts), until in zip(timed, ends, strict=True)
             ],
             audio=self._take_sound(None if is_last else end * 100 // 9),
@@ -268,6 +286,7 @@ class Fragmenter:
             start_us=timed[0].dts * 100 // 9,
             end_us=end * 100 // 9,
             continues=self._continues,
+            losses=losses,
         )
 
     def _take_sound(self, end_us: int | None) -> list[Sample]:
@@ -300,7 +319,31 @@ class Fragmenter:
         return samples
 
 
-def _usual_duration(timed: list[_Timed]) -> int:
-    """How long the last picture lasts, by those before it."""
-    steps = sorted(after.dts - before.dts for before, after in pairwise(timed))
+def _usual_duration(timed: Sequence[_Timed]) -> int:
+    """How long pictures usually last, but for those behind which something was lost."""
+    steps = sorted(
+        after.dts - before.dts for before, after in pairwise(timed) if not after.unit.follows_loss
+    )
     return steps[len(steps) // 2] if steps else FIRST_GUESS_TICKS
+
+
+def _losses(timed: list[_Timed], successor: _Timed | None) -> Sequence[tuple[int, int]]:
+    """When pictures are missing behind the pictures of a fragment, since packets were lost.
+
+    Packets may be lost without a picture (those of parameter sets or SEI): then the next one comes
+    no later than usual.
+    """
+    shown = timed if successor is None else [*timed, successor]
+    if not any(picture.unit.follows_loss for picture in shown):
+        return ()
+    usual = _usual_duration(timed)
+    return [
+        ((before.dts + usual) * 100 // 9, after.dts * 100 // 9)
+        for before, after in pairwise(shown)
+        if after.unit.follows_loss and is_late(after.dts - before.dts, usual)
+    ]
+
+
+def is_late(step: int, usual: int) -> bool:
+    """Whether so much more than the usual time lies between two pictures that one is missing."""
+    return 2 * step >= 3 * usual

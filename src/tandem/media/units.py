@@ -76,6 +76,8 @@ class AccessUnit:
             camera has not yet told its parameter sets.
         identity: the first 16 bytes of the BLAKE3 hash of the VCL NAL units (length prefixes
             included), or of the whole frame for audio. Two recorders of one camera agree on it.
+        follows_loss: packets were lost since the picture before it, so that pictures between the
+            two may be missing, or this one lacks what stood before its slices. False for audio.
     """
 
     data: bytes | bytearray
@@ -83,6 +85,7 @@ class AccessUnit:
     is_keyframe: bool
     config: TrackConfig | None
     identity: bytes = field(repr=False)
+    follows_loss: bool = False
 
 
 @dataclass(frozen=True, slots=True)

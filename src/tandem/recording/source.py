@@ -26,6 +26,8 @@ class Cause(enum.StrEnum):
     STALLED = "stalled"
     CLOSED = "closed"
     SOURCE_CRASHED = "source-crashed"
+    LOSS = "loss"
+    """Packets of its pictures did not come, while others did. Never why a connection ended."""
     RESTLESS = "restless"
     """It begins anew so often that not every picture can be recorded."""
     NO_VOLUME = "no-volume"

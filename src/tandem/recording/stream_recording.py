@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from random import Random
 
+from tandem.archive.loss_book import LossBook
 from tandem.clock import Clock
 from tandem.media.fragmenter import Fragment, Fragmenter
 from tandem.media.rtp.clock import CaptureClock
@@ -127,6 +128,7 @@ class StreamSink:
         self._lost_before = (0, 0)
         self._began_us: int | None = None
         self._files = FileBudget()
+        self._losses = LossBook()
         self._last: Fragment | None = None
         self._log = StreamLog()
         self._is_holding_back = False
@@ -319,6 +321,13 @@ class StreamSink:
         counters.bytes += sum(len(sample.data) for sample in fragment.video)
         counters.keyframes += fragment.begins_with_keyframe
         self._keep(self.order, fragment)
+        if fragment.losses:
+            self._tell_losses(fragment.losses)
+
+    def _tell_losses(self, losses: Sequence[tuple[int, int]]) -> None:
+        """Account for what is missing amid pictures that are recorded."""
+        for from_us, to_us, detail in self._losses.add(losses, self._clock.boot_us()):
+            self._note(self.order, Gap(from_us, to_us, Cause.LOSS, detail))
 
 
 async def record(

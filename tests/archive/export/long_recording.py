@@ -118,7 +118,7 @@ def main(arguments: Sequence[str]) -> None:
     folder, minutes, size = Path(arguments[0]), int(arguments[1]), int(arguments[2])
     sources = [FolderSource(name, folder) for name in ("north", "south")]
     record(sources[0], minutes, size, 0, range(400, 500))
-    record(sources[1], minutes, size, LATE_US, range(300, 420))
+    record(sources[1], minutes, size, LATE_US, range(300, 450))
     before_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     wanted = Interval(BASE_US - MINUTE_US, BASE_US + (minutes + 1) * MINUTE_US)
     began_s = time.perf_counter()

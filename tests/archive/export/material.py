@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from heapq import merge
-from itertools import accumulate, repeat
+from itertools import accumulate, pairwise, repeat
 from pathlib import Path, PurePosixPath
 from typing import Any
 from uuid import UUID, uuid4
@@ -24,7 +24,7 @@ from tests.media.mp4.material import nal_type
 from tandem.archive.export.errors import SourceError
 from tandem.archive.export.planning import Request
 from tandem.archive.export.source import SegmentBytes
-from tandem.archive.rows import Gap, Interval, Role, Segment, State
+from tandem.archive.rows import Gap, GapCause, Interval, Role, Segment, State
 from tandem.media.codecs.video import video_config
 from tandem.media.fragmenter import Fragment, Fragmenter
 from tandem.media.mp4.fragment import fragment
@@ -251,36 +251,11 @@ class MemorySource:
 
 
 def record(
-    node_id: str,
-    camera: Film,
-    kept: Collection[int] | None = None,
-    *,
-    late_us: int = 0,
-    breaks: Collection[int] = (),
-    segment_us: int = 5_000_000,
-    most_fragments: int = 1_000,
+    node_id: str, camera: Film, kept: Collection[int] | None = None, **how: Any
 ) -> MemorySource:
-    """What a node keeps of a film.
-
-    Args:
-        node_id: the node.
-        camera: what was sent.
-        kept: numbers of the pictures that reached it; all, unless given.
-        late_us: by how much its clock is ahead.
-        breaks: numbers of pictures before which the connection broke.
-        segment_us: how long its segments are; they end with a GOP.
-        most_fragments: after so many they end even without one.
-    """
+    """What a node keeps of a film; see `add`."""
     source = MemorySource(node_id)
-    add(
-        source,
-        camera,
-        kept,
-        late_us=late_us,
-        breaks=breaks,
-        segment_us=segment_us,
-        most_fragments=most_fragments,
-    )
+    add(source, camera, kept, **how)
     return source
 
 
@@ -293,11 +268,30 @@ def add(
     breaks: Collection[int] = (),
     segment_us: int = 5_000_000,
     most_fragments: int = 1_000,
+    by_loss: bool = False,
 ) -> None:
-    """Record a film on a node that may have other recordings."""
+    """Record a film on a node that may have other recordings.
+
+    Args:
+        source: the node.
+        camera: what was sent.
+        kept: numbers of the pictures that reached it; all, unless given.
+        late_us: by how much its clock is ahead.
+        breaks: numbers of pictures before which the connection broke.
+        segment_us: how long its segments are; they end with a GOP.
+        most_fragments: after so many they end even without one.
+        by_loss: what did not reach it was lost on the way, and it knows.
+    """
     chosen = sorted(range(len(camera.pictures)) if kept is None else kept)
     for place, numbers in enumerate(connections_of(chosen, breaks)):
-        fragments = list(fragments_of(camera, numbers, late_us + place * ANCHOR_US))
+        fragments = list(
+            fragments_of(camera, numbers, late_us + place * ANCHOR_US, by_loss=by_loss)
+        )
+        source.noted += [
+            Gap("gate", "main", *loss, GapCause.PACKETS_LOST)
+            for one in fragments
+            for loss in one.losses
+        ]
         begun: list[Fragment] = []
         for one in fragments:
             is_cut = one.begins_with_keyframe and begun and _is_full(begun, one, segment_us)
@@ -328,7 +322,9 @@ def _is_full(begun: list[Fragment], coming: Fragment, segment_us: int) -> bool:
     )
 
 
-def fragments_of(camera: Film, numbers: list[int], late_us: int) -> Iterator[Fragment]:
+def fragments_of(
+    camera: Film, numbers: list[int], late_us: int, *, by_loss: bool = False
+) -> Iterator[Fragment]:
     """One connection: pictures and sound arrive in the order of their times."""
     rate = _rate(camera.sounds[0].config) if camera.sounds else 1
     video_clock, audio_clock = CaptureClock(90_000), CaptureClock(rate)
@@ -338,10 +334,16 @@ def fragments_of(camera: Film, numbers: list[int], late_us: int) -> Iterator[Fra
     heard = [one for one in camera.sounds if one.pts * 90_000 // rate in connected]
     # A picture arrives when the latest one that was sent before it is shown: no clock goes back.
     sent = zip(accumulate(shown, max), repeat(False), [camera.pictures[at] for at in numbers])
+    follow_loss = {
+        camera.pictures[after].pts
+        for before, after in pairwise(numbers)
+        if by_loss and after - before > 1
+    }
     said = [(one.pts * 90_000 // rate, True, one) for one in heard]
     arrivals = merge(sent, said, key=lambda arrival: arrival[0])
     for at_ticks, is_sound, coded in arrivals:
         unit = AccessUnit(coded.data, coded.pts, coded.is_keyframe, coded.config, coded.identity)
+        unit.follows_loss = not is_sound and coded.pts in follow_loss
         now_us = at_ticks * 100 // 9 + late_us
         if is_sound:
             audio_clock.observe(unit.rtp_time, now_us, BASE_US + now_us)

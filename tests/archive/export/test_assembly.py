@@ -49,5 +49,6 @@ def test_a_stretch_without_sound_is_no_change_and_another_kind_of_sound_is() -> 
 
 def test_a_picture_is_taken_from_one_copy_and_held_by_all_that_have_it() -> None:
     assembly = assembled({0: H264}, {0: None}, "K0", "P0")
-    assert assembly.taken == {0: 2}
-    assert assembly.held == {0: 2, 1: 2}
+    (part,) = assembly.parts
+    assert part.taken == {0: 2}
+    assert part.held == {0: 2, 1: 2}

@@ -123,7 +123,9 @@ def test_a_still_scene_that_the_next_node_took_over_after_a_pause_keeps_what_bot
     kept = [set(range(100)), set(range(160, 300))]
     sources = [record("a", camera, kept[0]), record("b", camera, kept[1])]
     result = export(sources, request(tmp_path / "gate.mp4"))
-    assert packets(result.files[0].path) == expected(camera, *kept)
+    # The pause ends in the middle of a GOP: another file, see `test_no_keyframe`.
+    found = [data for file in result.files for data in packets(file.path)]
+    assert found == expected(camera, *kept)
 
 
 def test_pictures_that_a_camera_sends_again_on_connecting_are_not_doubled(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 MINUTES = 180
 PER_MINUTE = 1_500
-BOTH_MISS = range(400, 420)
+BOTH_MISS = range(400, 450)
 
 
 @pytest.mark.real

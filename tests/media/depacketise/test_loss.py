@@ -81,9 +81,36 @@ def test_a_picture_whose_first_slice_was_lost_is_not_taken_for_whole(
     assert camera.damaged_units == 1
 
 
-def test_pictures_lost_whole_leave_no_trace_here(camera: Depacketiser) -> None:
-    assert times(camera, Packet(A, 1, True), None, Packet(B, 5, True)) == [1, 5]
+def after_loss(camera: Depacketiser, *packets: Packet | None) -> list[tuple[int, bool]]:
+    return [(unit.rtp_time, unit.follows_loss) for unit in feed(camera, packets)]
+
+
+def test_pictures_lost_whole_are_told_by_the_one_behind_them_alone(camera: Depacketiser) -> None:
+    packets = [Packet(A, 1, True), None, Packet(B, 5, True), Packet(C, 6, True)]
+    assert after_loss(camera, *packets) == [(1, False), (5, True), (6, False)]
     assert camera.damaged_units == 0
+
+
+def test_a_picture_that_lacks_a_packet_is_told_by_the_next_whole_one(camera: Depacketiser) -> None:
+    hurt = [Packet(FIRST, 2), None, Packet(LAST, 2, True)]
+    packets = [Packet(B, 1, True), *hurt, *hurt, Packet(B, 4, True), Packet(C, 5, True)]
+    assert after_loss(camera, *packets) == [(1, False), (4, True), (5, False)]
+
+
+def test_a_picture_without_its_first_slice_is_told_by_the_next_whole_one(
+    camera: Depacketiser,
+) -> None:
+    packets = [Packet(B, 1, True), None, Packet(A_REST, 2, True), Packet(C, 3, True)]
+    assert after_loss(camera, *packets) == [(1, False), (3, True)]
+
+
+def test_where_the_stream_begins_anew_nothing_is_told_of_what_was_lost_before(
+    camera: Depacketiser,
+) -> None:
+    camera.receive(memoryview(FIRST), 0, len(FIRST), 1, False)
+    camera.lose()
+    camera.flush()
+    assert after_loss(camera, Packet(B, 2, True)) == [(2, False)]
 
 
 def test_loss_told_twice_is_counted_once(camera: Depacketiser) -> None:

@@ -27,7 +27,8 @@ def runs(draw: st.DrawFn, min_size: int = 0) -> list[Sample]:
     for data in draw(st.lists(st.binary(max_size=20), min_size=min_size, max_size=8)):
         duration = draw(st.integers(1, (1 << 32) - 1))
         identity = blake3(data).digest(length=16)
-        run.append(Sample(data, dts, draw(INT32), duration, draw(st.booleans()), identity))
+        flags = draw(st.booleans()), identity, draw(st.booleans())
+        run.append(Sample(data, dts, draw(INT32), duration, *flags))
         dts += duration
     return run
 

@@ -134,3 +134,54 @@ def test_the_document_is_as_it_is_described() -> None:
             "missing": [lacking | {"unreachable_nodes": ["n2"]}],
         },
     }
+
+
+def test_a_picture_that_was_lost_is_missing_however_short_it_stood() -> None:
+    coverage = told(held("n1", [file(0, 100)], gap(40, 40.04, GapCause.PACKETS_LOST)))
+    (copy,) = coverage.copies
+    assert seconds(copy.intervals) == [(0, 40), (40.04, 100)]
+    lost = Missing(BASE + 40 * S, BASE + 40_040_000, GapCause.PACKETS_LOST, "Why.")
+    assert copy.gaps == [lost]
+    assert seconds(coverage.intervals) == [(0, 40), (40.04, 100)]
+    assert coverage.missing == [(lost, ())]
+
+
+def test_what_one_copy_lost_and_another_has_is_missing_from_one_alone() -> None:
+    coverage = told(
+        held("n1", [file(0, 100)], gap(40, 41, GapCause.PACKETS_LOST)),
+        held("n2", [file(0, 100)], gap(40.8, 42, GapCause.PACKETS_LOST)),
+    )
+    assert [len(copy.gaps) for copy in coverage.copies] == [1, 1]
+    ((lost, nodes),) = coverage.missing
+    assert ((lost.from_us - BASE) / S, (lost.to_us - BASE) / S, nodes) == (40.8, 41, ())
+    assert seconds(coverage.intervals) == [(0, 40.8), (41, 100)]
+
+
+def test_what_was_fetched_over_a_loss_fills_it() -> None:
+    loss = gap(40, 41, GapCause.PACKETS_LOST)
+    coverage = told(held("n1", [file(0, 100), file(38, 44)], loss))
+    assert (coverage.copies[0].gaps, coverage.missing) == ([], [])
+
+
+def test_what_was_fetched_has_losses_of_its_own() -> None:
+    losses = [gap(40, 41, GapCause.PACKETS_LOST), gap(40.5, 42, GapCause.PACKETS_LOST)]
+    coverage = told(held("n1", [file(0, 100), file(38, 44)], *losses))
+    assert seconds(coverage.intervals) == [(0, 40.5), (41, 100)]
+
+
+def test_a_loss_that_two_volumes_know_of_counts_once() -> None:
+    loss = gap(40, 41, GapCause.PACKETS_LOST)
+    grown = loss._replace(to_us=BASE + 42 * S)
+    coverage = told(held("n1", [file(0, 100), file(38, 44)], loss, grown))
+    assert coverage.missing == []
+
+
+def test_of_a_time_without_any_file_lost_packets_say_nothing() -> None:
+    losses = [gap(at, at + 0.04, GapCause.PACKETS_LOST) for at in range(10, 90, 7)]
+    coverage = told(
+        held("n1", [file(0, 10), file(90, 100)], *losses, gap(10, 90, GapCause.DISK_FULL))
+    )
+    assert coverage.copies[0].gaps == [
+        Missing(BASE + 10 * S, BASE + 90 * S, GapCause.DISK_FULL, "Why.")
+    ]
+    assert [lost.cause for lost, _ in coverage.missing] == [GapCause.DISK_FULL]

@@ -33,6 +33,7 @@ video_units = st.builds(
     is_keyframe=st.booleans(),
     config=st.none() | video_configs,
     identity=identities,
+    follows_loss=st.booleans(),
 )
 audio_units = st.builds(
     AccessUnit,

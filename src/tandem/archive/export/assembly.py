@@ -2,14 +2,19 @@
 
 A file has one set of parameters, since players seldom follow a change inside one. So a file ends
 where a keyframe needs other parameter sets than the ones before it, or where sound changed.
+
+It also ends before pictures that nobody has the keyframe of: in the middle of a file a player would
+show them on top of what was before the gap. They are the beginning of the next file, which is shown
+from its first keyframe on. Where no keyframe follows, nothing can show them: they are left out.
 """
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tandem.archive.export.runs import Run
 from tandem.archive.export.units import Row, UnitTable
+from tandem.archive.rows import Interval
 from tandem.media.units import VIDEO_CLOCK_HZ, AudioConfig, VideoConfig
 
 
@@ -22,12 +27,18 @@ class Part:
         audio: how to decode its sound; None where there is none.
         first: place of its first picture in the table.
         end: the place behind its last one.
+        keyframe: place of its first keyframe; None before it came.
+        taken: how many pictures come from each source.
+        held: how many of the pictures each source has.
     """
 
     video: VideoConfig
     audio: AudioConfig | None
     first: int
     end: int
+    keyframe: int | None = None
+    taken: Counter[int] = field(default_factory=Counter)
+    held: Counter[int] = field(default_factory=Counter)
 
 
 class Assembly:
@@ -40,9 +51,6 @@ class Assembly:
     Attributes:
         pictures: all of them.
         sound: all of it, by how it is decoded.
-        parts: one for each file.
-        taken: how many pictures come from each source.
-        held: how many of the pictures each source has.
     """
 
     def __init__(
@@ -50,11 +58,26 @@ class Assembly:
     ) -> None:
         self.pictures = UnitTable(VIDEO_CLOCK_HZ)
         self.sound: dict[AudioConfig, UnitTable] = {}
-        self.parts: list[Part] = []
-        self.taken: Counter[int] = Counter()
-        self.held: Counter[int] = Counter()
+        self._parts: list[Part] = []
         self._videos = videos
         self._sounds = sounds
+
+    @property
+    def parts(self) -> list[Part]:
+        """One for each file."""
+        return [part for part in self._parts if part.keyframe is not None]
+
+    def undecodable(self) -> list[Interval]:
+        """When pictures are recorded, and the keyframe that they need is not; UTC."""
+        shown, found = self.pictures.shown, []
+        for part in self._parts:
+            end = part.end if part.keyframe is None else part.keyframe
+            if end > part.first:
+                until = (
+                    shown[end] if part.keyframe is not None else max(shown[part.first : end]) + 1
+                )
+                found.append(Interval(min(shown[part.first : end]) * 100 // 9, until * 100 // 9))
+        return found
 
     def add_picture(self, row: Row, runs: Sequence[Run]) -> None:
         """Add the next picture.
@@ -64,16 +87,25 @@ class Assembly:
             runs: by number, to whom rows refer.
         """
         video, audio = self._videos[row.unit.segment], self._sounds[row.unit.segment]
-        part = self.parts[-1] if self.parts else None
-        if part is None or (row.unit.is_keyframe and _differs(part, video, audio)):
+        part = self._parts[-1] if self._parts else None
+        if part is None or self._ends(part, row):
             part = Part(video, audio, len(self.pictures), 0)
-            self.parts.append(part)
+            self._parts.append(part)
+        if part.keyframe is None and row.unit.is_keyframe:
+            part.keyframe = len(self.pictures)
         part.audio = part.audio or audio
         self.pictures.append(row)
         part.end = len(self.pictures)
-        self.taken[runs[row.run].source] += 1
+        part.taken[runs[row.run].source] += 1
         for source in {runs[run].source for run in (row.run, *row.others)}:
-            self.held[source] += 1
+            part.held[source] += 1
+
+    def _ends(self, part: Part, row: Row) -> bool:
+        """Whether a picture cannot go into a file that was begun."""
+        segment = row.unit.segment
+        if row.unit.is_keyframe:
+            return _differs(part, self._videos[segment], self._sounds[segment])
+        return part.keyframe is not None and self.pictures.is_seam_before(row)
 
     def add_sound(self, row: Row) -> None:
         """Add the next frame of sound."""

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-from tandem.archive.coverage import coverage
+from tandem.archive.coverage import coverage, split_losses
 from tandem.archive.disk import SYSTEM_DISK, Disk
 from tandem.archive.export.copying import Copier, OpenSegments
 from tandem.archive.export.errors import ExportError, NothingRecordedError, SourceLostError
@@ -16,9 +16,13 @@ from tandem.archive.export.output import OutputFile, Outputs, check_target
 from tandem.archive.export.planning import Found, Plan, Request, find, plan
 from tandem.archive.export.result import CopyShare, ExportedFile, ExportResult, rfc3339
 from tandem.archive.export.source import SegmentSource, Unreachable
-from tandem.archive.rows import GapCause
+from tandem.archive.loss_book import ONCE
+from tandem.archive.rows import Gap, GapCause
 from tandem.media.mp4.boxes import Mp4Error
 from tandem.media.mp4.progressive import movie_head
+
+WAITING = "pictures are recorded, but not the keyframe that they need to be shown"
+"""Said of a time whose pictures are in no file, or in front of what a file shows."""
 
 
 class Phase(enum.StrEnum):
@@ -189,7 +193,11 @@ def _exported(layout: FileLayout, output: OutputFile) -> ExportedFile:
 
 def _missing(found: Found, planned: Plan, request: Request) -> list[MissingSpan]:
     spans = [layout.spans for layout in planned.files]
-    return find_missing(request.wanted, spans, found.gaps, found.unreachable)
+    _, gaps = split_losses(found.gaps)  # what no copy has of them is known picture by picture
+    own = (request.camera_id, request.stream)
+    gaps += [Gap(*own, *one, GapCause.PACKETS_LOST, ONCE) for one in planned.lost]
+    gaps += [Gap(*own, *one, GapCause.KEYFRAME_MISSING, WAITING) for one in planned.undecodable]
+    return find_missing(request.wanted, spans, gaps, found.unreachable)
 
 
 def _nothing(

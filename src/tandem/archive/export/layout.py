@@ -195,9 +195,8 @@ def _shown(pictures: UnitTable, part: Part, from_ticks: int, to_ticks: int) -> _
             start = ticks
     if start is None:
         start = min(later)
-    keyframe = pictures.keyframes.find(1, part.first, part.end)
-    if keyframe >= 0:
-        start = max(start, pictures.shown[keyframe])
+    if part.keyframe is not None:
+        start = max(start, pictures.shown[part.keyframe])
     return _Shown(start, max(start + 1, min(_end(pictures, part.first, part.end), to_ticks)))
 
 

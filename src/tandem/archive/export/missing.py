@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from tandem.archive.coverage import Missing, coverage, explain, subtract
+from tandem.archive.coverage import Missing, coverage, explain, split_losses, subtract
 from tandem.archive.export.layout import Span
 from tandem.archive.export.source import Unreachable
 from tandem.archive.export.units import GAP_US
@@ -44,17 +44,22 @@ def find_missing(
     Args:
         window: what was asked for.
         files: what each file shows.
-        gaps: what the recorders noted.
+        gaps: what the recorders noted; of lost packets, what is lost in all copies.
         unreachable: copies that could not be read.
 
     Returns:
-        Stretches of at least `GAP_US`, ascending.
+        Stretches of at least `GAP_US`, and all that lost packets left, ascending.
     """
     shown = coverage(((span.from_us, span.to_us) for spans in files for span in spans), GAP_US)
     holes = [hole for hole in subtract([window], shown) if hole.to_us - hole.from_us >= GAP_US]
+    known = list(gaps)
+    losses, _ = split_losses(known)
+    # Too short to be cut out, or with sound in it.
+    lost = subtract(coverage((loss.from_us, loss.to_us) for loss in losses), holes)
+    found = find_causes(holes, known, unreachable) + find_causes(lost, losses, unreachable)
     return [
         MissingSpan(*lacking, nodes, *_place(lacking.to_us, files))
-        for lacking, nodes in find_causes(holes, gaps, unreachable)
+        for lacking, nodes in sorted(found)
     ]
 
 
@@ -91,4 +96,6 @@ def _place(to_us: int, files: Sequence[Sequence[Span]]) -> tuple[int, int] | tup
         for span in spans:
             if span.from_us + GAP_US >= to_us:
                 return number, span.at_us
+            if to_us < span.to_us:
+                return number, span.at_us + to_us - span.from_us
     return None, None

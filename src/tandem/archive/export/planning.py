@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tandem.archive.coverage import coverage
+from tandem.archive.coverage import clip, coverage
 from tandem.archive.errors import ArchiveError
 from tandem.archive.export.assembly import Assembly
 from tandem.archive.export.families import covered_us, find_families, keyframe_times
@@ -57,12 +57,16 @@ class Plan:
         taken: how many pictures come from each source.
         held: how many of them each source has.
         families: numbers of the segments of each encoding, see `families`.
+        lost: when pictures are missing in all copies since their packets were lost.
+        undecodable: when pictures are there, and the keyframe that they need is not.
     """
 
     files: list[FileLayout]
     taken: Counter[int]
     held: Counter[int]
     families: list[set[int]]
+    lost: Sequence[Interval]
+    undecodable: Sequence[Interval]
 
 
 @dataclass
@@ -129,8 +133,15 @@ def plan(catalogue: Catalogue, request: Request, on_progress: Callable[[int], No
                 batch.video and batch.video[-1].decode_us > turn.to_us + MARGIN_US
             ):
                 break
-    files = lay_out(assembly.pictures, assembly.sound, assembly.parts, from_us, to_us)
-    return Plan(files, assembly.taken, assembly.held, families)
+    parts = assembly.parts
+    return Plan(
+        files=lay_out(assembly.pictures, assembly.sound, parts, from_us, to_us),
+        taken=sum((part.taken for part in parts), Counter()),
+        held=sum((part.held for part in parts), Counter()),
+        families=families,
+        lost=clip(assembly.pictures.losses, request.wanted),
+        undecodable=clip(assembly.undecodable(), request.wanted),
+    )
 
 
 def _segments(source: SegmentSource, request: Request) -> Sequence[Segment]:

@@ -205,8 +205,7 @@ class _Track:
                 joined += rows[at:our_twin]
             if next_us is not None:
                 row = rows[our_twin]
-                identity, time_us, decode_us, unit, base, others = row
-                joined.append(Row(identity, time_us, decode_us, unit, base, (*others, run)))
+                joined.append(_with_twin(row, units[their_twin], run))
                 local_us = next_us
                 if next_us != lag_us and not self._is_kin(row, run):
                     lag_us = next_us
@@ -240,9 +239,26 @@ class _Track:
 
 def _rows(units: Sequence[Unit], run: int, late_us: int) -> list[Row]:
     return [
-        Row(unit.identity, unit.time_us - late_us, unit.decode_us - late_us, unit, run, ())
+        Row(
+            *(unit.identity, unit.time_us - late_us, unit.decode_us - late_us, unit, run, ()),
+            (run,) if unit.follows_loss else (),
+        )
         for unit in units
     ]
+
+
+def _with_twin(row: Row, twin: Unit, run: int) -> Row:
+    """A row that another run has as well.
+
+    Of the two, what came without a loss before it is taken: the other may lack what stood before
+    its slices.
+    """
+    identity, time_us, decode_us, unit, base, others, lossy = row
+    if twin.follows_loss:
+        lossy = (*lossy, run)
+    elif unit.follows_loss:
+        return Row(identity, time_us, decode_us, twin, run, (base, *others), lossy)
+    return Row(identity, time_us, decode_us, unit, base, (*others, run), lossy)
 
 
 def _stand_among(units: Sequence[Unit], rows: Sequence[Row], lag_us: int) -> bool:

@@ -4,6 +4,8 @@ from array import array
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from tandem.archive.rows import Interval
+from tandem.media.fragmenter import is_late
 from tandem.media.mp4.fragment import StoredSample
 from tandem.media.units import IDENTITY_BYTES
 
@@ -28,6 +30,7 @@ class Unit(NamedTuple):
         segment: number of its segment in the catalogue.
         offset: of its data in the file.
         size: of its data in bytes.
+        follows_loss: as `AccessUnit.follows_loss`.
     """
 
     identity: bytes
@@ -39,6 +42,7 @@ class Unit(NamedTuple):
     segment: int
     offset: int
     size: int
+    follows_loss: bool = False
 
 
 def stored_units(
@@ -63,8 +67,12 @@ def stored_units(
             segment,
             moof_offset + offset,
             size,
+            follows_loss,
         )
-        for offset, size, dts, composition_offset, duration, is_keyframe, identity in rows
+        for (
+            *(offset, size, dts, composition_offset, duration, is_keyframe, identity),
+            follows_loss,
+        ) in rows
     ]
 
 
@@ -78,6 +86,7 @@ class Row(NamedTuple):
         unit: whose bytes are taken.
         run: which run they are from.
         others: the other runs that have the frame too.
+        lossy: those of all these runs that lost packets right before it.
     """
 
     identity: bytes
@@ -86,6 +95,11 @@ class Row(NamedTuple):
     unit: Unit
     run: int
     others: tuple[int, ...]
+    lossy: tuple[int, ...] = ()
+
+    def shared_with(self, before: "Row") -> set[int]:
+        """The runs that have both this frame and the one before it."""
+        return {self.run, *self.others}.intersection((before.run, *before.others))
 
 
 class UnitTable:
@@ -103,6 +117,7 @@ class UnitTable:
         offsets: of the data in the segment.
         keyframes: 1 where decoding may begin.
         holes: places of the frames that do not follow the one before within `GAP_US`.
+        losses: when pictures are missing since their packets were lost, in every run.
     """
 
     def __init__(self, rate_hz: int) -> None:
@@ -114,8 +129,10 @@ class UnitTable:
         self.offsets = array("Q")
         self.keyframes = bytearray()
         self.holes: list[int] = []
+        self.losses: list[Interval] = []
         self._identities = bytearray()
-        self._end_us: int | None = None
+        self._last: Row | None = None
+        self._step_us = 0
 
     def __len__(self) -> int:
         return len(self.sizes)
@@ -123,9 +140,9 @@ class UnitTable:
     def append(self, row: Row) -> None:
         """Add a frame."""
         unit = row.unit
-        if self._end_us is not None and row.decode_us - self._end_us > GAP_US:
-            self.holes.append(len(self))
-        self._end_us = row.decode_us + unit.duration * 1_000_000 // self.rate_hz
+        if self._last is not None:
+            self._follow(self._last, row)
+        self._last = row
         moved_us = row.time_us - unit.time_us
         self.shown.append(unit.shown + moved_us * self.rate_hz // 1_000_000)
         self.durations.append(unit.duration)
@@ -134,6 +151,35 @@ class UnitTable:
         self.offsets.append(unit.offset)
         self.keyframes.append(unit.is_keyframe)
         self._identities += unit.identity
+
+    def is_seam_before(self, row: Row) -> bool:
+        """Whether no run leads from the last frame to one that is to be added, nor do their times.
+
+        Lost packets make no seam: who has both frames goes on decoding.
+        """
+        last = self._last
+        if last is None or row.decode_us - self._end_us(last) <= GAP_US:
+            return False
+        return not row.shared_with(last)
+
+    def _end_us(self, row: Row) -> int:
+        """When a frame ends, as recorded."""
+        return row.decode_us + row.unit.duration * 1_000_000 // self.rate_hz
+
+    def _follow(self, last: Row, row: Row) -> None:
+        """Note what is missing between two frames."""
+        end_us, step_us = self._end_us(last), row.decode_us - last.decode_us
+        if row.lossy and row.shared_with(last).issubset(row.lossy):
+            usual_us = self._step_us or row.unit.duration * 1_000_000 // self.rate_hz
+            if is_late(step_us, usual_us):
+                # Recorded until the next one, which stands for what was lost.
+                end_us = last.decode_us + usual_us
+                self.losses.append(Interval(end_us, row.decode_us))
+                self.durations[-1] = usual_us * self.rate_hz // 1_000_000
+        elif step_us <= GAP_US:
+            self._step_us = step_us
+        if row.decode_us - end_us > GAP_US:
+            self.holes.append(len(self))
 
     def identity(self, at: int) -> bytes:
         """The identity of a frame."""

@@ -62,6 +62,7 @@ class NalAssembler:
         "_annex_b",
         "_config",
         "_damaged_at",
+        "_follows_loss",
         "_is_keyframe",
         "_marked_at",
         "_marker_trusted",
@@ -104,6 +105,7 @@ class NalAssembler:
         self._time = 0
         self._skipping = False  # the rest of this access unit is of no use
         self._suspect = True  # packets before this one may belong to its picture, and are missing
+        self._follows_loss = False  # something is missing behind the last picture handed on
         self._recovers = False  # an SEI said that decoding may begin with the next picture
         self._annex_b = False  # slices of this sender have held start codes
         self._searched_slices = 0
@@ -126,7 +128,7 @@ class NalAssembler:
         """Packets are missing before the next one: what is unfinished can never be whole."""
         if self._unit:
             self._discard()
-        self._suspect = True
+        self._suspect = self._follows_loss = True
 
     def flush(self) -> None:
         """The stream ends here: finish what is complete.
@@ -139,7 +141,7 @@ class NalAssembler:
         elif self._nal != _NONE or self._picture_end:
             self.damaged_units += 1
         self._begin(bytearray())
-        self._skipping = self._recovers = False
+        self._skipping = self._recovers = self._follows_loss = False
         self._suspect = True
 
     def _unpack(self, buffer: memoryview, start: int, end: int) -> None:
@@ -310,7 +312,12 @@ class NalAssembler:
             hasher = blake3(memoryview(unit)[self._vcl_start : self._vcl_end])
         identity = hasher.digest(length=IDENTITY_BYTES)
         self._damaged_at = None
-        self.units.append(AccessUnit(unit, self._time, self._is_keyframe, self._config, identity))
+        self.units.append(
+            AccessUnit(
+                unit, self._time, self._is_keyframe, self._config, identity, self._follows_loss
+            )
+        )
+        self._follows_loss = False
         self._begin(rest)
 
     def _begin(self, unit: bytearray) -> None:
@@ -330,4 +337,4 @@ class NalAssembler:
         self._begin(bytearray())
         self._recovers = False
         self._skipping = True
-        self._suspect = True
+        self._suspect = self._follows_loss = True

@@ -4,6 +4,8 @@ ISO/IEC 14496-12 section 8.8. A fragment is one `moof` and one `mdat`. The `moof
 each track that has samples: `tfhd` (data offsets count from the `moof`), `tfdt` version 1 (64-bit
 decode time), one `trun` version 1 (signed composition offsets) with the same four fields for every
 sample, and a `uuid` box of our own: a version byte, then the identity of every sample, in order.
+Where packets were lost before a picture, the lowest bit of its degradation priority (whose meaning
+section 8.5.3 leaves to the writer) says so.
 """
 
 import struct
@@ -42,6 +44,9 @@ NON_SYNC_FLAGS = 0x01010000
 
 _NON_SYNC_BIT = 0x00010000
 
+LOSS_FLAG = 0x00000001
+"""Sample flags, within the degradation priority: packets were lost before this picture."""
+
 _DEFAULT_BASE_IS_MOOF = 0x020000
 _TRUN_FIELDS = 1 << 24 | 0x000F01
 """Version 1; a data offset; duration, size, flags and composition offset of each sample."""
@@ -77,6 +82,7 @@ class Sample:
             where the others disagree with the decode times, the decode times hold.
         is_keyframe: decoding may begin here.
         identity: as `AccessUnit.identity`.
+        follows_loss: as `AccessUnit.follows_loss`.
     """
 
     data: Buffer
@@ -85,6 +91,7 @@ class Sample:
     duration: int
     is_keyframe: bool
     identity: bytes
+    follows_loss: bool = False
 
 
 class StoredSample(NamedTuple):
@@ -98,6 +105,7 @@ class StoredSample(NamedTuple):
         duration: until the next decode time.
         is_keyframe: decoding may begin here.
         identity: as `AccessUnit.identity`.
+        follows_loss: as `AccessUnit.follows_loss`.
     """
 
     offset: int
@@ -107,6 +115,7 @@ class StoredSample(NamedTuple):
     duration: int
     is_keyframe: bool
     identity: bytes
+    follows_loss: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +186,10 @@ def _traf(track: int, run: Sequence[Sample], sizes: list[int], data_offset: int)
     rows = [0] * (4 * count)
     rows[0::4] = durations = [after - before for before, after in pairwise(times)]
     rows[1::4] = sizes
-    rows[2::4] = [SYNC_FLAGS if sample.is_keyframe else NON_SYNC_FLAGS for sample in run]
+    rows[2::4] = [
+        (SYNC_FLAGS if sample.is_keyframe else NON_SYNC_FLAGS) | sample.follows_loss
+        for sample in run
+    ]
     rows[3::4] = [sample.composition_offset for sample in run]
     identities = b"".join([sample.identity for sample in run])
     if min(durations[:-1], default=1) < 1:
@@ -250,6 +262,7 @@ def _parse_traf(view: memoryview, traf: Box, offset: int) -> tuple[int, list[Sto
             durations,
             [not word & _NON_SYNC_BIT for word in rows[2::4]],
             _parse_identities(view, traf, count),
+            [word & LOSS_FLAG == LOSS_FLAG for word in rows[2::4]],
             strict=True,
         )
     ]

@@ -1,14 +1,22 @@
 """What each copy has of a time, what all of them lack, and why. Pure, but for asking the sources.
 
-The intervals are those of the index: a segment has no hole inside. What is at most `GAP_US` apart
-is joined, as in an export.
+The intervals are those of the index: a segment has no hole inside but for lost packets, which are
+told however short. What is at most `GAP_US` apart is joined, as in an export.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
-from tandem.archive.coverage import Missing, clip, coverage, explain, subtract
+from tandem.archive.coverage import (
+    Missing,
+    clip,
+    coverage,
+    explain,
+    lost_within,
+    split_losses,
+    subtract,
+)
 from tandem.archive.errors import ArchiveError
 from tandem.archive.export.missing import find_causes
 from tandem.archive.export.result import rfc3339
@@ -154,10 +162,12 @@ def compare(camera_id: str, stream: str, wanted: Interval, held: Sequence[Held])
         wanted: the time; to be known up to its end, see `finding.settled_end_us`.
         held: what each node has.
     """
-    spans = [(row.start_us, row.end_us) for one in held for row in one.segments]
-    intervals = clip(coverage(spans, GAP_US), wanted)
-    holes = _holes(intervals, wanted)
-    gaps = [gap for one in held for gap in one.gaps]
+    recorded = [_Recorded.of(one, wanted) for one in held]
+    covered = clip(coverage(_spans(held), GAP_US), wanted)
+    lost = coverage(stretch for one in recorded for stretch in one.lost)
+    for one in recorded:
+        lost = subtract(lost, subtract(one.covered, one.lost))
+    losses, gaps = split_losses(gap for one in held for gap in one.gaps)
     unreachable = [
         Unreachable(one.node_id, one.unreachable) for one in held if one.unreachable is not None
     ]
@@ -165,26 +175,53 @@ def compare(camera_id: str, stream: str, wanted: Interval, held: Sequence[Held])
         camera_id=camera_id,
         stream=stream,
         wanted=wanted,
-        copies=[_copy(one, wanted) for one in held],
-        intervals=intervals,
-        missing=find_causes(holes, gaps, unreachable),
+        copies=[_copy(one, known, wanted) for one, known in zip(held, recorded, strict=True)],
+        intervals=subtract(covered, lost),
+        missing=sorted(
+            find_causes(_holes(covered, wanted), gaps, unreachable)
+            + find_causes(lost, losses, unreachable)
+        ),
     )
 
 
-def _copy(held: Held, wanted: Interval) -> CopyCoverage:
-    intervals = clip(
-        coverage(((row.start_us, row.end_us) for row in held.segments), GAP_US), wanted
-    )
-    holes = _holes(intervals, Interval(wanted.from_us, _told_until_us(held, wanted)))
+class _Recorded(NamedTuple):
+    """What a copy has of a time.
+
+    Attributes:
+        covered: from when to when its segments reach.
+        lost: when its pictures are missing in them.
+    """
+
+    covered: Sequence[Interval]
+    lost: Sequence[Interval]
+
+    @staticmethod
+    def of(held: Held, wanted: Interval) -> "_Recorded":
+        losses, _ = split_losses(held.gaps)
+        spans = list(_spans([held]))
+        lost = lost_within(spans, losses)
+        return _Recorded(clip(coverage(spans, GAP_US), wanted), clip(lost, wanted))
+
+
+def _copy(held: Held, recorded: _Recorded, wanted: Interval) -> CopyCoverage:
+    losses, gaps = split_losses(held.gaps)
+    until_us = _told_until_us(held, wanted)
+    holes = _holes(recorded.covered, Interval(wanted.from_us, until_us))
     is_read = bool(held.segments) or held.unreachable is None
     return CopyCoverage(
         node_id=held.node_id,
-        intervals=intervals,
-        gaps=explain(holes, held.gaps, GAP_US) if is_read else [],
+        intervals=subtract(recorded.covered, recorded.lost),
+        gaps=sorted(explain(holes, gaps, GAP_US) + explain(recorded.lost, losses))
+        if is_read
+        else [],
         segments=len(held.segments),
         frames=sum(row.frames for row in held.segments),
         unreachable=held.unreachable,
     )
+
+
+def _spans(held: Iterable[Held]) -> Iterator[tuple[int, int]]:
+    return ((row.start_us, row.end_us) for one in held for row in one.segments)
 
 
 def _told_until_us(held: Held, wanted: Interval) -> int:

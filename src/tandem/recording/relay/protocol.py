@@ -51,7 +51,7 @@ _VIDEO = struct.Struct(">BIIiH")
 _REPORT = struct.Struct(">?Iq")
 _LOST = struct.Struct(">qq")
 
-_IS_VIDEO, _IS_KEYFRAME, _HAS_CONFIG = 1, 2, 4
+_IS_VIDEO, _IS_KEYFRAME, _HAS_CONFIG, _FOLLOWS_LOSS = 1, 2, 4, 8
 
 
 class Kind(enum.IntEnum):
@@ -243,7 +243,7 @@ class UnitWriter:
             return [header(Kind.BREAK, 1) + bytes([is_video])]
         config = item.config
         flags = _IS_VIDEO * is_video | _IS_KEYFRAME * item.is_keyframe
-        flags |= _HAS_CONFIG * (config is not None)
+        flags |= _HAS_CONFIG * (config is not None) | _FOLLOWS_LOSS * item.follows_loss
         head = header(Kind.UNIT, _UNIT.size + len(item.data))
         head += _UNIT.pack(flags, item.rtp_time, item.identity)
         if config is not None and config is not self._configs.get(is_video):
@@ -331,9 +331,10 @@ class Decoder:
             config = self._configs.get(is_video)
             if config is None:
                 raise ProtocolError("a unit comes before its configuration")
-        is_keyframe = bool(flags & _IS_KEYFRAME)
+        is_keyframe, follows_loss = bool(flags & _IS_KEYFRAME), bool(flags & _FOLLOWS_LOSS)
+        data = body[_UNIT.size :]
         return Unit(
-            is_video, AccessUnit(body[_UNIT.size :], rtp_time, is_keyframe, config, identity)
+            is_video, AccessUnit(data, rtp_time, is_keyframe, config, identity, follows_loss)
         )
 
 
