@@ -13,9 +13,9 @@ when it was asked for, and its anchor stays free until the first fragment closes
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import NamedTuple
 
+from tandem.media.losses import losses_us, usual_step
 from tandem.media.mp4.decode_times import DecodeTimes
 from tandem.media.mp4.fragment import Sample
 from tandem.media.rtp.clock import CaptureClock
@@ -29,9 +29,6 @@ ARRIVAL_US = 3_000_000
 since pictures of a healthy one may be late, too."""
 
 FRAGMENT_TICKS = FRAGMENT_US * VIDEO_CLOCK_HZ // 1_000_000
-
-FIRST_GUESS_TICKS = VIDEO_CLOCK_HZ // 25
-"""Duration of a last picture where nothing was seen to measure one by."""
 
 UNDECODABLE_BYTES = 8 << 20
 """How much to hold for a camera that has not told its parameter sets: two seconds at 32 Mbit/s."""
@@ -239,8 +236,15 @@ class Fragmenter:
         successor = None if following is None else timed.pop()
         if self._head is not None:
             timed.insert(0, self._head)
-        losses = _losses(timed, successor)
-        end = successor.dts if successor is not None else timed[-1].dts + _usual_duration(timed)
+        times = [picture.dts for picture in timed]
+        follow_loss = [picture.unit.follows_loss for picture in timed]
+        if successor is None:
+            end = times[-1] + usual_step(times, follow_loss)
+        else:
+            end = successor.dts
+            times.append(end)
+            follow_loss.append(successor.unit.follows_loss)
+        losses = losses_us(times, follow_loss)
         fragment = self._build(timed, end, self._config, losses, is_last=successor is None)
         self._head = successor
         self._pending = []
@@ -317,33 +321,3 @@ class Fragmenter:
         if samples and self._sound:
             clock.advance(self._sound[0].rtp_time)
         return samples
-
-
-def _usual_duration(timed: Sequence[_Timed]) -> int:
-    """How long pictures usually last, but for those behind which something was lost."""
-    steps = sorted(
-        after.dts - before.dts for before, after in pairwise(timed) if not after.unit.follows_loss
-    )
-    return steps[len(steps) // 2] if steps else FIRST_GUESS_TICKS
-
-
-def _losses(timed: list[_Timed], successor: _Timed | None) -> Sequence[tuple[int, int]]:
-    """When pictures are missing behind the pictures of a fragment, since packets were lost.
-
-    Packets may be lost without a picture (those of parameter sets or SEI): then the next one comes
-    no later than usual.
-    """
-    shown = timed if successor is None else [*timed, successor]
-    if not any(picture.unit.follows_loss for picture in shown):
-        return ()
-    usual = _usual_duration(timed)
-    return [
-        ((before.dts + usual) * 100 // 9, after.dts * 100 // 9)
-        for before, after in pairwise(shown)
-        if after.unit.follows_loss and is_late(after.dts - before.dts, usual)
-    ]
-
-
-def is_late(step: int, usual: int) -> bool:
-    """Whether so much more than the usual time lies between two pictures that one is missing."""
-    return 2 * step >= 3 * usual

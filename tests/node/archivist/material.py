@@ -178,8 +178,12 @@ def film(
     is_still: bool = False,
     frame_bytes: int = 400,
     cluster_number: int = CLUSTER,
+    lost: int | None = None,
 ) -> Segment:
-    """Record a scene as one node does: its own id and clock, the pictures of all who film it."""
+    """Record a scene as one node does: its own id and clock, the pictures of all who film it.
+
+    Of each fragment the picture `lost` did not come.
+    """
     start = start_us + shift_us
     segment_id = uuid4()
     path = segment_path(CAMERA, "main", start, segment_id)
@@ -192,6 +196,9 @@ def film(
     points: list[SyncPoint] = []
     for at in sorted(set(range(fragments)) - without):
         samples = gop(f"{scene}/{start_us}/{at}", start, at, is_still=is_still, size=frame_bytes)
+        if lost is not None:
+            samples[lost + 1].follows_loss = True
+            del samples[lost]
         points.append(SyncPoint(samples[0].dts, file.size_bytes))
         file.append(fragment(at + 1, samples, []))
     sealed = file.close([mfra(points)])

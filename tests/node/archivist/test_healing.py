@@ -24,7 +24,7 @@ from tests.node.test_tls import Files
 
 from tandem.archive.check import check
 from tandem.archive.errors import DiskFailedError, DiskFullError
-from tandem.archive.rows import Role, State
+from tandem.archive.rows import GapCause, Role, State
 from tandem.archive.space import Limits
 from tandem.cluster.model import Placement
 from tandem.node.archivist import healing
@@ -34,6 +34,8 @@ from tandem.node.archivist.filing import NamelessFile
 from tandem.node.archivist.healing import Healer
 from tandem.node.archivist.matching import Held, Match
 from tandem.node.archivist.throttle import Throttle
+
+FRAME_US = 40_000
 
 
 class Breaking:
@@ -312,3 +314,20 @@ async def test_every_piece_is_taken_from_the_throttle(
         await healer.heal_segment("n1", segment)
         assert sum(taken) == segment.durable_bytes
         assert max(taken) == 4_096
+
+
+@in_a_loop
+async def test_what_a_peer_lost_of_what_is_fetched_is_a_gap_here_too(tmp_path: Path) -> None:
+    async with sites(tmp_path, "n1", "n3") as (first, third):
+        first.film(Role.PRIMARY, fragments=20, lost=10)
+        await third.heal("n1")
+        gaps = third.mounted.reader.gaps("gate", 0, 1 << 62)
+        assert {gap.cause for gap in gaps} == {GapCause.PACKETS_LOST}
+        begin_us = BASE_US + 400_000
+        assert (gaps[0].from_us, gaps[0].to_us) == (begin_us, begin_us + FRAME_US)
+        # One a second: most of them are joined, and each is told.
+        assert len(gaps) < 20
+        told = [(gap.from_us, gap.to_us) for gap in gaps]
+        for second in range(20):
+            at_us = begin_us + second * SECOND_US + FRAME_US // 2
+            assert any(from_us <= at_us < to_us for from_us, to_us in told)

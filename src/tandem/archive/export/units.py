@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from tandem.archive.rows import Interval
-from tandem.media.fragmenter import is_late
+from tandem.media.losses import is_late
 from tandem.media.mp4.fragment import StoredSample
 from tandem.media.units import IDENTITY_BYTES
 

@@ -23,9 +23,11 @@ from tandem.archive.export.local import FileBytes
 from tandem.archive.export.tables import Placed
 from tandem.archive.inspection import content, inspect
 from tandem.archive.layout import segment_path
+from tandem.archive.loss_book import LossBook
 from tandem.archive.mount import Mounted
-from tandem.archive.rows import Closing, Progress, Role, Segment, State
+from tandem.archive.rows import Closing, Gap, GapCause, Progress, Role, Segment, State
 from tandem.archive.segment_file import SegmentFile
+from tandem.media.losses import losses_us
 from tandem.media.mp4.fragment import StoredSample
 from tandem.media.mp4.init import InitSegment, init_segment
 from tandem.media.mp4.mfra import mfra
@@ -37,6 +39,11 @@ from tandem.node.archivist.holdings import Holdings, Wanted
 MARGIN_US: Final = 1_000_000
 """Beyond the moment from which this node has the pictures itself: clocks are some milliseconds
 apart, and a picture that both have costs nothing but its bytes."""
+
+
+_LOSSES_FILED: Final = 6
+"""Losses in a row of what is filed that are entered one by one: a minute is fetched at a time, and
+its recorder entered as many of a minute, as a rule."""
 
 
 class NamelessFile:
@@ -253,7 +260,7 @@ class _Filing:
         try:
             closing = self._write(row, source, init, parts)
             with self._holdings.changing:
-                self._mounted.index.sync_round(closings=[closing])
+                self._mounted.index.sync_round(closings=[closing], gaps=_losses(row, parts))
         except DiskError:
             self._undo(row)
             raise
@@ -309,6 +316,21 @@ class _Filing:
         with suppress(DiskError, OSError), self._holdings.changing:
             self._mounted.volume.unlink([row.path])
             self._mounted.index.forget([row.segment_id])
+
+
+def _losses(row: Segment, parts: Sequence[Placed]) -> list[Gap]:
+    """What the other node lost of what is filed, as its recorder told it."""
+    pictures = [picture for part in parts for picture in part.table.video]
+    lost = losses_us(
+        [picture.dts for picture in pictures], [picture.follows_loss for picture in pictures]
+    )
+    book = LossBook(_LOSSES_FILED)
+    entered = {one.from_us: one for loss in lost for one in book.add([loss], loss[1])}
+    of_stream = row.camera_id, row.stream
+    return [
+        Gap(*of_stream, from_us, to_us, GapCause.PACKETS_LOST, detail)
+        for from_us, to_us, detail in entered.values()
+    ]
 
 
 def _check_header(init: InitSegment, row: Segment, mounted: Mounted, name: str) -> None:
