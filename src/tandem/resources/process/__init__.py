@@ -5,7 +5,7 @@
     pulse --extends-----'                         '--the kernel kills all in it <-----'
 
 - `keeper` is the program of the first two: it imports nothing of Tandem, and little else.
-- `group` is the control group that all three are in: what kills, and what proves emptiness.
+- All three are in a control group (`tandem.resources.control_group`): that proves them gone.
 - `resource` starts, stops and examines; `grip` extends and kills. Neither remembers anything: which
   control groups there are, and who is in them, says what runs and with which token.
 - `options` reads definitions, `strangers` finds the same command started by somebody else.

@@ -2,13 +2,10 @@
 
 import os
 from contextlib import ExitStack, suppress
-from pathlib import Path
 
 from tandem.clock import Clock
+from tandem.resources.control_group import ControlGroup, readable, who_is_left
 from tandem.resources.kind import StopUnproven
-from tandem.resources.process.group import ControlGroup, readable
-
-_MOST_NAMED = 3
 
 
 async def end(owner: str, group: ControlGroup, clock: Clock, by_us: int) -> None:
@@ -36,7 +33,7 @@ async def end(owner: str, group: ControlGroup, clock: Clock, by_us: int) -> None
                 ends.append(fd)
         group.kill()
         if not await group.emptied(clock, by_us, kill=True):
-            raise StopUnproven(f"{owner} was killed, and still runs: {_left(group)}")
+            raise StopUnproven(f"{owner} was killed, and still runs: {who_is_left(group)}")
         for fd in ends:
             if not await readable(fd, max(0, (by_us - clock.boot_us()) / 1_000_000)):
                 raise StopUnproven(
@@ -50,32 +47,3 @@ async def end(owner: str, group: ControlGroup, clock: Clock, by_us: int) -> None
             f"{owner} was ended, and its control group cannot be taken away: {error}. Something has"
             " entered it again."
         ) from error
-
-
-def _left(group: ControlGroup) -> str:
-    """Who is left in a group, and why, for people."""
-    pids = group.pids()
-    if not pids:  # ending, and held up on its way out of the kernel
-        return f"{group.path} is not empty; a process in it is stuck while it ends."
-    named = ", ".join(_described(pid) for pid in pids[:_MOST_NAMED])
-    more = f" and {len(pids) - _MOST_NAMED} more" if len(pids) > _MOST_NAMED else ""
-    return (
-        f"process {named}{more} in {group.path}. A killed process stays while the kernel waits on"
-        " its behalf, mostly for a disk or a network file system that does not answer (state D), or"
-        " while a freezer holds it."
-    )
-
-
-def _described(pid: int) -> str:
-    stat, waits = _word(pid, "stat"), _word(pid, "wchan")
-    name = stat[stat.find("(") + 1 : stat.rfind(")")] or "?"
-    state = stat[stat.rfind(")") + 2 :][:1] or "?"
-    at = f", in {waits}" if waits not in {"", "0"} else ""
-    return f"{pid} ({name}, state {state}{at})"
-
-
-def _word(pid: int, name: str) -> str:
-    try:
-        return Path(f"/proc/{pid}/{name}").read_text(encoding="utf-8", errors="replace").strip()
-    except OSError:
-        return ""

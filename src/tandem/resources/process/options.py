@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from tandem.resources.control_group import ControlGroup
 from tandem.resources.kind import Place
 from tandem.resources.options import Options, checked_id
-from tandem.resources.process.group import ControlGroup
 
 LIMITS: Final = {
     "open_files": resource.RLIMIT_NOFILE,

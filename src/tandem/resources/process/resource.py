@@ -7,6 +7,7 @@ from typing import Final, TypeVar
 
 from tandem.clock import Clock
 from tandem.recording.own_thread import in_own_thread
+from tandem.resources.control_group import ControlGroup
 from tandem.resources.kind import (
     Found,
     Health,
@@ -17,7 +18,6 @@ from tandem.resources.kind import (
 )
 from tandem.resources.process.ending import end
 from tandem.resources.process.grip import DYING_US, ProcessGrip
-from tandem.resources.process.group import ControlGroup
 from tandem.resources.process.launch import Prepared, launch, prepare
 from tandem.resources.process.options import Belongings, ProcessOptions
 from tandem.resources.process.strangers import strangers

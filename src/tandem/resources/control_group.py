@@ -20,6 +20,34 @@ from tandem.resources.kind import ResourceError
 _MOUNTS: Final = Path("/proc/self/mountinfo")
 _MEMBERSHIP: Final = Path("/proc/self/cgroup")
 _KILL_AGAIN_S: Final = 0.01
+_MOST_NAMED: Final = 3
+
+
+def mounted_at() -> tuple[Path, str]:
+    """Where the hierarchy is mounted, and which group of it is seen there: `/`, but in containers.
+
+    Raises:
+        ResourceError: the hierarchy of version 2 is not mounted.
+    """
+    for line in _MOUNTS.read_text(encoding="utf-8", errors="surrogateescape").splitlines():
+        before, _, after = line.partition(" - ")
+        if after.startswith("cgroup2 "):
+            root, top = before.split()[3:5]
+            return Path(top), root
+    raise ResourceError(
+        "Control groups of version 2 are not mounted, so nothing can be kept safely. Mount them:"
+        " mount -t cgroup2 none /sys/fs/cgroup/unified"
+    )
+
+
+def group_called(name: str) -> Path:
+    """The directory of a group that the kernel, or systemd, calls `/system.slice/x.service`.
+
+    Raises:
+        ResourceError: the hierarchy of version 2 is not mounted.
+    """
+    top, root = mounted_at()
+    return Path(os.path.normpath(top / os.path.relpath(name, root)))
 
 
 def own_group() -> Path:
@@ -28,25 +56,10 @@ def own_group() -> Path:
     Raises:
         ResourceError: the hierarchy of version 2 is not mounted.
     """
-    top = None
-    for line in _MOUNTS.read_text(encoding="utf-8", errors="surrogateescape").splitlines():
-        before, _, after = line.partition(" - ")
-        if after.startswith("cgroup2 "):
-            # `root` is what of the hierarchy is mounted there: / but in some containers.
-            root, top = before.split()[3:5]
-            break
-    if top is None:
-        raise ResourceError(
-            "Control groups of version 2 are not mounted, so no process can be kept safely. Mount"
-            " them: mount -t cgroup2 none /sys/fs/cgroup/unified"
-        )
     for line in _MEMBERSHIP.read_text(encoding="utf-8", errors="surrogateescape").splitlines():
         if line.startswith("0::"):
-            inside = line.removeprefix("0::")
-            return Path(top) / os.path.relpath(inside, root)
-    raise ResourceError(
-        "This process is in no control group of version 2, though they are mounted."
-    )
+            return group_called(line.removeprefix("0::"))
+    raise ResourceError("This process is in no control group of version 2. Mount them.")
 
 
 class ControlGroup:
@@ -178,3 +191,32 @@ def _says_populated(events: int) -> bool:
 def _is_gone(error: OSError) -> bool:
     """Whether an error means that the group was removed, before or while it was open."""
     return error.errno in {errno.ENOENT, errno.ENODEV}
+
+
+def who_is_left(group: ControlGroup) -> str:
+    """Who is left in a group, and why, for people."""
+    pids = group.pids()
+    if not pids:  # ending, and held up on its way out of the kernel
+        return f"{group.path} is not empty; a process in it is stuck while it ends."
+    named = ", ".join(_described(pid) for pid in pids[:_MOST_NAMED])
+    more = f" and {len(pids) - _MOST_NAMED} more" if len(pids) > _MOST_NAMED else ""
+    return (
+        f"process {named}{more} in {group.path}. A killed process stays while the kernel waits on"
+        " its behalf, mostly for a disk or a network file system that does not answer (state D), or"
+        " while a freezer holds it."
+    )
+
+
+def _described(pid: int) -> str:
+    stat, waits = _word(pid, "stat"), _word(pid, "wchan")
+    name = stat[stat.find("(") + 1 : stat.rfind(")")] or "?"
+    state = stat[stat.rfind(")") + 2 :][:1] or "?"
+    at = f", in {waits}" if waits not in {"", "0"} else ""
+    return f"{pid} ({name}, state {state}{at})"
+
+
+def _word(pid: int, name: str) -> str:
+    try:
+        return Path(f"/proc/{pid}/{name}").read_text(encoding="utf-8", errors="replace").strip()
+    except OSError:
+        return ""
