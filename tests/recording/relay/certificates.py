@@ -33,6 +33,10 @@ class Certificates:
         issued = Authority(self._made).issue(
             node_id, ("127.0.0.1",), public_key(key), SystemClock()
         )
-        path = self._directory / f"{node_id}.pem"
+        path = self.path(node_id)
         path.write_bytes(Credentials(key, issued).pem)
         return path
+
+    def path(self, node_id: str) -> Path:
+        """Where they are."""
+        return self._directory / f"{node_id}.pem"

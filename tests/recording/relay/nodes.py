@@ -55,14 +55,14 @@ class Holder:
         return port
 
     def apply(self, *addresses: str, streams: tuple[StreamOrder, ...] | None = None) -> None:
-        relaying = Relaying(
+        self.relaying = Relaying(
             addresses or (HOST,),
             free_port() if len(addresses) > 1 else 0,
             self.certificates.authority,
             self.certificates.node("node1"),
             ("node2", "stuck"),
         )
-        self.relays.apply(relaying, (self.order,) if streams is None else streams)
+        self.relays.apply(self.relaying, (self.order,) if streams is None else streams)
 
     def film(self, pictures: int, size: int = 100) -> None:
         for number in range(self._next, self._next + pictures):
@@ -82,7 +82,8 @@ class Receiver:
         self.relays = Relays(SystemClock(), Random(2))
         own = Relaying((), 0, certificates.authority, certificates.node("node2"), ())
         self.relays.apply(own, ())
-        self.source = self.relays.receive(order(relay=relay))
+        self.order = order(relay=relay)
+        self.source = self.relays.receive(self.order)
         self.task: asyncio.Task[None] | None = None
 
     async def receive(self) -> None:

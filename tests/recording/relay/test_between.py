@@ -176,6 +176,20 @@ async def test_without_a_certificate_of_its_own_a_node_says_which_file_is_wrong(
         assert "missing.pem" in (await receiver.failure()).message
 
 
+@in_a_loop
+async def test_a_node_whose_system_disk_fails_goes_on_receiving(tmp_path: Path) -> None:
+    async with held(tmp_path) as holder:
+        receiver = Receiver(holder)
+        async with receiving(receiver):
+            await until(lambda: bool(receiver.notes.calls))
+        for path in (holder.certificates.authority, holder.certificates.path("node2")):
+            path.unlink()
+        receiver.source = receiver.relays.receive(receiver.order)
+        async with receiving(receiver):
+            holder.film(3)
+            await until(lambda: len(receiver.notes.units) == 3)
+
+
 def test_without_orders_how_to_ask_nobody_is_asked() -> None:
     relay = {"node_id": "node1", "addresses": [HOST], "port": 1}
     with pytest.raises(SourceError) as failure:
@@ -274,7 +288,7 @@ async def test_what_is_received_from_another_node_is_never_offered(tmp_path: Pat
         port = holder.port
         relay = {"node_id": "node3", "addresses": [HOST], "port": port}
         receiver = Receiver(holder)
-        holder.relays.apply(holder.relays._relaying, [order(relay=relay)])
+        holder.relays.apply(holder.relaying, [order(relay=relay)])
         assert holder.relays.port_of(holder.order.key) is None
         failure = await receiver.failure()
     assert failure.cause is Cause.CLOSED
@@ -340,9 +354,7 @@ async def test_orders_that_change_while_it_begins_to_listen_leave_no_port_taken(
 async def test_orders_to_listen_elsewhere_are_carried_out(tmp_path: Path) -> None:
     async with held(tmp_path) as holder:
         before = holder.port
-        relaying = holder.relays._relaying
-        assert relaying is not None
-        elsewhere = replace(relaying, port=free_port())
+        elsewhere = replace(holder.relaying, port=free_port())
         holder.relays.apply(elsewhere, [holder.order])
         await until(lambda: holder.relays.port_of(holder.order.key) == elsewhere.port)
         with pytest.raises(ConnectionRefusedError):

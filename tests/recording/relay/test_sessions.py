@@ -95,17 +95,17 @@ def test_that_of_another_node_for_as_long_after_its_last_picture(
 ) -> None:
     clock = HandClock()
     relays = Relays(clock, Random(1))
-    relays.apply(Relaying((), 0, Path("ca"), Path("node"), ()), ())
+    relaying = Relaying((), 0, Path("ca"), Path("node"), ())
     relayed = order(relay={"node_id": "node1", "addresses": [HOST], "port": 2381})
-    relays.apply(relays._relaying, (relayed,))
+    relays.apply(relaying, (relayed,))
     source = relays.receive(relayed)
     assert isinstance(source, RelaySource)
     received = source._reception = Reception(Notes(), clock)
     received.take([Start(Place(1, 0), False, None, 0, 0), SESSION])
     clock.now_us += 3_600_000_000
     received.take([Unit(True, AccessUnit(b"x", 0, True, CONFIG, bytes(16)))])
-    relays.apply(relays._relaying, ())
+    relays.apply(relaying, ())
     clock.now_us += age_us
-    relays.apply(relays._relaying, (order(),))
+    relays.apply(relaying, (order(),))
     assert relays.sessions_of(order().key).take() == taken
     assert not relays._sessions

@@ -4,8 +4,10 @@ from collections.abc import Collection
 from random import Random
 
 from tandem.clock import Clock
+from tandem.mutual_tls import client_context
 from tandem.recording.camera import StreamKey, StreamOrder
 from tandem.recording.orders import Relaying
+from tandem.recording.relay.certificate import Certificate
 from tandem.recording.relay.feed import Feed, TappedSource
 from tandem.recording.relay.server import RelayServer
 from tandem.recording.relay.source import RelaySource
@@ -27,7 +29,7 @@ class Relays:
         self._feeds: dict[StreamKey, Feed] = {}
         self._received: dict[StreamKey, RelaySource] = {}
         self._sessions: dict[StreamKey, LastSession] = {}
-        self._relaying: Relaying | None = None
+        self._certificate: Certificate | None = None
         self._server = RelayServer(self._feeds)
 
     def apply(self, relaying: Relaying | None, streams: Collection[StreamOrder]) -> None:
@@ -37,8 +39,12 @@ class Relays:
             relaying: where to listen.
             streams: all that this process records.
         """
-        self._relaying = relaying
         self._server.order(relaying)
+        files = (relaying.authority, relaying.node) if relaying else None
+        if files is None:
+            self._certificate = None
+        elif self._certificate is None or self._certificate.files != files:
+            self._certificate = Certificate(client_context, *files)
         now_us = self._clock.boot_us()
         known = self._sessions.items()
         self._sessions = {key: last for key, last in known if last.may_be_counted(now_us)}
@@ -73,10 +79,10 @@ class Relays:
             SourceError: this process has no certificate to show.
         """
         assert order.relay is not None  # noqa: S101 - who asks has looked
-        if self._relaying is None:
+        if self._certificate is None:
             raise SourceError(Cause.RELAY, "no orders say how to ask other nodes")
         before = self._received.get(order.key)
-        source = RelaySource(order, order.relay, self._relaying, self._clock, before)
+        source = RelaySource(order, order.relay, self._certificate, self._clock, before)
         self._received[order.key] = source
         return source
 

@@ -17,6 +17,7 @@ from tandem.mutual_tls import TlsError, peer_node, server_context
 from tandem.recording.camera import StreamKey, StreamName
 from tandem.recording.framing import ProtocolError
 from tandem.recording.orders import Relaying
+from tandem.recording.relay.certificate import Certificate
 from tandem.recording.relay.feed import Buffers, Feed
 from tandem.recording.relay.protocol import (
     ASK_MOST_BYTES,
@@ -265,9 +266,10 @@ class RelayServer:
 
     async def _context(self, wanted: Relaying) -> ssl.SSLContext:
         said = ""
+        certificate = Certificate(server_context, wanted.authority, wanted.node)
         while True:
             try:
-                return await asyncio.to_thread(server_context, wanted.authority, wanted.node)
+                return await certificate.context()
             except TlsError as problem:
                 if str(problem) != said:
                     said = str(problem)

@@ -9,10 +9,10 @@ import ssl
 from typing import Final, Never
 
 from tandem.clock import Clock
-from tandem.mutual_tls import TlsError, client_context
+from tandem.mutual_tls import TlsError
 from tandem.recording.camera import Relay, StreamOrder
 from tandem.recording.framing import ProtocolError
-from tandem.recording.orders import Relaying
+from tandem.recording.relay.certificate import Certificate
 from tandem.recording.relay.protocol import Ask, Decoder, Hello, Place, encode
 from tandem.recording.relay.reception import Reception
 from tandem.recording.session_book import LastSession
@@ -43,7 +43,7 @@ class RelaySource:
     Args:
         order: what to receive.
         relay: from where.
-        relaying: this node's certificate, and its cluster's.
+        certificate: of this node, for asking.
         clock: of the node.
         before: the reception before it; None where there was none.
 
@@ -55,7 +55,7 @@ class RelaySource:
         self,
         order: StreamOrder,
         relay: Relay,
-        relaying: Relaying,
+        certificate: Certificate,
         clock: Clock,
         before: "RelaySource | None" = None,
     ) -> None:
@@ -64,7 +64,7 @@ class RelaySource:
         self._reception: Reception | None = None
         self._order = order
         self._relay = relay
-        self._relaying = relaying
+        self._certificate = certificate
         self._clock = clock
 
     @property
@@ -92,14 +92,10 @@ class RelaySource:
             self.place = reception.place
 
     async def _context(self) -> ssl.SSLContext:
-        authority, node = self._relaying.authority, self._relaying.node
         try:
-            async with asyncio.timeout(CONNECT_S):
-                return await asyncio.to_thread(client_context, authority, node)
+            return await self._certificate.context()
         except TlsError as problem:
             raise self._failure(Cause.RELAY, str(problem)) from None
-        except TimeoutError:
-            raise self._failure(Cause.RELAY, f"{node} cannot be read; see `dmesg`") from None
 
     async def _receive(self, reception: Reception, tls: ssl.SSLContext, turn: int) -> int:
         """Receive over the first address that delivers, until its connection is over.
