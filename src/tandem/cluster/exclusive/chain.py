@@ -49,6 +49,7 @@ def begin(state: State, now_us: int, out: list[Effect]) -> None:
     if state.cluster is None:
         state.must_read = True
     else:
+        state.next_us = now_us
         tell(state, session.Begin(nonce(state), state.incarnation), now_us, out)
 
 
@@ -142,7 +143,7 @@ def happened(state: State, stored: Stored, carries: tuple[Write, ...], now_us: i
 def answered(state: State, view: View, now_us: int, out: list[Effect]) -> None:
     """The answer to a read; what is overdue since is sent at once."""
     state.under_way, state.next_us = "", now_us
-    if not views.absorb(state, view, now_us):
+    if not views.absorb(state, view, now_us) or state.cluster is None:
         state.next_us = now_us + state.timing.retry_us
     else:
         state.must_read = False

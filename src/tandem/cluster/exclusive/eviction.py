@@ -46,6 +46,8 @@ def eviction(node_id: str, peer: Peer) -> Write:
 def may_evict_at_us(state: State, node_id: str, peer: Peer, now_us: int) -> int:
     """From when on this node may evict another, as things are; `NEVER`: not as things are."""
     reason_us = 0 if is_given_up_by_majority(state, node_id) else silent_at_us(state, peer)
+    if reason_us == NEVER:
+        return NEVER
     return max(
         reason_us,
         young_until_us(state),
@@ -56,6 +58,8 @@ def may_evict_at_us(state: State, node_id: str, peer: Peer, now_us: int) -> int:
 
 def is_given_up_by_majority(state: State, node_id: str) -> bool:
     """E2: a majority of the nodes that have a session suspect it, itself counted among them."""
+    if not any(node_id in accused for accused in state.words.values()):
+        return False
     live = state.live_sessions()
     accusers = sum(1 for name in live if node_id in state.words.get(name, ()))
     return accusers >= majority(live)
@@ -114,7 +118,11 @@ def is_outvoted(state: State, peer: Peer) -> bool:
 def mark_outvoted(state: State, now_us: int) -> None:
     """E5: since when it is so: what was promised just before lasts for G at most."""
     for node_id, peer in state.peers.items():
-        is_so = counts(peer.stored, state.incarnation) and is_outvoted(state, peer)
+        is_so = (
+            not knows_this_node(state, peer)
+            and counts(peer.stored, state.incarnation)
+            and is_outvoted(state, peer)
+        )
         if is_so != (peer.outvoted_us is not None):
             marked = replace(peer, outvoted_us=now_us if is_so else None)
             state.peers = {**state.peers, node_id: marked}
