@@ -120,6 +120,10 @@ class Lan:
         )
         return host
 
+    def unplug(self, number: int) -> None:
+        """Pull a host's cable, at the switch."""
+        self._switch.ip(f"link set port{number} down")
+
     def close(self) -> None:
         """Take it all away."""
         for each in (*self._hosts, self._switch):

@@ -40,7 +40,8 @@ class Node:
                 token = Token(1, revision)
                 return await self._resource.start(token, _from_now(entitled_s), soon_us)
             case "stop":
-                return await self._resource.stop(soon_us, soon_us)
+                patience_s = arguments[0] if arguments else 20
+                return await self._resource.stop(_from_now(patience_s), soon_us)
             case "kill":
                 return await self._grip.kill(soon_us)
             case "extend":

@@ -22,7 +22,7 @@ requests: st.SearchStrategy[Request] = st.one_of(
     st.just(Drop()),
     st.just(Tell()),
 )
-answers = st.builds(Answer, st.text(), st.none() | tokens, st.booleans(), st.text())
+answers = st.builds(Answer, st.text(), st.text(), st.none() | tokens, st.booleans(), st.text())
 jsons = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),

@@ -20,6 +20,10 @@ class NoAnswerError(Exception):
     """There is no holder, or it does not answer; the sentence says which."""
 
 
+class NotListeningError(NoAnswerError):
+    """There is no holder, or it is about to end, or has just begun."""
+
+
 def left_s(clock: Clock, by_us: int) -> float:
     """How much time is left, in seconds; not less than none."""
     return max(0.0, (by_us - clock.boot_us()) / 1_000_000)
@@ -55,6 +59,7 @@ async def ask(
 
     Raises:
         NoAnswerError: there is none in time.
+        NotListeningError: nobody listens.
     """
     loop = asyncio.get_running_loop()
     try:
@@ -64,9 +69,13 @@ async def ask(
                     asking.connect(path)
                 await loop.sock_sendall(asking, messages.encode(request))
                 packet = await loop.sock_recv(asking, messages.LONGEST_BYTES)
+        if not packet:
+            raise ConnectionResetError("it ended.")
         return messages.decode_answer(packet)
     except TimeoutError:
         raise NoAnswerError("the holder of its address did not answer in time.") from None
+    except (FileNotFoundError, ConnectionError) as error:
+        raise NotListeningError(f"the holder of its address does not listen: {error}") from None
     except (OSError, FormatError) as error:
         raise NoAnswerError(f"the holder of its address does not answer: {error}") from None
 

@@ -40,6 +40,11 @@ class Belongings:
         return f"Resource {self.resource_id}"
 
     @property
+    def definition(self) -> str:
+        """What a holder was started with; another definition needs another holder."""
+        return f"{self.ip} {self.interface or ''}"
+
+    @property
     def directory(self) -> Path:
         """Where its holder's files are."""
         return self.run_directory / "address"

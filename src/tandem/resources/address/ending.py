@@ -27,7 +27,7 @@ async def end(belongings: Belongings, clock: Clock, by_us: int) -> None:
     try:
         async with asyncio.timeout(left_s(clock, by_us)):
             # Before the address: a holder would bring it back.
-            await _kill_holder(belongings)
+            await kill_holder(belongings)
             await remove(belongings)
     except TimeoutError:
         raise StopUnproven(
@@ -75,7 +75,8 @@ async def with_kernel(work: Callable[[Rtnetlink], _T]) -> _T:
     return result
 
 
-async def _kill_holder(belongings: Belongings) -> None:
+async def kill_holder(belongings: Belongings) -> None:
+    """Kill the holder, if there is one, and wait until it is gone."""
     while (pid := holder_pid(belongings)) is not None:
         try:
             fd = os.pidfd_open(pid)

@@ -219,7 +219,7 @@ class Holder:
 
     def _answer(self, asker: socket.socket, why: str) -> None:
         is_well, said = health(self._state, self._clock.boot_us())
-        answer = messages.Answer(why, self._state.token, is_well, said)
+        answer = messages.Answer(self._belongings.definition, why, self._state.token, is_well, said)
         try:
             asker.send(messages.encode_answer(answer))
         except (BlockingIOError, ConnectionError):

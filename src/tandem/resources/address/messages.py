@@ -48,12 +48,14 @@ class Answer:
     """To `Hold`, `Drop` and `Tell`.
 
     Attributes:
+        about: which address, and on which interface (`Belongings.definition`).
         error: why it was not done, as a sentence; empty if it was.
         token: for which the holder holds, or is about to; None: it holds nothing.
         is_well: whether users reach the address, as far as this node sees.
         said: why so, as a sentence.
     """
 
+    about: str
     error: str
     token: Token | None
     is_well: bool
@@ -107,6 +109,7 @@ def encode_answer(answer: Answer) -> bytes:
     """An answer as a packet."""
     fields = {
         "version": VERSION,
+        "about": answer.about,
         "error": answer.error,
         "token": answer.token,
         "is_well": answer.is_well,
@@ -122,11 +125,16 @@ def decode_answer(packet: bytes) -> Answer:
         FormatError: it is none of this version.
     """
     fields = _fields(packet)
-    error, said, is_well = fields.get("error"), fields.get("said"), fields.get("is_well")
-    if not (isinstance(error, str) and isinstance(said, str) and isinstance(is_well, bool)):
-        raise FormatError("An answer lacks something.")
-    token = fields.get("token")
-    return Answer(error, None if token is None else _token(token), is_well, said)
+    is_well, token = fields.get("is_well"), fields.get("token")
+    if not isinstance(is_well, bool):
+        raise FormatError("A message has no is_well.")
+    return Answer(
+        _text(fields, "about"),
+        _text(fields, "error"),
+        None if token is None else _token(token),
+        is_well,
+        _text(fields, "said"),
+    )
 
 
 def _fields(packet: bytes) -> dict[str, object]:
@@ -143,6 +151,13 @@ def _token(value: object) -> Token:
     if not isinstance(value, list) or len(value) != 2 or not all(map(_is_whole, value)):
         raise FormatError("A message has no token.")
     return Token(*value)
+
+
+def _text(fields: dict[str, object], name: str) -> str:
+    value = fields.get(name)
+    if not isinstance(value, str):
+        raise FormatError(f"A message has no {name}.")
+    return value
 
 
 def _whole(fields: dict[str, object], name: str) -> int:

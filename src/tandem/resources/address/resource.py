@@ -5,15 +5,15 @@ from typing import Final
 
 from tandem.clock import Clock
 from tandem.resources.address import messages
-from tandem.resources.address.asking import NoAnswerError, ask, left_s, ready
+from tandem.resources.address.asking import NoAnswerError, NotListeningError, ask, left_s, ready
 from tandem.resources.address.belongings import Belongings, holder_pid
-from tandem.resources.address.ending import end, remove, with_kernel
+from tandem.resources.address.ending import end, kill_holder, remove, with_kernel
 from tandem.resources.address.errors import KernelError
 from tandem.resources.address.netlink import Held
 from tandem.resources.address.timing import LIFETIME_S
 from tandem.resources.kind import Found, Health, Presence, ProbeError, StartError, Token
 
-_NOBODY: Final = messages.Answer(error="", token=None, is_well=False, said="")
+_PAUSE_S: Final = 0.005
 
 
 class AddressResource:
@@ -104,8 +104,16 @@ class AddressResource:
 
     async def _told(self, by_us: int) -> messages.Answer:
         """What the holder tells; started where there is none."""
-        if holder_pid(self._belongings) is None:
-            self._holder = await ready(self._belongings, self._clock, by_us)
+        while holder_pid(self._belongings) is not None and self._clock.boot_us() < by_us:
+            try:
+                answer = await self._ask(messages.Tell(), by_us)
+            except NotListeningError:
+                await asyncio.sleep(_PAUSE_S)  # it is ending, or has just begun
+                continue
+            if answer.about == self._belongings.definition:
+                return answer
+            await kill_holder(self._belongings)  # its address, if it has one, goes by itself
+        self._holder = await ready(self._belongings, self._clock, by_us)
         return await self._ask(messages.Tell(), by_us)
 
     def _without_holder(self, held: list[Held]) -> Found:
