@@ -1,4 +1,4 @@
-"""Whose a resource is, and when nobody else can run it any more (rules O1 to O7).
+"""Whose a resource is, and when nobody else can run it any more (rules O1 to O5).
 
 A take is the only way to begin, and only what nobody else can run is taken: so whoever owns may
 start. All waiting is before the take, on the clock of whoever takes.

@@ -1,4 +1,4 @@
-"""What is read of the store, made part of what is known (rules V1 to V3, I1 to I3).
+"""What is read of the store, made part of what is known (rules V1 and V2, I1 and I2).
 
 Views lag, stand still and overlap. Of each key the newest revision counts, and the time at which
 this node saw it first.
