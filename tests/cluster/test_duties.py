@@ -251,12 +251,16 @@ def test_the_session_of_a_silent_node_is_asked_for_unless_it_is_seen_to_have_it(
 
 
 def test_silence_counts_while_at_least_half_of_those_that_are_there_are_heard() -> None:
-    assert silent("b", "b", "") == {"b"}
-    assert silent("b", "bc", "") == {"b"}
-    assert silent("bc", "bc", "") == frozenset()
-    assert silent("bc", "bc", "c") == {"b"}
-    assert silent("bc", "bcd", "") == {"b", "c"}
-    assert silent("bcd", "bcd", "") == frozenset()
+    assert silent("b", "b") == {"b"}
+    assert silent("b", "bc") == {"b"}
+    assert silent("bc", "bc") == frozenset()
+    assert silent("bc", "bcd") == {"b", "c"}
+    assert silent("bcd", "bcd") == frozenset()
+
+
+def test_who_cannot_answer_is_not_blamed_and_not_counted() -> None:
+    assert silent("bc", "b") == {"b"}
+    assert silent("c", "b") == frozenset()
 
 
 # --- A camera that allows one session ------------------------------------------------------------

@@ -69,8 +69,11 @@ def test_who_is_heard_by_another_is_not_suspected_but_its_links_are_down() -> No
     assert "b: x from c down" in noticed
     assert "b: y from c down" in noticed
     assert not any(hearing.suspected().values())
+    reached = {name: set(state.reached) for name, state in hearing.states.items()}
+    assert reached == {"a": {"b", "c"}, "b": {"a"}, "c": {"a"}}, "a question needs both ways"
     hearing.dead.add("c")
     assert "b suspects c" in hearing.run(700)
+    assert hearing.states["a"].reached == {"b"}
 
 
 def test_two_nodes_do_not_keep_a_dead_third_alive_by_telling_each_other() -> None:

@@ -46,7 +46,7 @@ class Beliefs:
         words: by node, its own among them; a node that said nothing is able, and holds nothing.
         unheard: nodes that are about to be heard: until then no session of `relayed` is begun.
         silent: nodes that are there, and have said nothing for so long that they count as unable
-            (see `silent`).
+            (see `silent`). What they show, as holders of a session, counts all the same.
     """
 
     suspected: Collection[str] = frozenset()
@@ -69,24 +69,20 @@ class Beliefs:
         return self.words.get(node_id, SILENCE)
 
 
-def silent(
-    quiet: Collection[str], others: Collection[str], suspected: Collection[str]
-) -> frozenset[str]:
+def silent(quiet: Collection[str], reached: Collection[str]) -> frozenset[str]:
     """Who of the nodes that are there counts as unable, since it says nothing.
 
-    Only while at least half of the nodes that are there, the one that asks among them, are heard.
-    One that is silent has failed. Where most are, it is the questions that fail: by the network, a
+    Only while at least half of those that could answer, the one that asks among them, do. One that
+    is silent has failed. Where most are, it is the questions that fail: by a firewall, a
     certificate, or this node; and if each node recorded for all others then, all would be
     overloaded at once.
 
     Args:
         quiet: the nodes that have said nothing for some seconds.
-        others: all nodes but the one that asks.
-        suspected: those of them that are not there.
+        reached: the nodes that could answer: a link to and from them works.
     """
-    present = set(others) - set(suspected)
-    found = present & set(quiet)
-    return frozenset(found) if 2 * len(found) <= len(present) + 1 else frozenset()
+    found = frozenset(reached) & frozenset(quiet)
+    return found if 2 * len(found) <= len(reached) + 1 else frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -112,6 +112,18 @@ class State:
         """The peers that this node suspects."""
         return frozenset(name for name, peer in self.peers.items() if peer.verdict.is_down)
 
+    @property
+    def reached(self) -> frozenset[str]:
+        """The peers that are there, and between which and this node a link works both ways."""
+        return frozenset(
+            name
+            for name, peer in self.peers.items()
+            if not peer.verdict.is_down
+            and any(
+                not it.inbound.is_down and not it.outbound.is_down for it in peer.links.values()
+            )
+        )
+
 
 def start(node_id: str, links: Iterable[str], peers: Iterable[str], now_us: int) -> State:
     """A node that has heard nobody yet. Its peers have a whole timeout to be heard."""

@@ -138,7 +138,7 @@ class World:
             node.suspected,
             words,
             unheard - node.suspected,
-            silent(quiet, others, node.suspected),
+            silent(quiet, others - node.suspected),
         )
         if node.handover.ending and self.random.random() < 0.7:
             absent = self.dead | (self.dumb - {node.name})

@@ -137,6 +137,7 @@ class Agent:
         self._standing = Standing()
         self._shown: dict[str, Word] = {}
         self._silent: frozenset[str] = frozenset()
+        self._reached = self._beats.state.reached
         self._life = secrets.token_hex(4)
         self._handover = Handover(settings.node_id)
         self._turns = Turns(settings.node_id)
@@ -182,8 +183,11 @@ class Agent:
                 self._hearing.forget(effect.node_id)
             else:
                 log.info("node %s is there again", effect.node_id)
-                self._hearing.expect(effect.node_id)
                 self._heal.note_return(effect.node_id)
+        reached = self._beats.state.reached
+        for node_id in reached - self._reached:
+            self._hearing.expect(node_id)
+        self._reached = reached
         self._changed.set()
 
     async def _arrange_always(self) -> None:
@@ -254,7 +258,7 @@ class Agent:
             suspected,
             {**self._shown, **self._hearing.words, own: self._standing.word},
             self._hearing.unheard - suspected,
-            silent(self._hearing.quiet, [it.node_id for it in self._settings.peers], suspected),
+            silent(self._hearing.quiet, self._beats.state.reached),
         )
 
     @property

@@ -49,7 +49,7 @@ class Hearing:
 
     Attributes:
         words: what each said last, as far as it counts.
-        quiet: those that have said nothing for `FORGET_US`, be they there or not.
+        quiet: those that have said nothing for `FORGET_US`, whether they could or not.
     """
 
     def __init__(
@@ -84,7 +84,7 @@ class Hearing:
             self._changed()
 
     def expect(self, node_id: str) -> None:
-        """A node is there again: how long it says nothing is counted from now on."""
+        """A node can answer again: how long it says nothing is counted from now on."""
         self._waiting_us[node_id] = self._clock.boot_us()
         self.quiet.discard(node_id)
 
