@@ -22,6 +22,8 @@ from tandem.node.store.model import (
     Delete,
     Entry,
     Get,
+    List,
+    Operation,
     Outcome,
     Put,
     Relation,
@@ -37,7 +39,12 @@ REVISIONS = (Target.CREATE_REVISION, Target.MOD_REVISION)
 
 keys = st.sampled_from(["a", "b", "b/1", "b0", "é"])
 values = st.sampled_from([b"", b"1", b"2"])
-operations = st.one_of(st.builds(Get, keys), st.builds(Put, keys, values), st.builds(Delete, keys))
+operations = st.one_of(
+    st.builds(Get, keys),
+    st.builds(List, keys),
+    st.builds(Put, keys, values),
+    st.builds(Delete, keys),
+)
 relations = st.sampled_from(Relation)
 compares = st.one_of(
     st.builds(Compare, keys, st.just(Target.VALUE), values, relations),
@@ -64,14 +71,17 @@ class Normalised:
             done = await self._store.transact(
                 Transaction(
                     tuple(self._compare(compare) for compare in transaction.compares),
-                    tuple(replace(o, key=self._prefix + o.key) for o in transaction.success),
-                    tuple(replace(o, key=self._prefix + o.key) for o in transaction.failure),
+                    tuple(map(self._operation, transaction.success)),
+                    tuple(map(self._operation, transaction.failure)),
                 )
             )
         except InvalidRequestError as error:
             return type(error)
         gets = tuple(entry and self._entry(entry) for entry in done.gets)
-        return Outcome(done.succeeded, done.revision - self._start, gets)
+        lists = tuple(
+            {entry.key: entry for entry in map(self._entry, found.values())} for found in done.lists
+        )
+        return Outcome(done.succeeded, done.revision - self._start, gets, lists)
 
     async def range(self, prefix: str) -> Snapshot:
         found = await self._store.range(self._prefix + prefix)
@@ -97,6 +107,11 @@ class Normalised:
             )
             for change in told
         ]
+
+    def _operation(self, operation: Operation) -> Operation:
+        if isinstance(operation, List):
+            return List(self._prefix + operation.prefix)
+        return replace(operation, key=self._prefix + operation.key)
 
     def _compare(self, compare: Compare) -> Compare:
         operand = compare.operand

@@ -10,6 +10,7 @@ from tandem.node.store.model import (
     Delete,
     Entry,
     Get,
+    List,
     Put,
     Relation,
     Target,
@@ -129,6 +130,27 @@ async def test_gets_keep_their_order_among_other_operations(subject: Subject) ->
         await do(store, Put(a, b"a"), Put(c, b"c"))
         outcome = await do(store, Get(c), Delete(a), Get(a), Put(b, b"b"), Get(b))
         assert [entry and entry.value for entry in outcome.gets] == [b"c", None, b"b"]
+
+
+@in_a_loop
+async def test_a_list_shows_all_of_a_prefix_as_it_stands_then(subject: Subject) -> None:
+    a, b, c = (subject.prefix + name for name in ("x/a", "x/b", "y"))
+    async with subject.open() as store:
+        await do(store, Put(a, b"a"), Put(c, b"c"))
+        everything = List(subject.prefix + "x/")
+        outcome = await do(store, Get(c), everything, Put(b, b"b"), Delete(a), everything, Get(a))
+        assert [entry and entry.value for entry in outcome.gets] == [b"c", None]
+        assert [{key: entry.value for key, entry in found.items()} for found in outcome.lists] == [
+            {a: b"a"},
+            {b: b"b"},
+        ]
+
+
+@in_a_loop
+async def test_a_list_of_nothing_is_empty(subject: Subject) -> None:
+    async with subject.open() as store:
+        outcome = await do(store, List(subject.prefix + "none/"))
+        assert [dict(found) for found in outcome.lists] == [{}]
 
 
 @in_a_loop

@@ -102,7 +102,10 @@ TIMED_OUT = reply(503, b'{"error":"etcdserver: request timed out","code":14}')
 
 @in_a_loop
 async def test_a_transaction_that_was_sent_goes_to_no_other_member() -> None:
-    first, second = Member(None), Member(ok({"header": header(), "succeeded": True}))
+    first, second = (
+        Member(None),
+        Member(ok({"header": header(), "succeeded": True, "responses": [{}]})),
+    )
     async with opened(first, second) as store:
         with pytest.raises(UnknownOutcomeError):
             await put(store, "/a")
@@ -111,7 +114,10 @@ async def test_a_transaction_that_was_sent_goes_to_no_other_member() -> None:
 
 @in_a_loop
 async def test_a_transaction_that_timed_out_inside_etcd_goes_to_no_other_member() -> None:
-    first, second = Member(TIMED_OUT), Member(ok({"header": header(), "succeeded": True}))
+    first, second = (
+        Member(TIMED_OUT),
+        Member(ok({"header": header(), "succeeded": True, "responses": [{}]})),
+    )
     async with opened(first, second) as store:
         with pytest.raises(UnknownOutcomeError, match="timed out"):
             await put(store, "/a")
@@ -120,7 +126,11 @@ async def test_a_transaction_that_timed_out_inside_etcd_goes_to_no_other_member(
 
 @in_a_loop
 async def test_a_transaction_on_a_connection_that_had_gone_stale_is_not_repeated() -> None:
-    member = Member(ok({"header": header()}), None, ok({"header": header(), "succeeded": True}))
+    member = Member(
+        ok({"header": header()}),
+        None,
+        ok({"header": header(), "succeeded": True, "responses": [{}]}),
+    )
     async with opened(member) as store:
         await store.get("/a")
         with pytest.raises(UnknownOutcomeError):
@@ -130,7 +140,10 @@ async def test_a_transaction_on_a_connection_that_had_gone_stale_is_not_repeated
 
 @in_a_loop
 async def test_a_transaction_that_was_never_begun_goes_to_the_next_member() -> None:
-    first, second = Member(NO_LEADER), Member(ok({"header": header(), "succeeded": True}))
+    first, second = (
+        Member(NO_LEADER),
+        Member(ok({"header": header(), "succeeded": True, "responses": [{}]})),
+    )
     async with opened(first, second) as store:
         assert await put(store, "/a") == 5
 
@@ -138,7 +151,9 @@ async def test_a_transaction_that_was_never_begun_goes_to_the_next_member() -> N
 @in_a_loop
 async def test_a_transaction_is_not_even_sent_to_a_member_of_another_cluster() -> None:
     stranger = Member(cluster=8)
-    ours = Member(ok({"header": header()}), ok({"header": header(), "succeeded": True}))
+    ours = Member(
+        ok({"header": header()}), ok({"header": header(), "succeeded": True, "responses": [{}]})
+    )
     async with opened(ours, stranger) as store:
         await store.get("/a")
         ours.answers.insert(0, NO_LEADER)
@@ -174,7 +189,7 @@ async def test_a_read_of_an_earlier_term_is_asked_again_elsewhere() -> None:
 
 @in_a_loop
 async def test_a_transaction_answered_from_an_earlier_term_is_unknown() -> None:
-    stale = ok({"header": header(term=8), "succeeded": True})
+    stale = ok({"header": header(term=8), "succeeded": True, "responses": [{}]})
     member = Member(ok({"header": header(term=9)}), stale)
     async with opened(member) as store:
         await store.get("/a")

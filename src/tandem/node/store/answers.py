@@ -5,12 +5,22 @@ Whatever is not as `etcdserverpb/rpc.proto` says raises `ValueError`, `KeyError`
 """
 
 from base64 import b64decode
+from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final
 
 from tandem.node.store.gateway import Json
-from tandem.node.store.model import Change, Entry, MemberStatus, Outcome, Snapshot
+from tandem.node.store.model import (
+    Change,
+    Entry,
+    Get,
+    List,
+    MemberStatus,
+    Outcome,
+    Snapshot,
+    Transaction,
+)
 
 MALFORMED: Final = (ValueError, KeyError, TypeError, AttributeError)
 
@@ -54,20 +64,25 @@ def parse_header(answer: Json) -> Header:
 
 def parse_snapshot(answer: Json) -> Snapshot:
     """Read a RangeResponse."""
-    if answer.get("more"):
-        raise ValueError("a listing without a limit was cut")
-    entries = {entry.key: entry for entry in map(_entry, answer.get("kvs", ()))}
-    return Snapshot(parse_header(answer).revision, MappingProxyType(entries))
+    return Snapshot(parse_header(answer).revision, _entries(answer))
 
 
-def parse_outcome(answer: Json) -> Outcome:
-    """Read a TxnResponse."""
-    gets = []
-    for response in answer.get("responses", ()):
-        if (found := response.get("response_range")) is not None:
-            kvs = found.get("kvs", ())
-            gets.append(_entry(kvs[0]) if kvs else None)
-    return Outcome(bool(answer.get("succeeded", False)), parse_header(answer).revision, tuple(gets))
+def parse_outcome(transaction: Transaction, answer: Json) -> Outcome:
+    """Read a TxnResponse.
+
+    Args:
+        transaction: what was asked, which says what each response is.
+        answer: what was answered.
+    """
+    succeeded = bool(answer.get("succeeded", False))
+    operations = transaction.success if succeeded else transaction.failure
+    gets, lists = [], []
+    for operation, response in zip(operations, answer.get("responses", ()), strict=True):
+        if isinstance(operation, Get):
+            gets.append(next(iter(_entries(response["response_range"]).values()), None))
+        elif isinstance(operation, List):
+            lists.append(_entries(response["response_range"]))
+    return Outcome(succeeded, parse_header(answer).revision, tuple(gets), tuple(lists))
 
 
 def parse_status(name: str, answer: Json) -> MemberStatus:
@@ -103,6 +118,12 @@ def parse_watch_message(answer: Json) -> WatchMessage:
         cancelled,
         compact_revision,
     )
+
+
+def _entries(found: Json) -> Mapping[str, Entry]:
+    if found.get("more"):
+        raise ValueError("a listing without a limit was cut")
+    return MappingProxyType({entry.key: entry for entry in map(_entry, found.get("kvs", ()))})
 
 
 def _change(event: Json) -> Change:

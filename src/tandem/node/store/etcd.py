@@ -5,6 +5,7 @@ import ssl
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from random import Random
 from typing import Final, TypeVar
 
@@ -89,7 +90,7 @@ class EtcdStore:
             await self._introduce(client, attempt_s)
             left_s = ends_s - asyncio.get_running_loop().time()
             answer = await self._ask(client, gateway.TRANSACTION, question, left_s)
-            return _parsed(client, answers.parse_outcome, answer)
+            return _parsed(client, partial(answers.parse_outcome, transaction), answer)
 
         return await self._somewhere(attempt)
 

@@ -7,7 +7,16 @@ and values are base64, and whatever has its default value is left out.
 from base64 import b64encode
 from typing import Any, Final
 
-from tandem.node.store.model import Compare, Get, Operation, Put, Relation, Target, Transaction
+from tandem.node.store.model import (
+    Compare,
+    Get,
+    List,
+    Operation,
+    Put,
+    Relation,
+    Target,
+    Transaction,
+)
 
 RANGE: Final = "/v3/kv/range"
 TRANSACTION: Final = "/v3/kv/txn"
@@ -80,6 +89,8 @@ def _compare(compare: Compare) -> Json:
 
 
 def _operation(operation: Operation) -> Json:
+    if isinstance(operation, List):
+        return {"request_range": range_request(operation.prefix)}
     key = encode(operation.key)
     if isinstance(operation, Get):
         return {"request_range": {"key": key}}

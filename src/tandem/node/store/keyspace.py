@@ -1,6 +1,6 @@
 """Keys with their history, as etcd keeps them, in memory: what `FakeStore` answers from. Pure."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from operator import eq, gt, lt, ne
 from types import MappingProxyType
@@ -13,6 +13,7 @@ from tandem.node.store.model import (
     Delete,
     Entry,
     Get,
+    List,
     Operation,
     Outcome,
     Put,
@@ -115,20 +116,23 @@ class Keyspace:
         succeeded = all(self._holds(compare) for compare in transaction.compares)
         operations = transaction.success if succeeded else transaction.failure
         before, revision = self.revision, self.revision + 1
-        gets = tuple(
-            found for operation in operations for found in self._carry_out(operation, revision)
-        )
+        gets, lists = [], []
+        for operation in operations:
+            match operation:
+                case Get(key):
+                    gets.append(self.get(key))
+                case List(prefix):
+                    lists.append(self.range(prefix).entries)
+                case Put() | Delete():
+                    self._change(operation, revision)
         if self.revision != before:
             for observer in self.observers:
                 observer()
-        return Outcome(succeeded, self.revision, gets)
+        return Outcome(succeeded, self.revision, tuple(gets), tuple(lists))
 
-    def _carry_out(self, operation: Operation, revision: int) -> Iterator[Entry | None]:
-        """Do one operation; yields what a `Get` finds."""
+    def _change(self, operation: Put | Delete, revision: int) -> None:
         before = self._entries.get(operation.key)
         match operation:
-            case Get():
-                yield before
             case Put(key, value):
                 entry = Entry(key, value, revision, revision, 1)
                 if before:

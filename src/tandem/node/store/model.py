@@ -95,6 +95,18 @@ class Get:
 
 
 @dataclass(frozen=True, slots=True)
+class List:
+    """Read all keys with a prefix, as they stand after the operations before it."""
+
+    prefix: str
+
+    @property
+    def key(self) -> str:
+        """What must not be empty, as a key must not."""
+        return self.prefix
+
+
+@dataclass(frozen=True, slots=True)
 class Put:
     """Write a key."""
 
@@ -109,7 +121,7 @@ class Delete:
     key: str
 
 
-Operation = Get | Put | Delete
+Operation = Get | List | Put | Delete
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,11 +144,13 @@ class Outcome:
         succeeded: whether the conditions held.
         revision: of the store after it; that of its own changes, if it made any.
         gets: what the branch's `Get`s found, in their order.
+        lists: what its `List`s found, in their order, by key; as of that moment.
     """
 
     succeeded: bool
     revision: int
     gets: tuple[Entry | None, ...] = ()
+    lists: tuple[Mapping[str, Entry], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
