@@ -130,6 +130,17 @@ def test_what_was_written_is_closed_hashed_and_indexed(bench: Bench) -> None:
     assert bench.pictures() == [0, 1, 2]
 
 
+def test_what_begins_in_the_middle_of_a_gop_is_a_file_by_itself(bench: Bench) -> None:
+    whole = gop(0)
+    rest = replace(whole, video=whole.video[10:], start_us=T0_US + 400_000)
+    bench.writer.submit(Write(bench.order, rest, True))
+    bench.write(1, 2)  # which a stream whose disk failed does not call a beginning
+    assert bench.stop()
+    first, second = bench.segments()
+    assert (first.frames, first.keyframes, second.frames, second.keyframes) == (15, 0, 50, 2)
+    assert (first.start_us, first.end_us) == (rest.start_us, second.start_us)
+
+
 def test_a_segment_ends_where_the_next_begins_and_nothing_is_between(bench: Bench) -> None:
     bench.write(0, 1, begins=0)
     bench.write(2, 3, begins=2)

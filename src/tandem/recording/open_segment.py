@@ -81,6 +81,11 @@ class OpenSegment:
             raise
 
     @property
+    def has_keyframe(self) -> bool:
+        """Whether it begins with one: with the first keyframe behind others a new one begins."""
+        return bool(self._keyframes)
+
+    @property
     def is_dirty(self) -> bool:
         """Whether something was appended that is not on the disk yet."""
         return self._file.durable_bytes < self._file.size_bytes

@@ -271,11 +271,20 @@ class VolumeWriter:
     def _do(self, job: Write | End) -> None:
         match job:
             case Write(order, fragment, begins):
-                if begins:
+                if begins or self._is_headless_before(order.key, fragment):
                     self._end(order.key)
                 self._write(order, fragment)
             case End(key):
                 self._end(key)
+
+    def _is_headless_before(self, key: StreamKey, fragment: Fragment) -> bool:
+        """Whether a keyframe comes after pictures that cannot be decoded without another file.
+
+        A segment may begin anywhere, behind a disk's failure. What cannot stand alone is a file by
+        itself then, too: every other file plays from its first picture.
+        """
+        segment = self._open.get(key)
+        return segment is not None and fragment.begins_with_keyframe and not segment.has_keyframe
 
     def _end(self, key: StreamKey) -> None:
         segment = self._open.pop(key, None)
