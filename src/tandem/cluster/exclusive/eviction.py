@@ -45,7 +45,9 @@ def eviction(node_id: str, peer: Peer) -> Write:
 
 def may_evict_at_us(state: State, node_id: str, peer: Peer, now_us: int) -> int:
     """From when on this node may evict another, as things are; `NEVER`: not as things are."""
-    reason_us = 0 if is_given_up_by_majority(state, node_id) else silent_at_us(state, peer)
+    reason_us = silent_at_us(state, peer)
+    if is_given_up_by_majority(state, node_id):
+        reason_us = min(reason_us, heard_by_us(state, peer))
     if reason_us == NEVER:
         return NEVER
     return max(
@@ -65,12 +67,18 @@ def is_given_up_by_majority(state: State, node_id: str) -> bool:
     return accusers >= majority(live)
 
 
-def silent_at_us(state: State, peer: Peer) -> int:
-    """E3: its counter has not moved for G', though a fresh view was looked at.
+def heard_by_us(state: State, peer: Peer) -> int:
+    """E2: a session that has just begun is given G': its node is not heard again at once."""
+    return peer.begun_us + state.timing.wait_us
 
-    It may hear nobody, or its store may answer it nothing, while everyone hears it.
+
+def silent_at_us(state: State, peer: Peer) -> int:
+    """E3: its counter has not moved for G', though the store was looked at all the time.
+
+    It may hear nobody, or its store may answer it nothing, while everyone hears it. When the store
+    comes back, all have G' to renew.
     """
-    at_us = peer.moved_us + state.timing.wait_us
+    at_us = max(peer.moved_us, state.views_since_us) + state.timing.wait_us
     return at_us if state.view_us >= at_us else NEVER
 
 

@@ -29,6 +29,7 @@ class Peer:
     Attributes:
         stored: as it was seen last.
         moved_us: when this epoch and counter were seen first.
+        begun_us: when this session was seen first.
         live: epoch and counter of the last renewal that was seen while it was live.
         live_us: when that was seen first.
         outvoted_us: since when it is seen that too few can have promised it anything (E5).
@@ -36,6 +37,7 @@ class Peer:
 
     stored: Stored
     moved_us: int
+    begun_us: int
     live: tuple[int, int] = (0, 0)
     live_us: int = 0
     outvoted_us: int | None = None
@@ -95,7 +97,8 @@ class State:
         failsafe_until_us: end of the guarantee by promises of all others.
         told_us: what `Entitled` said last.
         cluster: the key, as seen last.
-        view_us: when a view was last known to be new: a linearizable one.
+        view_us: when a view was last known to be new.
+        views_since_us: since when such views follow each other closely.
         whole_revision: of the newest view of all sessions.
         whole: who had a session in it.
         bases: by revision: who had a session, for the revisions that the own session may tell.
@@ -141,6 +144,7 @@ class State:
     told_us: int = 0
     cluster: StoredCluster | None = None
     view_us: int = 0
+    views_since_us: int = 0
     whole_revision: int = 0
     whole: Basis = frozenset()
     bases: Mapping[int, Basis] = field(default_factory=dict)

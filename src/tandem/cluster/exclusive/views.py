@@ -66,7 +66,14 @@ def absorb_sessions(state: State, view: View, now_us: int) -> None:
         )
         known_own = state.chain.known
         if known_own is None or view.revision >= known_own.revision:
-            state.view_us = now_us
+            fresh(state, now_us)
+
+
+def fresh(state: State, now_us: int) -> None:
+    """E3: a view that is no older than the own last renewal, and how long there have been such."""
+    if now_us - state.view_us > 2 * state.timing.ask_us:
+        state.views_since_us = now_us
+    state.view_us = now_us
 
 
 def take_peer(state: State, node_id: str, stored: Stored, now_us: int) -> None:
@@ -84,11 +91,13 @@ def seen(known: Peer | None, stored: Stored, now_us: int) -> Peer:
         known.stored.session.counter,
     )
     moved_us = known.moved_us if known and is_same else now_us
+    is_begun = known and known.stored.session.begun_epoch == stored.session.begun_epoch
+    begun_us = known.begun_us if known and is_begun else now_us
     if stored.session.is_live:
         live_us = known.live_us if known and known.live == mark else now_us
-        return Peer(stored, moved_us, mark, live_us)
+        return Peer(stored, moved_us, begun_us, mark, live_us)
     live, live_us = (known.live, known.live_us) if known else ((0, 0), 0)
-    return Peer(stored, moved_us, live, live_us)
+    return Peer(stored, moved_us, begun_us, live, live_us)
 
 
 def absorb_owners(state: State, view: View) -> None:
