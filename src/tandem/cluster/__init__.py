@@ -5,6 +5,7 @@ random nonces are arguments. What is where:
 
 - what is stored: `model`, as JSON by `document`, under `keys`
 - who records: `placement` plans (`load` counts, `why` explains); `duties` says what it means here
+- where resources run: `plan`, a package of its own
 - who is there: `heartbeat` on the wire, `suspicion` from `link_state`, `local_health`, `settling`
 - a node's membership: `session`
 - what may be deleted: `second_copy` asks, `promise` answers

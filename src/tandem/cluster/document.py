@@ -37,11 +37,13 @@ class Document:
     Args:
         what: what it describes, for messages: "camera 'gate'".
         fields: as they stand in the JSON object.
+        source: what holds it, for messages.
     """
 
-    def __init__(self, what: str, fields: Mapping[str, object]) -> None:
+    def __init__(self, what: str, fields: Mapping[str, object], source: str = "the store") -> None:
         self.what = what
         self._fields = fields
+        self._source = source
 
     @classmethod
     def read(cls, what: str, data: bytes) -> "Document":
@@ -148,7 +150,23 @@ class Document:
         if not all(isinstance(value, dict) for value in values):
             self._refuse(name, "a list of objects", values)
         objects = cast(list[dict[str, object]], values)
-        return [Document(f"{self.what}, {name}", fields) for fields in objects]
+        return [Document(f"{self.what}, {name}", fields, self._source) for fields in objects]
+
+    def named_parts(self, name: str, what: str) -> dict[str, "Document"]:
+        """An object of objects: each by its name.
+
+        Args:
+            name: of the field.
+            what: each of them is, for messages: "node".
+        """
+        values = self.table(name)
+        if not all(isinstance(value, dict) for value in values.values()):
+            self._refuse(name, "an object of objects", values)
+        objects = cast(dict[str, dict[str, object]], values)
+        return {
+            key: Document(f"{what} '{key}'", fields, self._source)
+            for key, fields in objects.items()
+        }
 
     def _list(self, name: str) -> list[object]:
         values = self._value(name, [])
@@ -159,13 +177,13 @@ class Document:
     def _value(self, name: str, default: object) -> object:
         value = self._fields.get(name, default)
         if value is None:
-            raise StoredValueError(f"What the store holds of {self.what} lacks '{name}'.")
+            raise StoredValueError(f"What {self._source} holds of {self.what} lacks '{name}'.")
         return value
 
     def _refuse(self, name: str, wanted: str, value: object) -> NoReturn:
         # A login may stand in a wrong place: the value itself is not repeated but by its type.
         raise StoredValueError(
-            f"What the store holds of {self.what} has '{name}' as {type(value).__name__}"
+            f"What {self._source} holds of {self.what} has '{name}' as {type(value).__name__}"
             f" where {wanted} is expected."
         )
 

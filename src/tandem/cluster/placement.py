@@ -18,7 +18,7 @@ much. `docs/design/cluster.md` says who calls this, and how the result is writte
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from tandem.cluster.load import Cost, Loads, cost_of, zones
@@ -50,12 +50,14 @@ class View:
         placements: as committed, by camera.
         down: nodes that are gone, and not expected back within seconds.
         draining: nodes that are to be emptied.
+        taken: by node, what other resources take of it.
     """
 
     nodes: tuple[Node, ...]
     placements: Mapping[str, Placement]
     down: Collection[str] = frozenset()
     draining: Collection[str] = frozenset()
+    taken: Mapping[str, Cost] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +116,9 @@ class _Planner:
         self._known = {node.node_id for node in view.nodes}
         self.zone = zones(here)
         self.loads = Loads.of(here)
+        for node_id, cost in view.taken.items():
+            if node_id in self.loads.limits:
+                self.loads.record(node_id, cost)
         self.nodes = list(self.loads.limits)
         self._kept_kbps = dict.fromkeys(self.nodes, 0)
         self.recorders: dict[str, list[str]] = {}

@@ -1,6 +1,6 @@
 """Where each bundle should be, in the order in which that is decided (rules P3 to P8)."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from tandem.cluster.plan.bundles import Bundle, bundles, tied
 from tandem.cluster.plan.obstacles import times
@@ -166,6 +166,7 @@ class Making:
         best = self._best(seat, self.candidates(seat))
         if best is None:
             seat.waits = (*site.refusals(seat.bundle), *self._full(seat))
+            seat.kept = self._back(seat)
             return
         seat.there = best[1]
         self._place(seat, best[0])
@@ -188,6 +189,14 @@ class Making:
         found = ranked(seat.bundle, candidates, self.room, self.zone, company, named)
         return found[0] if found else None
 
+    def _back(self, seat: Seat) -> tuple[str, ...]:
+        """Those of a committed order that are gone, and could run it when they are back."""
+        site, committed = self._site, self._site.order_of(seat.bundle)
+        named = (it for it in (committed.nodes if committed else ()) if it in site.members)
+        return tuple(
+            it for it in named if not site.is_alive(it) and not site.unfit(seat.bundle, it)
+        )
+
     def _full(self, seat: Seat) -> list[str]:
         clauses = []
         for node_id in seat.usable:
@@ -201,12 +210,13 @@ class Making:
 
     def _move_by_turns(self) -> None:
         """One move at a time that nobody is in a hurry for; what shares needs moves together."""
+        unmet = self.unmet()
         going = [seat for seat in self.seats if self._why_go(seat)]
         parts = self._parts()
         turns: dict[str, list[Seat]] = {}
         for seat in going:
             turns.setdefault(parts[seat.bundle.name], []).append(seat)
-        is_busy = any(map(self._is_on_its_way, self.seats))
+        is_busy = any(self._is_on_its_way(seat, unmet) for seat in self.seats)
         for _, turn in sorted(turns.items(), key=lambda it: (_is_exclusive(it[1]), it[0])):
             waits = is_busy and _is_exclusive(turn)
             moved = [self._go(seat, waits=waits) for seat in turn]
@@ -248,7 +258,7 @@ class Making:
             return False
         self._leave(seat)
         seat.leave(cause, because)
-        seat.there = best[1]
+        seat.there = There.PREFERRED if cause is Cause.RETURNS else best[1]
         self._place(seat, best[0])
         return True
 
@@ -260,16 +270,26 @@ class Making:
         seat.target = None
         seat.waits = self._site.refusals(seat.bundle)
 
-    def _is_on_its_way(self, seat: Seat) -> bool:
-        """Whether a bundle is between two nodes."""
-        target = seat.target
-        if target is None or not seat.bundle.is_exclusive:
-            return False
-        for member in seat.bundle.members:
-            running = [it.node_id for it in self._site.running(member.resource_id)]
-            if member.mode.is_exclusive and target not in running:
-                return True
-        return False
+    def _is_on_its_way(self, seat: Seat, unmet: Mapping[str, str]) -> bool:
+        """Whether something exclusive of a bundle is between two nodes, or about to start."""
+        return seat.target is not None and any(
+            member.mode.is_exclusive
+            and member.resource_id not in unmet
+            and seat.target not in [it.node_id for it in self._site.running(member.resource_id)]
+            for member in seat.bundle.members
+        )
+
+    def unmet(self) -> dict[str, str]:
+        """What does not run since something that it needs does not, with the reason as a clause."""
+        idle = set(self.stopped)
+        idle |= {it.resource_id for s in self.seats if s.target is None for it in s.bundle.members}
+        found: dict[str, str] = {}
+        for name in self._site.precedence.sorted:
+            missing = [it for it in self._site.precedence.needs[name] if it in idle]
+            if missing and name not in idle:
+                found[name] = f"it needs {missing[0]}, which does not run"
+                idle.add(name)
+        return found
 
     def _parts(self) -> dict[str, str]:
         """Which bundles need each other, directly or through others."""
@@ -284,7 +304,7 @@ class Making:
 
     # --- What all of them use --------------------------------------------------------------------
 
-    def _of(self, is_it: "Callable[[Seat], bool]") -> list[Seat]:
+    def _of(self, is_it: Callable[[Seat], bool]) -> list[Seat]:
         return [seat for seat in self.seats if is_it(seat)]
 
     def _urgency(self, seat: Seat) -> tuple[bool, float, str]:

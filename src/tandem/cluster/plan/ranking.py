@@ -79,22 +79,18 @@ def ranked(
             node,
         )
 
+    def reason(node: str) -> There:
+        if len(keys) == 1:
+            return There.ONLY
+        if not room.fits(node, needs, dead):
+            return There.EXCEEDED
+        if dead and len({zone[it] in shunned for _, it in keys}) > 1 and zone[node] not in shunned:
+            return There.OTHER_ZONE
+        if node in prefers:
+            return There.PREFERRED
+        if node in named:
+            return There.HEIR
+        return There.NEAR if node in company.near else There.LEAST
+
     keys = sorted((key(node), node) for node in candidates)
-    alone = len(keys) == 1
-    return [
-        (node, _reason(node, not found[0], alone, named, prefers, company)) for found, node in keys
-    ]
-
-
-def _reason(
-    node: str, fits: bool, alone: bool, named: Sequence[str], prefers: Sequence[str], seen: Company
-) -> There:
-    if alone:
-        return There.ONLY
-    if not fits:
-        return There.EXCEEDED
-    if node in prefers:
-        return There.PREFERRED
-    if node in named:
-        return There.HEIR
-    return There.NEAR if node in seen.near else There.LEAST
+    return [(node, reason(node)) for _, node in keys]

@@ -13,6 +13,8 @@ class Cause(enum.StrEnum):
     """The node cannot run it any more."""
     TAKEN_OVER = "taken_over"
     """A successor has done so by itself."""
+    GATHERED = "gathered"
+    """What it has to be on one node with is elsewhere."""
     RETURNS = "returns"
     """A node that it prefers is there again, and it is not sticky."""
     DRAINED = "drained"
@@ -33,10 +35,12 @@ class There(enum.StrEnum):
     HEIR = "it comes next in the order"
     WISHED = "an operator wants it there"
     PREFERRED = "it is preferred"
-    ONLY = "no other node can run it now"
+    ONLY = "it is the only one that can"
     LEAST = "least runs there"
     NEAR = "what it is to be near to runs there"
+    OTHER_ZONE = "it is in another zone"
     EXCEEDED = "no node has room, and it is exceeded least"
+    KEPT = "orders stay as they are for now"
 
 
 class Place(enum.StrEnum):
@@ -225,7 +229,7 @@ class Unfollowed:
     def __str__(self) -> str:
         names = _names(self.resources)
         runs = "runs" if len(self.resources) == 1 else "run"
-        return f"If node {self.node_id} dies, {names} {runs} nowhere: no other node can run it."
+        return f"If node {self.node_id} dies, {names} {runs} nowhere: no other node can take over."
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,7 +248,7 @@ class Exceeded:
 
     def __str__(self) -> str:
         return (
-            f"Node {self.node_id} needs {self.share:.0%} of its {self.what}."
+            f"Node {self.node_id} is to carry {self.share:.0%} of what it can take ({self.what})."
             " Move something, or add a node."
         )
 
@@ -272,5 +276,7 @@ Concern = Unrest | Circle | Unknown | Refused | Unfollowed | Exceeded | Unproven
 
 
 def _names(names: tuple[str, ...], shown: int = 3) -> str:
-    more = f" and {len(names) - shown} more" if len(names) > shown else ""
-    return ", ".join(names[:shown]) + more
+    few, rest = names[:shown], names[shown:]
+    last = f"{len(rest)} more" if rest else few[-1]
+    first = few if rest else few[:-1]
+    return f"{', '.join(first)} and {last}" if first else last

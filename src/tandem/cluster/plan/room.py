@@ -71,7 +71,7 @@ class Room:
     def exceeded(self, node_id: str) -> list[tuple[str, float]]:
         """Of what a node has not enough, with how full it is of that."""
         return [
-            (name, share)
+            ("network and disk" if name == NETWORK_AND_DISK else name, share)
             for name, used in sorted(self._used[node_id].items())
             if used and (share := self._share(node_id, name, 0, None)) > 1
         ]

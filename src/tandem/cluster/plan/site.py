@@ -84,7 +84,7 @@ class Site:
     def refusals(self, bundle: Bundle) -> tuple[str, ...]:
         """Why each node does not run a bundle, as clauses."""
         found = (self.unfit(bundle, it.node_id) or away(it) for it in self.members.values())
-        return tuple(map(str, filter(None, found))) or ("there is no node",)
+        return tuple(map(str, filter(None, found)))
 
     def is_open(self, node_id: str) -> bool:
         """Whether a node takes what is not on it yet."""

@@ -1,0 +1,275 @@
+"""What holds for every plan of resources, whatever is there."""
+
+from dataclasses import replace
+from random import Random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.cluster.plan.carrying_out import TwoHoldersError, carry_out, settle
+
+from tandem.cluster.load import Cost
+from tandem.cluster.model import Node
+from tandem.cluster.plan.obstacles import lack
+from tandem.cluster.plan.order import Order
+from tandem.cluster.plan.planner import SUCCESSORS, plan
+from tandem.cluster.plan.reasons import Moves, Runs
+from tandem.cluster.plan.resource import Mode, Resource
+from tandem.cluster.plan.saved import Decision, ResourceInput, decode_input, encode_input
+from tandem.cluster.plan.steps import Done, Step, Verb
+from tandem.cluster.plan.view import (
+    Failure,
+    FailureKind,
+    Member,
+    NodeChange,
+    Running,
+    Service,
+    View,
+    Wish,
+)
+
+NOW_US = 1_000_000_000_000
+NODES = [f"n{number}" for number in range(1, 6)]
+NAMES = [f"r{number}" for number in range(1, 9)]
+THINGS = ["interface:eth0", "unit:web"]
+
+names = st.sampled_from(NAMES)
+node_names = st.sampled_from(NODES)
+few_names = st.lists(names, max_size=2, unique=True).map(tuple)
+instants = st.integers(NOW_US - 700_000_000, NOW_US)
+
+members = st.lists(
+    st.builds(
+        lambda name, zone, down, service, things, room: Member(
+            Node(name, (), 100, 100, 10, zone),
+            is_down=down,
+            service=service,
+            provides=frozenset(things),
+            room={"memory_mb": room},
+            recording=Cost(20_000, 4),
+        ),
+        node_names,
+        st.sampled_from(["", "a", "b"]),
+        st.sampled_from([False, False, False, True]),
+        st.sampled_from([*[Service.NORMAL] * 4, Service.DRAINING, Service.MAINTENANCE]),
+        st.sets(st.sampled_from(THINGS)),
+        st.sampled_from([4000, 16_000]),
+    ),
+    min_size=1,
+    max_size=5,
+    unique_by=lambda it: it.node_id,
+).map(tuple)
+
+resources = st.lists(
+    st.builds(
+        Resource,
+        names,
+        st.just("process"),
+        mode=st.sampled_from(Mode),
+        group=st.sampled_from(["", "", "", "g1", "g2"]),
+        group_place=st.integers(0, 2),
+        requires=st.lists(st.sampled_from(THINGS), max_size=1).map(tuple),
+        needs=st.dictionaries(
+            st.sampled_from(["kbps", "memory_mb"]), st.sampled_from([100, 3000]), max_size=2
+        ),
+        overcommit=st.booleans(),
+        zones=st.sampled_from([(), (), ("a",)]),
+        prefers=st.lists(node_names, max_size=2, unique=True).map(tuple),
+        sticky=st.booleans(),
+        together=st.one_of(st.just(()), st.just(()), few_names),
+        never_together=st.one_of(st.just(()), st.just(()), few_names),
+        near=few_names,
+        apart=few_names,
+        after=st.one_of(st.just(()), few_names),
+        enabled=st.sampled_from([True, True, True, False]),
+    ),
+    max_size=8,
+    unique_by=lambda it: it.resource_id,
+)
+
+
+@st.composite
+def views(draw: st.DrawFn) -> View:
+    orders, running = {}, {}
+    for name in draw(st.lists(names, max_size=8, unique=True)):
+        nodes = tuple(draw(st.lists(node_names, max_size=3, unique=True)))
+        moved = tuple(sorted(draw(st.lists(instants, max_size=4))))
+        orders[name] = Order(name, nodes, 5, draw(st.sampled_from(Mode)), moved)
+        where = draw(st.one_of(st.none(), node_names))
+        if where:
+            token = (1, draw(st.integers(1, 50)))
+            running[name] = (Running(where, draw(st.integers(4, 5)), token),)
+    kinds = st.sampled_from([FailureKind.START, FailureKind.RUN])
+    return View(
+        now_us=NOW_US,
+        members=draw(members),
+        orders=orders,
+        running=running,
+        failures=tuple(draw(st.lists(st.builds(Failure, names, node_names, kinds, instants)))),
+        wishes={
+            it.resource_id: it
+            for it in draw(
+                st.lists(
+                    st.builds(
+                        Wish, names, node_names, instants, st.sampled_from([NOW_US - 1, NOW_US + 9])
+                    ),
+                    max_size=2,
+                )
+            )
+        },
+        node_changes=tuple(draw(st.lists(st.builds(NodeChange, node_names, instants), max_size=4))),
+    )
+
+
+randoms = st.randoms(use_true_random=False)
+
+
+@given(views(), resources, randoms)
+def test_a_plan_that_is_carried_out_settles_and_never_lets_anything_exclusive_run_twice(
+    view: View, wanted: list[Resource], random: Random
+) -> None:
+    _, made = settle(view, wanted, random)
+    for name, verdict in made.verdicts.items():
+        assert not isinstance(verdict, Moves), name
+        assert str(verdict).endswith(".")
+
+
+@given(views(), resources, randoms)
+def test_the_order_of_what_is_given_changes_nothing(
+    view: View, wanted: list[Resource], random: Random
+) -> None:
+    shuffled = list(wanted)
+    random.shuffle(shuffled)
+    other = replace(
+        view,
+        members=tuple(random.sample(view.members, len(view.members))),
+        failures=tuple(random.sample(view.failures, len(view.failures))),
+        orders=dict(random.sample(list(view.orders.items()), len(view.orders))),
+    )
+    assert plan(other, shuffled) == plan(view, wanted)
+
+
+@given(views(), resources)
+def test_nobody_is_named_who_cannot_run_it(view: View, wanted: list[Resource]) -> None:
+    made = plan(view, wanted)
+    there = {it.node_id: it for it in view.members}
+    for resource in wanted:
+        order = made.orders[resource.resource_id]
+        if made.concerns and "automatically" in str(made.concerns[0]):
+            continue  # the committed order stands, whatever it names
+        for node_id in order.nodes:
+            assert lack(resource, there[node_id]) is None
+        assert len(order.nodes) <= 1 + SUCCESSORS or order == view.orders[resource.resource_id]
+
+
+@given(views(), resources)
+def test_what_starts_can_run_there_and_the_node_is_open_to_it(
+    view: View, wanted: list[Resource]
+) -> None:
+    there = {it.node_id: it for it in view.members}
+    definitions = {it.resource_id: it for it in wanted}
+    for step in plan(view, wanted).steps:
+        member = there[step.node_id]
+        assert not member.is_down
+        if step.verb is Verb.START:
+            assert lack(definitions[step.resource_id], member) is None
+            assert member.service is not Service.MAINTENANCE
+
+
+@given(views(), resources)
+def test_a_group_is_on_one_node(view: View, wanted: list[Resource]) -> None:
+    made = plan(view, wanted)
+    for group in {it.group for it in wanted if it.group}:
+        nodes = {
+            verdict.node_id
+            for it in wanted
+            if it.group == group
+            and isinstance(verdict := made.verdicts[it.resource_id], Runs | Moves)
+        }
+        assert len(nodes) <= 1
+
+
+@given(views(), resources)
+def test_what_must_never_be_together_is_not(view: View, wanted: list[Resource]) -> None:
+    made = plan(view, wanted)
+    where = {
+        name: verdict.node_id
+        for name, verdict in made.verdicts.items()
+        if isinstance(verdict, Runs | Moves)
+    }
+    tied = {it.resource_id for it in wanted if it.group or it.together}
+    tied |= {other for it in wanted for other in it.together}
+    for it in wanted:
+        for other in set(it.never_together) - {it.resource_id}:
+            if it.resource_id in where and other in where and not {it.resource_id, other} & tied:
+                assert where[it.resource_id] != where[other]
+
+
+@given(views(), resources)
+def test_what_needs_something_runs_only_if_that_does(view: View, wanted: list[Resource]) -> None:
+    made = plan(view, wanted)
+    circles = {str(it) for it in made.concerns if "waits for" in str(it)}
+    known = {it.resource_id for it in wanted}
+    for it in wanted if not circles else []:
+        for needed in set(it.after) & known - {it.resource_id}:
+            if isinstance(made.verdicts[it.resource_id], Runs | Moves):
+                assert isinstance(made.verdicts[needed], Runs | Moves)
+
+
+@given(views(), resources, node_names, randoms)
+def test_losing_a_node_moves_only_what_was_there(
+    view: View, wanted: list[Resource], lost: str, random: Random
+) -> None:
+    # Without brakes and failures: they hold things where they are for a while.
+    quiet = replace(view, failures=(), node_changes=(), orders={}, running={}, wishes={})
+    healthy = replace(
+        quiet, members=tuple(replace(it, service=Service.NORMAL) for it in view.members)
+    )
+    settled, before = settle(healthy, wanted, random)
+    after = plan(
+        replace(
+            settled,
+            members=tuple(
+                replace(it, is_down=it.is_down or it.node_id == lost) for it in settled.members
+            ),
+        ),
+        wanted,
+    )
+    for name, verdict in after.verdicts.items():
+        was = before.verdicts[name]
+        if isinstance(verdict, Moves) and isinstance(was, Runs):
+            assert was.node_id == lost
+        if isinstance(was, Runs) and was.node_id != lost and isinstance(verdict, Runs):
+            assert verdict.node_id == was.node_id
+
+
+@given(views(), resources)
+def test_an_input_that_is_saved_and_read_gives_the_same_plan(
+    view: View, wanted: list[Resource]
+) -> None:
+    made_from = ResourceInput(view, tuple(wanted))
+    read = decode_input(encode_input(made_from))
+    assert isinstance(read, ResourceInput)
+    assert plan(read.view, read.wanted) == plan(view, wanted)
+    decision = Decision(made_from, tuple(made_from.outcome()), "1.2", "n1", NOW_US)
+    assert Decision.decode(decision.encode()).difference(read.outcome()) == []
+
+
+@given(resources)
+def test_a_definition_is_read_as_it_was_written(wanted: list[Resource]) -> None:
+    for resource in wanted:
+        assert Resource.decode(resource.resource_id, resource.encode()) == resource
+
+
+def test_two_holders_would_be_seen() -> None:
+    """The executor bites: a plan that starts before it stops is found out."""
+    nodes = tuple(Member(Node(name, (), 100, 100, 10)) for name in ("n1", "n2"))
+    web = Resource("web", "process")
+    moves = Order("web", ("n2", "n1"), 2)
+    view = View(NOW_US, nodes, {"web": moves}, {"web": (Running("n1", 1),)})
+    made = plan(view, [web])
+    start = next(it for it in made.steps if it.verb is Verb.START)
+    assert start.after == (Done("web", "n1", Verb.STOP),)
+    rash = replace(made, steps=(Step("n2", Verb.START, "web"),))
+    with pytest.raises(TwoHoldersError):
+        carry_out(view, rash, [web], Random(1))
