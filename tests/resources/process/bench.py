@@ -11,8 +11,8 @@ from pathlib import Path
 
 from tandem.clock import Clock, SystemClock
 from tandem.lab.hosts.disks import OpenDisk, attach, create, detach
-from tandem.resources.kind import Grip, Place, Resource
 from tandem.resources.control_group import own_group
+from tandem.resources.kind import Grip, Place, Resource
 from tandem.resources.process.kind import ProcessKind
 
 DEADLINE_S = 60.0

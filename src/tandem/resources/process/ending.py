@@ -40,10 +40,7 @@ async def end(owner: str, group: ControlGroup, clock: Clock, by_us: int) -> None
                     f"{owner} was killed, and its control group {group.path} is empty, but its"
                     " namespace is not: somebody moved a process of it to another control group."
                 )
-    try:
+    with suppress(OSError):  # a start that was given up may just be making one below
         group.remove()
-    except OSError as error:
-        raise StopUnproven(
-            f"{owner} was ended, and its control group cannot be taken away: {error}. Something has"
-            " entered it again."
-        ) from error
+    if group.is_populated():
+        raise StopUnproven(f"{owner} was ended, and was started again: {who_is_left(group)}")

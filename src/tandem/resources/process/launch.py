@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from tandem.resources.control_group import ControlGroup
 from tandem.resources.kind import StartError, Token
 from tandem.resources.process import keeper
 from tandem.resources.process.options import Belongings, ProcessOptions
@@ -118,6 +119,7 @@ async def _launcher(group: str, log: int) -> AsyncIterator[asyncio.subprocess.Pr
         if process.returncode is None:
             with contextlib.suppress(ProcessLookupError):
                 process.kill()
+            ControlGroup(Path(group)).kill()  # whom it has forked is there, and may hold our pipes
             # It is in no disk's hand: it has opened nothing but the log and the control group.
             await process.wait()
 
