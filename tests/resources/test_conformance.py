@@ -1,14 +1,17 @@
 """What every kind of resource promises, asked of every kind."""
 
 import asyncio
+import os
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 import pytest
 from tests.resources import fake
+from tests.resources.address import bench as address
 from tests.resources.bench import Bench
 from tests.resources.process import bench as process
+from tests.resources.unit import bench as unit
 
 from tandem.resources.kind import Presence, StartError, StopUnproven, Token
 
@@ -24,7 +27,24 @@ Play = Callable[[Bench], Awaitable[None]]
 
 KINDS = [
     pytest.param(fake.make, id="fake"),
+    pytest.param(
+        address.make,
+        id="address",
+        marks=[
+            pytest.mark.lab,
+            pytest.mark.skipif(os.geteuid() != 0, reason="only root may enter a network"),
+        ],
+    ),
     pytest.param(process.make, id="process", marks=pytest.mark.lab("loop", "freezer")),
+    pytest.param(
+        unit.make,
+        id="unit",
+        marks=[
+            pytest.mark.lab("loop", "freezer"),
+            pytest.mark.real,
+            pytest.mark.skipif(not unit.HAS_SYSTEMD, reason="systemd is not installed"),
+        ],
+    ),
 ]
 
 
@@ -166,6 +186,8 @@ def test_what_nobody_extends_ends_by_itself_at_its_deadline(make: Make, tmp_path
         while bench.runs():
             assert bench.clock.boot_us() < end_us + PLENTY_US
             await bench.pass_time(later(bench, 10_000))
+        while await presence(bench) is Presence.REMNANT:  # its keeper may be a moment behind it
+            assert bench.clock.boot_us() < end_us + PLENTY_US
         assert await presence(bench) is Presence.ABSENT
         await stopped(bench)
 

@@ -120,6 +120,10 @@ class Lan:
         )
         return host
 
+    def plug(self, number: int) -> None:
+        """Put a host's cable back, at the switch."""
+        self._switch.ip(f"link set port{number} up")
+
     def unplug(self, number: int) -> None:
         """Pull a host's cable, at the switch."""
         self._switch.ip(f"link set port{number} down")

@@ -284,6 +284,13 @@ def test_who_takes_it_from_the_kernel_gets_it_back_at_once() -> None:
     assert [type(effect) for _, effect in played.done] == [Add, Announce]
 
 
+def test_when_the_kernel_takes_it_at_the_end_of_its_time_that_is_the_end() -> None:
+    played = held(T0 + 3_000_000)
+    played.until(T0 + 2_800_000)
+    assert played.take(Removed()) == [Remove()]
+    assert played.state.phase is Phase.IDLE
+
+
 def test_what_is_not_in_the_kernel_is_not_announced_and_the_reason_is_told() -> None:
     played = held()
     played.kernel_answer = Failed("No room.")

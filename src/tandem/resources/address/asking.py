@@ -80,12 +80,11 @@ async def ask(
         raise NoAnswerError(f"the holder of its address does not answer: {error}") from None
 
 
-async def ready(belongings: Belongings, clock: Clock, by_us: int) -> asyncio.subprocess.Process:
-    """Start a holder, which stands ready and holds nothing yet.
+async def ready(belongings: Belongings, clock: Clock, by_us: int) -> int:
+    """Start a holder, which stands ready and holds nothing yet. It is no child of this process.
 
     Returns:
-        The process. It ends by itself when nobody has its standard input any more, once it holds
-        nothing.
+        A descriptor. When it is closed, by us or by our end, and nothing is held, the holder ends.
 
     Raises:
         NoAnswerError: it did not start in time, or another one is there.
@@ -97,19 +96,31 @@ async def ready(belongings: Belongings, clock: Clock, by_us: int) -> asyncio.sub
         belongings.interface or "",
         str(belongings.run_directory),
     )
-    pipe = asyncio.subprocess.PIPE
+    its_end, our_end = os.pipe()
+    try:
+        await _start(its_end, arguments, left_s(clock, by_us))
+    except BaseException:
+        os.close(our_end)
+        raise
+    finally:
+        os.close(its_end)
+    return our_end
+
+
+async def _start(tether: int, arguments: tuple[str, ...], deadline_s: float) -> None:
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", holder.__name__, *arguments), stdin=pipe, stdout=pipe
+        *(sys.executable, "-m", holder.__name__, *arguments),
+        stdin=tether,
+        stdout=asyncio.subprocess.PIPE,
     )
     try:
-        async with asyncio.timeout(left_s(clock, by_us)):
-            said = await process.stdout.readline() if process.stdout else b""
-    except BaseException as error:
+        async with asyncio.timeout(deadline_s):
+            said, _ = await process.communicate()
+    except TimeoutError:
+        raise NoAnswerError("the holder of its address did not start in time.") from None
+    finally:
         if process.returncode is None:
             process.kill()
-        if isinstance(error, TimeoutError):
-            raise NoAnswerError("the holder of its address did not start in time.") from None
-        raise
+            await process.wait()
     if said != holder.READY:
         raise NoAnswerError("the holder of its address did not start; its log says why.")
-    return process

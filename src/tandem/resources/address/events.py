@@ -64,7 +64,7 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class Removed:
-    """Somebody else removed the address."""
+    """The kernel or another program removed the address."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,9 +29,6 @@ from tandem.resources.address.timing import LIFETIME_S
 from tandem.resources.address.wire import Wire
 
 READY = b"ready\n"
-ANOTHER_IS_THERE = 3
-"""Exit status where another process holds the address already."""
-
 _BACKLOG = 16
 _PACKETS = socket.SOCK_SEQPACKET | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK
 
@@ -201,6 +198,7 @@ class Holder:
             case messages.Drop():
                 self._answer(asker, self._dropped())
             case messages.Tell():
+                self._look()  # what was noticed may not be taken in yet
                 self._answer(asker, "")
 
     def _dropped(self) -> str:
@@ -271,15 +269,19 @@ def main(arguments: list[str]) -> int:
     """
     resource_id, address, interface, directory = arguments
     belongings = Belongings(resource_id, ip_address(address), interface or None, Path(directory))
+    if os.fork():
+        # Whoever started this has no child to wait for, and the holder outlives it.
+        return 0
     guarded.prepare()
     os.chdir(belongings.directory)  # a path to a Unix socket must be short
     if take_lock(belongings) is None:
-        return ANOTHER_IS_THERE
+        return 1
     Path(belongings.socket_name).unlink(missing_ok=True)
     with socket.socket(socket.AF_UNIX, _PACKETS) as listener:
         listener.bind(belongings.socket_name)
         listener.listen(_BACKLOG)
         os.write(sys.stdout.fileno(), READY)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         Holder(belongings, listener, SystemClock()).run()
     return 0
 

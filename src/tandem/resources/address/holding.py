@@ -155,6 +155,8 @@ def _happened(
             outcome = _added(state, now_us)
         case Failed(why):
             outcome = _failed(state, why)
+        case Removed() if now_us >= state.refresh_until_us:
+            outcome = _idle(state, [Remove()])  # the kernel took it: its time was up
         case Removed():
             outcome = _again(state, now_us), []
     return outcome

@@ -1,6 +1,8 @@
 """The agent's hold of an address: start, stop, probe, health."""
 
 import asyncio
+import os
+import weakref
 from typing import Final
 
 from tandem.clock import Clock
@@ -27,7 +29,7 @@ class AddressResource:
     def __init__(self, belongings: Belongings, clock: Clock) -> None:
         self._belongings = belongings
         self._clock = clock
-        self._holder: asyncio.subprocess.Process | None = None
+        self._let_go: weakref.finalize[[int], AddressResource] | None = None
 
     @property
     def unprotected_because(self) -> str | None:
@@ -113,7 +115,10 @@ class AddressResource:
             if answer.about == self._belongings.definition:
                 return answer
             await kill_holder(self._belongings)  # its address, if it has one, goes by itself
-        self._holder = await ready(self._belongings, self._clock, by_us)
+        tether = await ready(self._belongings, self._clock, by_us)
+        if self._let_go is not None:
+            self._let_go()
+        self._let_go = weakref.finalize(self, os.close, tether)
         return await self._ask(messages.Tell(), by_us)
 
     def _without_holder(self, held: list[Held]) -> Found:
