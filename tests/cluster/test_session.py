@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from tandem.cluster.model import Session, SessionState
 from tandem.cluster.session import (
+    MOST_ATTEMPTS,
     Begin,
     Effect,
     Event,
@@ -23,6 +24,7 @@ from tandem.cluster.session import (
     Stop,
     Stored,
     Unknown,
+    Write,
     Written,
     step,
 )
@@ -143,6 +145,43 @@ def test_a_watch_that_lags_is_no_eviction() -> None:
     assert step(state, Found(Stored(OWN, 10)), 9) == (state, [])
     state, _ = step(state, Renew("n2"), 9)
     assert step(state, Found(Stored(OWN, 10)), 9) == (state, [Read()])
+
+
+TAKE = Write("owners/", "web", OWN, 7)
+
+
+def test_what_a_write_carries_happens_with_it_whenever_it_is_found() -> None:
+    state, effects = step(live(), Renew("n1", carries=(TAKE,)), 50)
+    assert effects == [Put(RENEWED, 10, (TAKE,))]
+    found = Stored(RENEWED, 11)
+    for event in (Written("n1", 11), Refused("n1", found), Found(found)):
+        assert step(state, event, 90)[1] == [Renewed(found, 50, (TAKE,))]
+
+
+def test_of_two_attempts_only_the_one_that_is_there_carried_something() -> None:
+    state, _ = run(Renew("n1", carries=(TAKE,)), Unknown("n1"), Renew("n2"), state=live())
+    landed = Stored(replace(RENEWED, nonce="n2"), 11)
+    assert step(state, Found(landed), 9)[1] == [Renewed(landed, 3)]
+
+
+def test_all_attempts_of_which_one_can_happen_tell_the_same_sight() -> None:
+    state, effects = run(Renew("n1", seen=20), Unknown("n1"), Renew("n2", seen=30), state=live())
+    (put,) = effects
+    assert isinstance(put, Put)
+    assert put.session.seen == 20
+    state, _ = step(state, Written("n2", 11), 9)
+    (put,) = step(state, Renew("n3", seen=40), 9)[1]
+    assert isinstance(put, Put)
+    assert (put.session.seen, put.session.began) == (40, 10)
+
+
+def test_an_attempt_that_is_too_old_to_be_remembered_ends_the_session() -> None:
+    state = live()
+    for number in range(MOST_ATTEMPTS + 1):
+        state, _ = step(state, Renew(f"n{number}"), 9)
+    assert len(state.attempts) == MOST_ATTEMPTS
+    forgotten = Stored(replace(RENEWED, nonce="n0"), 11)
+    assert isinstance(step(state, Found(forgotten), 9)[1][0], Stop)
 
 
 class FakeStore:
