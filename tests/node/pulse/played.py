@@ -32,6 +32,8 @@ from tandem.node.store.protocol import Store
 NODES = ("n1", "n2", "n3")
 CLUSTER = 7
 CLOCK = SystemClock()
+TELL_S = 0.02
+LOOK_S = 0.005
 
 
 class PlayedNode:
@@ -128,7 +130,7 @@ class Site:
             dead = frozenset(name for name in NODES if name not in self._alive())
             for name in self._alive():
                 self.nodes[name].engine.take(Words(dict.fromkeys(self._alive(), dead)))
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(TELL_S)
 
     def audit(self) -> None:
         """No resource runs on two nodes, as the resources see it."""

@@ -9,7 +9,7 @@ from random import Random
 import pytest
 from tests.conformance.store.etcd_processes import SingleEtcd, single_etcd
 from tests.conformance.store.subjects import in_a_loop
-from tests.node.pulse.played import NODES, Site, site
+from tests.node.pulse.played import LOOK_S, NODES, TELL_S, Site, site
 
 from tandem.cluster import keys
 from tandem.node.store.etcd import Deadlines, open_store
@@ -61,7 +61,7 @@ async def three_nodes(opened: Open) -> AsyncGenerator[Site, None]:
 
 async def until(condition: Callable[[], object]) -> None:
     while not condition():  # noqa: ASYNC110
-        await asyncio.sleep(0.005)
+        await asyncio.sleep(LOOK_S)
 
 
 @in_a_loop
@@ -107,7 +107,7 @@ async def test_a_store_that_loses_answers_brings_no_second_holder() -> None:
 
     async def deliver() -> None:
         while True:
-            await asyncio.sleep(0.03)
+            await asyncio.sleep(TELL_S)
             for store in stores:
                 store.deliver_delayed()
 
