@@ -81,7 +81,7 @@ class Chaos:
         number = self.random.choice([1, *self.running.values()])
         name = self.random.choice(["web", "db"])
         if self.random.random() < 0.03:
-            return self.ended(StopFailed(name, number, "It is stuck."))
+            return StopFailed(name, number, "It is stuck.")
         events: list[Event] = [
             Tick(),
             Tick(),
@@ -109,9 +109,6 @@ class Chaos:
             case Stopped(name, number) | StartFailed(name, number, _):
                 if self.running.get(name) == number:
                     del self.running[name]
-            case StopFailed("web", number, _):  # it is soft
-                if self.running.get("web") == number:
-                    del self.running["web"]
         return event
 
     def words(self) -> dict[str, frozenset[str]]:

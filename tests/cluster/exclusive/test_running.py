@@ -24,7 +24,7 @@ from tandem.cluster.exclusive.events import (
 )
 from tandem.cluster.exclusive.events import Start as StartEffect
 from tandem.cluster.exclusive.timing import FAST, MS, STANDARD
-from tandem.cluster.exclusive.values import Hold, Owner, Token
+from tandem.cluster.exclusive.values import Hold, Order, Owner, Token
 
 
 def runner(b: bool = True) -> Engine:
@@ -140,8 +140,10 @@ def test_a_proof_that_comes_before_something_was_found_is_none() -> None:
     assert kinds(engine.tell(Stopped("web", 1))) == ["Prove"]
 
 
-def test_a_stop_that_fails_ends_the_machine() -> None:
-    engine = runner()
+@pytest.mark.parametrize("order", [strict("a", "b"), soft("a", "b")], ids=["strict", "soft"])
+def test_a_stop_that_fails_ends_the_machine(order: Order) -> None:
+    engine = Engine().live({"b": session(), "c": session()}, {}, {"web": order})
+    engine.done()
     (effect,) = [
         one
         for one in engine.tell(StopFailed("web", 1, "It is stuck on a disk."))
@@ -211,10 +213,10 @@ def test_a_move_stops_then_releases_and_never_starts_again_by_an_old_view() -> N
     ids=["came back", "moved", "moved to the dead", "stays", "banned", "nowhere"],
 )
 def test_it_moves_only_for_a_later_order_and_to_a_node_that_is_well(
-    order: object, moves: bool
+    order: Order, moves: bool
 ) -> None:
     engine = runner()
-    engine.orders["web"] = order  # type: ignore[assignment]
+    engine.orders["web"] = order
     engine.sees()
     assert bool(stops(engine)) == moves
 

@@ -146,15 +146,10 @@ def stopped(state: State, event: Stopped) -> None:
 
 
 def stop_failed(state: State, event: StopFailed, out: list[Effect]) -> None:
-    """R5: of a soft resource only the lifetime in the kernel is left, which nobody prolongs."""
+    """R5: whether strict or soft: it would run on beside the next one."""
     run = state.runs.get(event.resource)
-    if run is None or run.number != event.run:
-        return
-    if run.kind is ResourceKind.STRICT:
+    if run is not None and run.number == event.run:
         fence_self(state, f"Resource {event.resource} cannot be stopped: {event.reason}", out)
-    else:
-        out.append(Say(f"Resource {event.resource} cannot be stopped: {event.reason}"))
-        gone(state, event.resource)
 
 
 def found(state: State, event: FoundRunning, now_us: int, out: list[Effect]) -> None:
