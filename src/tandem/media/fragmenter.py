@@ -239,13 +239,13 @@ class Fragmenter:
         times = [picture.dts for picture in timed]
         follow_loss = [picture.unit.follows_loss for picture in timed]
         if successor is None:
-            end = times[-1] + usual_step(times, follow_loss)
+            times.append(times[-1] + usual_step(times, follow_loss))
+            follow_loss.append(False)
         else:
-            end = successor.dts
-            times.append(end)
+            times.append(successor.dts)
             follow_loss.append(successor.unit.follows_loss)
         losses = losses_us(times, follow_loss)
-        fragment = self._build(timed, end, self._config, losses, is_last=successor is None)
+        fragment = self._build(timed, times, self._config, losses, is_last=successor is None)
         self._head = successor
         self._pending = []
         self._pending_bytes = 0
@@ -264,25 +264,25 @@ class Fragmenter:
     def _build(
         self,
         timed: list[_Timed],
-        end: int,
+        times: list[int],
         config: VideoConfig,
         losses: Sequence[tuple[int, int]],
         *,
         is_last: bool,
     ) -> Fragment:
-        ends = [picture.dts for picture in timed[1:]] + [end]
+        end = times[-1]
         return Fragment(
             video=[
                 Sample(
-                    data=unit.data,
-                    dts=dts,
-                    composition_offset=pts - dts,
-                    duration=until - dts,
-                    is_keyframe=unit.is_keyframe,
-                    identity=unit.identity,
-                    follows_loss=unit.follows_loss,
+                    unit.data,
+                    dts,
+                    pts - dts,
+                    until - dts,
+                    unit.is_keyframe,
+                    unit.identity,
+                    unit.follows_loss,
                 )
-                for (unit, pts, dts), until in zip(timed, ends, strict=True)
+                for (unit, pts, dts), until in zip(timed, times[1:], strict=True)
             ],
             audio=self._take_sound(None if is_last else end * 100 // 9),
             video_config=config,
