@@ -8,8 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.resources.process.bench import popen, until
-from tests.resources.process.kept import CLOCK, PYTHON, Kept, later, run, sleeper
+from tests.resources.process.bench import (
+    ProcessBench,
+    mounted_disk,
+    popen,
+    processes_with,
+    until,
+)
+from tests.resources.process.kept import CLOCK, PYTHON, TOKEN, Kept, later, run, sleeper
 
 from tandem.resources.kind import (
     Place,
@@ -178,3 +184,28 @@ def test_a_start_that_is_given_up_leaves_nothing(place: Place, tmp_path: Path) -
             assert not kept.pids()
 
     run(play())
+
+
+@pytest.mark.lab("loop", "freezer")
+def test_who_was_moved_away_and_waits_for_a_dead_disk_is_no_proven_stop(
+    place: Place, tmp_path: Path
+) -> None:
+    """The control group is empty, and yet something of it may write again."""
+
+    async def play(bench: ProcessBench) -> None:
+        await bench.resource().start(TOKEN, later(), later())
+        word = str(bench.file)
+        await until(lambda: processes_with(word), "it runs")
+        elsewhere = place.control_group / "elsewhere"
+        elsewhere.mkdir()
+        async with bench.hindered():
+            for pid in processes_with(word):
+                (elsewhere / "cgroup.procs").write_text(str(pid), encoding="ascii")
+            with pytest.raises(StopUnproven, match="its namespace is not"):
+                await bench.grip().kill(CLOCK.boot_us() + 300_000)
+            assert processes_with(word)
+        await until(lambda: not processes_with(word), "all of it is gone")
+        await bench.grip().kill(later())
+
+    with mounted_disk(tmp_path) as disk:
+        run(play(ProcessBench(place, disk)))

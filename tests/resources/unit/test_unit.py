@@ -90,6 +90,31 @@ class TestWithSystemd:
 
         asyncio.run(play())
 
+    def test_a_service_that_systemd_gave_up_on_is_not_taken_for_stopped(
+        self, bench: UnitBench
+    ) -> None:
+        """After its timeouts systemd calls a service failed, whether or not it still runs."""
+
+        def shown() -> str:
+            return bench.systemd.tell("show", UNIT, "-pActiveState").strip()
+
+        async def play() -> None:
+            await started(bench)
+            await until(bench.file.exists, "it writes")
+            async with bench.hindered():
+                await asyncio.to_thread(bench.systemd.tell, "stop", "--no-block", UNIT)
+                while await asyncio.to_thread(shown) != "ActiveState=failed":
+                    pass
+                assert writers(bench)
+                found = await bench.resource().probe(later(bench))
+                assert found.presence is Presence.REMNANT
+                with pytest.raises(StopUnproven, match="state D"):
+                    await bench.grip().kill(later(bench, SHORT_US))
+            await bench.resource().stop(0, later(bench))
+            assert not writers(bench)
+
+        asyncio.run(play())
+
     def test_a_service_is_killed_though_systemd_stands_still_but_not_proven_to_stay_down(
         self, bench: UnitBench
     ) -> None:
