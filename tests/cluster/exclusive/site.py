@@ -5,6 +5,7 @@
     kill a | boot a          power
     lose store a | find store a     between a node and the store
     lose links a | find links a     between a node and the others
+    lose answer a            the next transaction happens, and then the node has lost the store
     store down | store up
     stuck web                it cannot be stopped
     fence a                  it can be fenced, which takes 100 ms
@@ -43,8 +44,7 @@ class Site:
         self.lives: dict[str, int] = {}
         self.names: list[str] = []
         self.runs: dict[str, set[str]] = {}
-        self.without_store: set[str] = set()
-        self.without_links: set[str] = set()
+        self.without: dict[str, set[str]] = {"store": set(), "links": set(), "answer": set()}
         self.is_store_up = True
         self.stuck: set[str] = set()
         self.fences: set[str] = set()
@@ -82,7 +82,7 @@ class Site:
             case ("boot", (name,)):
                 self.boot(name)
             case ("lose" | "find", (kind, name)):
-                lost = self.without_store if kind == "store" else self.without_links
+                lost = self.without[kind]
                 (lost.add if what == "lose" else lost.discard)(name)
                 self.hear()
             case ("store", (state,)):
@@ -192,9 +192,9 @@ class Site:
 
     def heard_by(self, name: str) -> list[str]:
         """Those that can hear it now, and that it can."""
-        if name not in self.states or name in self.without_links:
+        if name not in self.states or name in self.without["links"]:
             return [name]
-        return [other for other in self.states if other not in self.without_links]
+        return [other for other in self.states if other not in self.without["links"]]
 
     def hear(self) -> None:
         self.after(SUSPICION_US, self.tell_words)
@@ -216,16 +216,16 @@ class Site:
         )
 
     def commit(self) -> None:
-        """Everybody that can sees what is there now."""
+        """Everybody that can sees what is there now, a moment later."""
         self.revision += 1
         seen = events.Seen(self.view())
         for name in self.states:
-            if self.is_store_up and name not in self.without_store:
+            if self.is_store_up and name not in self.without["store"]:
                 self.later(name, self.lives[name], HOP_US, seen)
 
     def ask(self, name: str, life: int, effect: events.Transact | events.Read) -> None:
         event: events.Event
-        if not self.is_store_up or name in self.without_store:
+        if not self.is_store_up or name in self.without["store"]:
             is_read = isinstance(effect, events.Read)
             event = events.Unanswered() if is_read else events.Unknown(effect.nonce)  # type: ignore[union-attr]
             self.later(name, life, self.timing.rpc_us - HOP_US, event)
@@ -234,7 +234,14 @@ class Site:
         elif all(
             self.revision_of(write.prefix, write.name) == write.revision for write in effect.writes
         ):
+            is_lost = name in self.without["answer"]
+            if is_lost:
+                self.without["answer"].remove(name)
+                self.without["store"].add(name)
             self.write(name, effect)
+            if is_lost:
+                self.later(name, life, self.timing.rpc_us, events.Unknown(effect.nonce))
+                return
             event = events.Done(effect.nonce, self.revision, self.view())
             self.later(name, life, HOP_US, event)
         else:

@@ -122,7 +122,7 @@ def asked(engine: Engine, **changed: int) -> list[Effect]:
     question = Ask(
         "b",
         changed.get("epoch", 1),
-        7,
+        changed.get("number", 7),
         changed.get("of_epoch", 3),
         changed.get("incarnation", 1),
     )
@@ -139,6 +139,17 @@ def test_whoever_is_asked_promises_under_its_own_epoch() -> None:
     engine = old()
     assert asked(engine) == [Send("b", Promise("a", 3, 7, 1, 1))]
     assert engine.state.promised_us == {"b": engine.now_us}
+
+
+def test_a_question_that_comes_again_is_not_answered_again() -> None:
+    engine = old()
+    asked(engine)
+    promised_us = engine.state.promised_us
+    engine.tick(1 * MS)
+    assert asked(engine) == []
+    assert asked(engine, number=6) == []
+    assert engine.state.promised_us == promised_us
+    assert kinds(asked(engine, number=8)) == ["Send"]
 
 
 @pytest.mark.parametrize("changed", [{"epoch": 2}, {"of_epoch": 2}, {"incarnation": 2}])

@@ -54,6 +54,17 @@ def test_it_is_not_free_while_its_owner_may_run_it(stored: StoredOwner) -> None:
     assert free_at(engine_where(stored, session())) == NEVER
 
 
+@pytest.mark.parametrize("state", [SessionState.EVICTED, SessionState.OFF])
+@pytest.mark.parametrize("kind", list(ResourceKind))
+def test_an_old_eviction_says_nothing_of_an_owner_that_has_begun_again(
+    state: SessionState, kind: ResourceKind
+) -> None:
+    engine = engine_where(owner("b"), session(epoch=2, state=state))
+    engine.now_us += 2 * WAIT
+    engine.sees_owner("web", owner("b", epoch=3, revision=90))
+    assert free_at(engine, kind) == NEVER
+
+
 def test_an_evicted_owner_is_waited_for_from_its_last_renewal_if_that_was_seen() -> None:
     engine = engine_where(owner("b"), session(counter=7))
     engine.now_us += 100 * MS

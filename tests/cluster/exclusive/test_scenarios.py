@@ -3,12 +3,15 @@
 To write a new one, give its sentence and its commands; the failure shows the story to read.
 """
 
+from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from tests.cluster.exclusive.site import Site
 
-from tandem.cluster.exclusive import eviction
+from tandem.cluster.exclusive import eviction, failsafe
+from tandem.cluster.exclusive.state import Basis, State
 
 SCENARIOS = sorted((Path(__file__).parent / "scenarios").glob("*.txt"))
 
@@ -32,8 +35,31 @@ def test_no_strict_resource_runs_twice_in_a_story() -> None:
     assert not [text for text in told if "db runs on a and" in text]
 
 
-def test_without_the_rule_about_strangers_there_are_two(monkeypatch: pytest.MonkeyPatch) -> None:
-    """E5: whoever begins a session while a holder is cut off from the store promised it nothing."""
-    monkeypatch.setattr(eviction, "cannot_hold_at_us", lambda *_: 0)
-    path = Path(__file__).parent / "scenarios" / "cut_off_from_the_store.txt"
+def as_surely_known(state: State) -> Basis:
+    known = state.chain.known
+    return state.bases.get(known.session.seen, frozenset()) if known else frozenset()
+
+
+def as_many_as_there_are(state: State) -> Basis:
+    return frozenset((name, 0) for name in state.nodes)
+
+
+@pytest.mark.parametrize(
+    ("story", "place", "rule", "instead"),
+    [
+        ("cut_off_from_the_store", eviction, "cannot_hold_at_us", lambda *_: 0),
+        ("lost_answer", failsafe, "needed", as_surely_known),
+        ("newcomers", failsafe, "counted", as_many_as_there_are),
+    ],
+    ids=["E5", "F1", "F2"],
+)
+def test_with_a_rule_of_failsafe_taken_away_there_are_two(
+    story: str,
+    place: ModuleType,
+    rule: str,
+    instead: Callable[..., object],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(place, rule, instead)
+    path = Path(__file__).parent / "scenarios" / f"{story}.txt"
     assert "db runs on a and c" in told_again(path.read_text(encoding="utf-8"))

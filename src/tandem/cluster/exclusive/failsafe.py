@@ -1,4 +1,4 @@
-"""Holding on while the store is down and the links are not (rules F1 to F6).
+"""Holding on while the store is down and the links are not (rules F1 to F7).
 
 A holder that cannot renew asks every node that may evict it. Each promise is good for G, counted
 from before the question was sent, and all are needed: the guarantee ends with the oldest of them.
@@ -96,6 +96,7 @@ def answer(state: State, question: Ask, now_us: int, out: list[Effect]) -> None:
     """Promise not to evict the holder for G', if that can be kept."""
     if not may_promise(state, question, now_us):
         return
+    state.answered = {**state.answered, question.holder: (question.epoch, question.number)}
     state.promised_us = {**state.promised_us, question.holder: now_us}
     promise = Promise(
         state.node_id, state.epoch, question.number, question.epoch, state.incarnation
@@ -107,6 +108,7 @@ def may_promise(state: State, question: Ask, now_us: int) -> bool:
     """Whether a promise can be given and kept."""
     return (
         is_meant(state, question)
+        and is_new(state, question)
         and is_old_enough(state, now_us)
         and is_not_evicted(state, question)
         and no_eviction_is_unresolved(state, question.holder)
@@ -120,6 +122,15 @@ def is_meant(state: State, question: Ask) -> bool:
         and question.of_epoch == state.epoch
         and question.incarnation == state.incarnation
     )
+
+
+def is_new(state: State, question: Ask) -> bool:
+    """F7: each question is answered once, and none that is older than one that was.
+
+    A message is authentic, but may come again: from a link that doubles, or from somebody who
+    keeps it until its sender is dead, to have it never evicted.
+    """
+    return (question.epoch, question.number) > state.answered.get(question.holder, (0, 0))
 
 
 def is_old_enough(state: State, now_us: int) -> bool:

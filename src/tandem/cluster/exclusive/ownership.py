@@ -1,4 +1,4 @@
-"""Whose a resource is, and when nobody else can run it any more (rules O1 to O5).
+"""Whose a resource is, and when nobody else can run it any more (rules O1 to O6).
 
 A take is the only way to begin, and only what nobody else can run is taken: so whoever owns may
 start. All waiting is before the take, on the clock of whoever takes.
@@ -27,6 +27,8 @@ def free_at_us(state: State, resource: str, kind: ResourceKind) -> int:
 
 def lost_at_us(state: State, owner: Owner, peer: Peer) -> int:
     """From when on another node, that has not released it, cannot run it any more."""
+    if not is_told(peer, owner.epoch):
+        return NEVER
     if has_begun_anew(peer, owner.epoch) or is_off(state, owner.node_id, peer):
         return 0
     if peer.stored.session.state is not SessionState.EVICTED:
@@ -45,6 +47,14 @@ def is_given_up(state: State, found: StoredOwner) -> bool:
     Before an incarnation is raised, everything strict was stopped, and G' was waited for.
     """
     return found.owner.hold is Hold.RELEASED or found.owner.incarnation < state.incarnation
+
+
+def is_told(peer: Peer, epoch: int) -> bool:
+    """O6: the session that was seen is later than the one under which the owner took it.
+
+    Keys are not always seen together: else an old eviction would be taken for one of the owner.
+    """
+    return peer.stored.session.epoch > epoch
 
 
 def has_begun_anew(peer: Peer, epoch: int) -> bool:

@@ -1,6 +1,6 @@
 """Soft resources: started early, undone where the store does not confirm it (rules S1 to S4)."""
 
-from tandem.cluster.exclusive.state import State, counts, majority
+from tandem.cluster.exclusive.state import State, majority
 from tandem.cluster.exclusive.values import Hold, Order, ResourceKind
 
 
@@ -19,9 +19,8 @@ def is_suspected_by_majority(state: State, node_id: str) -> bool:
 def is_lost(state: State, node_id: str, epoch: int) -> bool:
     """S3: a soft resource is free as soon as its owner is suspected by a majority, or evicted."""
     peer = state.peers.get(node_id)
-    if peer is None or not counts(peer.stored, state.incarnation):
-        return True
-    return peer.stored.session.epoch > epoch or is_suspected_by_majority(state, node_id)
+    is_over = peer is not None and peer.stored.session.epoch > epoch
+    return is_over or is_suspected_by_majority(state, node_id)
 
 
 def is_successor(state: State, order: Order) -> bool:

@@ -114,6 +114,7 @@ class State:
         due_us: by node, since when it is seen that it may be evicted.
         words: whom each node suspects.
         promised_us: by node, when this node last promised not to evict it.
+        answered: by node that asked: under which epoch, and the newest number that was answered.
         asked: by number, when that question was about to be sent.
         asked_us: when the last one was.
         ask_count: how many there were.
@@ -160,6 +161,7 @@ class State:
     due_us: Mapping[str, int] = field(default_factory=dict)
     words: Mapping[str, frozenset[str]] = field(default_factory=dict)
     promised_us: Mapping[str, int] = field(default_factory=dict)
+    answered: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     asked: Mapping[int, int] = field(default_factory=dict)
     asked_us: int = 0
     ask_count: int = 0
