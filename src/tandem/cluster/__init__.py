@@ -4,7 +4,8 @@ Sans-I/O; imports nothing of Tandem. State and events in, new state and effects 
 random nonces are arguments. What is where:
 
 - what is stored: `model`, as JSON by `document`, under `keys`
-- who records: `placement` plans (`load` counts, `why` explains); `duties` says what it means here
+- who records: `placement` plans, in the steps of `placing` (`load` counts, `least_loaded` finds,
+  `why` explains), `replanning` faster after a loss; `duties` says what it means here
 - where resources run: `plan`, a package of its own
 - who is there: `heartbeat` on the wire, `suspicion` from `link_state`, `local_health`, `settling`
 - a node's membership: `session`

@@ -74,7 +74,9 @@ class Loads:
 
     def stand_by(self, dead: str, node_id: str, cost: Cost) -> None:
         """A node would take a copy if another died."""
-        self.standby[dead][node_id] = self.standby[dead][node_id].plus(cost)
+        row = self.standby[dead]
+        kbps, streams = row[node_id]
+        row[node_id] = Cost(kbps + cost.kbps, streams + cost.streams)
 
     def load(self, node_id: str, more: Cost = NOTHING) -> float:
         """How full a node is, or would be with more; above 1 it is overcommitted."""
@@ -83,11 +85,28 @@ class Loads:
 
     def load_without(self, dead: str, node_id: str, more: Cost = NOTHING) -> float:
         """How full a node is once another has died and it stands in for its part."""
-        return self.load(node_id, self.standby[dead][node_id].plus(more))
+        (limit_kbps, limit), (kbps, streams) = self.limits[node_id], self.held[node_id]
+        more_kbps, more_streams = self.standby[dead][node_id]
+        return max(
+            (kbps + more_kbps + more.kbps) / limit_kbps,
+            (streams + more_streams + more.streams) / limit,
+        )
 
     def fits(self, node_id: str, more: Cost) -> bool:
         """Whether a node has room."""
         return self.load(node_id, more) <= 1
+
+    def fit_without_any(self, more: Cost) -> bool:
+        """Whether every node has room, whoever of the others has died."""
+        for dead, row in self.standby.items():
+            for node_id, (kbps, streams) in row.items():
+                (limit_kbps, limit), held = self.limits[node_id], self.held[node_id]
+                if node_id != dead and (
+                    held.kbps + kbps + more.kbps > limit_kbps
+                    or held.streams + streams + more.streams > limit
+                ):
+                    return False
+        return all(self.fits(node_id, more) for node_id in self.limits)
 
 
 def limit_of(node: Node) -> Cost:
