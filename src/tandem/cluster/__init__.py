@@ -9,5 +9,6 @@ random nonces are arguments. What is where:
 - where resources run: `plan`, a package of its own
 - who is there: `heartbeat` on the wire, `suspicion` from `link_state`, `local_health`, `settling`
 - a node's membership: `session`
+- who may run an exclusive resource: `exclusive`, a package of its own
 - what may be deleted: `second_copy` asks, `promise` answers
 """
