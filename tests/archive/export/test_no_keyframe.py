@@ -22,6 +22,7 @@ from tandem.archive.export.errors import NothingRecordedError
 from tandem.archive.export.export import export
 from tandem.archive.export.result import ExportResult
 from tandem.archive.rows import GapCause
+from tandem.lab.counting.count import count_frames
 
 pytestmark = pytest.mark.real
 
@@ -52,6 +53,7 @@ def test_pictures_without_their_keyframe_are_in_the_next_file_and_not_shown(
     result = export([record("a", camera, kept)], request(tmp_path / "gate.mp4", BASE_US, TO_US))
     assert [file.path.name for file in result.files] == ["gate.mp4", "gate-2.mp4"]
     assert all_packets(result) == [camera.pictures[at].data for at in kept]
+    assert count_frames([file.path for file in result.files]).unmarked == len(kept)
     assert [complaints(file.path) for file in result.files] == ["", ""]
     keyframe = -(-112 // GOPS[encoder]) * GOPS[encoder]
     assert [len(pictures_shown(file.path)) for file in result.files] == [60, 300 - keyframe]

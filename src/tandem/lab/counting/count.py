@@ -52,7 +52,8 @@ def count_frames(files: Iterable[Path]) -> FrameCount:
 
 
 def _count_file(path: Path, count: FrameCount) -> None:
-    with av.open(str(path)) as container:
+    # What is in the file counts, also where an export does not show it for want of its keyframe.
+    with av.open(str(path), options={"ignore_editlist": "1"}) as container:
         codec = container.streams.video[0].codec.name if container.streams.video else "no video"
         if codec not in _CODECS:
             raise CountError(f"{path} holds {codec}; only H.264 and H.265 can be counted.")
