@@ -8,6 +8,7 @@ The invariants A1 to A10 that the code names are in `docs/design/archive.md`.
     rows           what the index holds, as values
     space          how full a volume is, and may be
     coverage       when a camera is recorded, when not, and why not
+    loss_book      lost packets as gaps, joined where there are many
     deletion       what to delete next, and why
     merge          the copies of a stream as one, each frame once
 

@@ -9,5 +9,7 @@ or sleeps; it imports the standard library's pure parts, `blake3`, and nothing e
     rtp/         RTP and RTCP packets, sequence, reordering, the capture clock
     codecs/      what the parameter sets say
     depacketise/ RTP payloads to access units
+    fragmenter   access units to fragments: when one closes, and the times of its samples
+    losses       which time is missing between pictures of which packets were lost
     mp4/         access units to init segments and fragments, and back; what is whole after a crash
 """
