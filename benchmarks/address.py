@@ -119,17 +119,18 @@ class Trial:
             for number, host in enumerate(self.hosts)
         ]
         self.echoes = [_echo(host, ip, str(number)) for number, host in enumerate(self.hosts)]
+        self.last_us = 0
         self.prober = self.client.python("-m", "benchmarks.address", "probe", ip)
 
     def gap_us(self, by: int, after_us: int = 0) -> int:
-        """Read answers until one is by that node, and not from before; since when there was none."""
+        """Read answers until one is by that node and no older; since when there was none."""
         assert self.prober.stdout
-        last_us = 0
         while True:
+            before_us = self.last_us
             at, who = self.prober.stdout.readline().split()
-            if who == str(by) and int(at) >= after_us:
-                return int(at) - last_us
-            last_us = int(at)
+            self.last_us = int(at)
+            if who == str(by) and self.last_us >= after_us:
+                return self.last_us - before_us
 
     def close(self) -> None:
         for process in (*self.echoes, self.prober):

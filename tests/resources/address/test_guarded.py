@@ -4,16 +4,15 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
+from tests.resources.address.conftest import wait_until
 from tests.resources.address.hosts import ENVIRONMENT
 
 from tandem.clock import SystemClock
 from tandem.resources.address import guarded
 
-_PAUSE_S = 0.01
 _ACTS = """
 import os, signal, sys
 from tandem.clock import SystemClock
@@ -45,8 +44,7 @@ def test_a_process_that_is_stopped_past_the_instant_is_dead_before_it_acts(tmp_p
     process = acting(300_000, tmp_path / "trace")
     _, status = os.waitpid(process.pid, os.WUNTRACED)
     assert os.WIFSTOPPED(status)
-    while not _is_pending(process.pid, signal.SIGALRM):
-        time.sleep(_PAUSE_S)
+    wait_until(lambda: _is_pending(process.pid, signal.SIGALRM), "the kernel's timer fired")
     process.send_signal(signal.SIGCONT)
     assert process.wait(60) == -signal.SIGALRM
     assert not (tmp_path / "trace").exists()

@@ -30,6 +30,7 @@ from tandem.resources.address.timing import LIFETIME_S
 from tandem.resources.address.wire import Wire
 
 READY = b"ready\n"
+_UNTOLD = (KernelError, FormatError)
 _BACKLOG = 16
 _LOWEST_REAL_TIME = 1
 _PACKETS = socket.SOCK_SEQPACKET | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK
@@ -108,7 +109,7 @@ class Holder:
                     self._answer_starters("")
                 case events.Refused(why):
                     self._answer_starters(why)
-        except KernelError as error:
+        except _UNTOLD as error:
             return events.Failed(str(error))
         return None
 
@@ -129,23 +130,30 @@ class Holder:
         self._notices.drain()
         if self._state.phase is holding.Phase.IDLE:
             return
-        links = [each for each in self._kernel.links() if each.name == self._name]
+        try:
+            links = [each for each in self._kernel.links() if each.name == self._name]
+            held_on = [each.index for each in self._kernel.holding(self._ip)]
+        except _UNTOLD as error:
+            self._take(events.Failed(str(error)))
+            return
         found = links[0] if links else None
         if found != self._state.link:
             self._take(events.LinkIs(found))
-        is_held = any(
-            found and each.index == found.index for each in self._kernel.holding(self._ip)
-        )
+        is_held = found is not None and found.index in held_on
         if found and not is_held and self._state.phase is holding.Phase.HOLDING:
             self._take(events.Removed())
 
     def _hold(self, request: messages.Hold, asker: socket.socket) -> None:
-        self._starters.append(asker)
+        earlier, self._starters = self._starters, [asker]  # what is said at once is for this one
+        self._begin(request)
+        self._starters += earlier
+
+    def _begin(self, request: messages.Hold) -> None:
         link = self._state.link
         try:
             if self._state.phase is holding.Phase.IDLE:
                 link = self._chosen()
-        except (InterfaceError, KernelError) as error:
+        except (InterfaceError, *_UNTOLD) as error:
             self._answer_starters(str(error))
             return
         if link is None:
@@ -173,7 +181,10 @@ class Holder:
         return chosen
 
     def _accept(self) -> None:
-        asker, _ = self._listener.accept()
+        try:
+            asker, _ = self._listener.accept()
+        except (BlockingIOError, ConnectionAbortedError):
+            return  # who asked did not wait
         asker.setblocking(False)
         self._watch(asker, lambda: self._serve(asker))
 
@@ -208,7 +219,7 @@ class Holder:
         self._take(events.Drop())
         try:
             held = self._kernel.holding(self._ip)
-        except KernelError as error:
+        except _UNTOLD as error:
             return str(error)
         return f"The address {self._ip} is still here." if held else ""
 
