@@ -13,24 +13,10 @@ import enum
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from tandem.clock import Clock
-
-
-class Token(NamedTuple):
-    """The fencing token: which take entitles to run. Later takes have greater ones.
-
-    Attributes:
-        incarnation: how often the store was restored.
-        revision: of the transaction that took the resource.
-    """
-
-    incarnation: int
-    revision: int
-
-    def __str__(self) -> str:
-        return f"{self.incarnation}.{self.revision}"
+from tandem.cluster.exclusive.values import Token as Token  # noqa: PLC0414 - for all kinds
 
 
 @dataclass(frozen=True, slots=True)

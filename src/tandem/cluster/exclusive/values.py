@@ -21,6 +21,9 @@ class Token(NamedTuple):
     incarnation: int
     revision: int
 
+    def __str__(self) -> str:
+        return f"{self.incarnation}.{self.revision}"
+
 
 class ResourceKind(enum.StrEnum):
     """What happens if an exclusive resource runs twice."""
