@@ -11,6 +11,7 @@ import click
 _COMMANDS: Final = {
     "camera": ("tandem.cli.camera", "camera"),
     "coverage": ("tandem.cli.coverage", "coverage_command"),
+    "decisions": ("tandem.cli.decisions", "decisions"),
     "export": ("tandem.cli.export", "export_command"),
     "lab": ("tandem.cli.lab", "lab"),
     "node": ("tandem.cli.node", "node"),

@@ -109,9 +109,9 @@ class Document:
             self._refuse(name, f"a number above zero, {MOST_NUMBER} at most", value)
         return float(value)
 
-    def choice(self, name: str, kind: type[Choice]) -> Choice:
+    def choice(self, name: str, kind: type[Choice], default: Choice | None = None) -> Choice:
         """One of the values of an enumeration."""
-        value = self.text(name)
+        value = self.text(name, default)
         if value not in {member.value for member in kind}:
             self._refuse(name, "one of " + ", ".join(kind), value)
         return kind(value)

@@ -45,6 +45,11 @@ class Home:
         return self.data / "store-memory.json"
 
     @property
+    def decisions(self) -> Path:
+        """What plans were made from here."""
+        return self.data / "decisions"
+
+    @property
     def etcd(self) -> Path:
         """The store member's data."""
         return self.data / "etcd"

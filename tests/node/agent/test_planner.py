@@ -8,6 +8,9 @@ from tests.node.agent.material import FakeClock, camera, enter, node
 
 from tandem.cluster import keys
 from tandem.cluster.model import Placement, Session
+from tandem.cluster.placement import Plan
+from tandem.cluster.plan.render import render_cameras
+from tandem.cluster.plan.saved import CameraInput
 from tandem.node.agent.catalogue import Catalogue
 from tandem.node.agent.planner import Planner
 from tandem.node.agent.planning import BATCH, plans_here
@@ -24,6 +27,7 @@ class Bench:
         self.store = FakeStore()
         self.clock = FakeClock()
         self.suspected: frozenset[str] = frozenset()
+        self.noted: list[tuple[CameraInput, Plan]] = []
         self.session: int | None = 0  # as if this node's session had no key yet
         self.catalogue = Catalogue(self.store, Random(0), lambda: None)
         self.planner = Planner(
@@ -33,6 +37,7 @@ class Bench:
             lambda: self.suspected,
             lambda: self.session,
             self.clock,
+            lambda made_from, plan: self.noted.append((made_from, plan)),
         )
 
     async def plan(self) -> None:
@@ -69,6 +74,16 @@ async def test_a_camera_gets_a_primary_a_second_and_a_follower() -> None:
     before = bench.store.keys.revision
     await bench.plan()
     assert bench.store.keys.revision == before, "nothing is written twice"
+
+
+@in_a_loop
+async def test_what_a_plan_was_made_from_is_kept_and_gives_the_same_plan() -> None:
+    bench = Bench()
+    await enter(bench.store, node("n1"), node("n2"), camera())
+    await bench.plan()
+    [(made_from, made)] = bench.noted
+    assert made_from.outcome() == render_cameras(made)
+    assert made.placements == {"gate": bench.placed()}
 
 
 @in_a_loop

@@ -117,6 +117,8 @@ class Decision:
 
     def difference(self, repeated: Sequence[str]) -> list[str]:
         """How another outcome differs from this one, as a unified diff; nothing if it does not."""
+        if tuple(repeated) == self.outcome:
+            return []
         return list(
             difflib.unified_diff(self.outcome, repeated, "saved", "repeated", lineterm="", n=2)
         )

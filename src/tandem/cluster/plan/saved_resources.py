@@ -142,7 +142,7 @@ def _read_member(node_id: str, stored: Document) -> Member:
     return Member(
         node=decode_node(node_id, stored),
         is_down=stored.flag("down", default=False),
-        service=Service(stored.text("service", Service.NORMAL)),
+        service=stored.choice("service", Service, Service.NORMAL),
         is_witness=stored.flag("witness", default=False),
         provides=frozenset(stored.texts("provides")),
         room=stored.wholes("room"),

@@ -24,6 +24,7 @@ from tandem.node.agent import memory
 from tandem.node.agent.archivist_orders import archivist_orders
 from tandem.node.agent.catalogue import Catalogue
 from tandem.node.agent.clocks import Clocks
+from tandem.node.agent.decisions import Decisions
 from tandem.node.agent.guard import guarded
 from tandem.node.agent.handover import Handover
 from tandem.node.agent.heal_orders import HealOrders
@@ -121,6 +122,7 @@ class Agent:
         sender = Sender(settings.cluster, identity.key, settings.node_id, identity.started_us)
         self._beats = Beats(sender, settings.routes, clock, self._hear)
         self._membership = Membership(settings.node_id, store, clock, lambda: secrets.token_hex(8))
+        self._decisions = Decisions(self._home.decisions, settings.node_id, clock)
         self._planner = Planner(
             settings.node_id,
             store,
@@ -128,6 +130,7 @@ class Agent:
             lambda: self._beats.state.suspected,
             lambda: self._membership.revision,
             clock,
+            self._decisions.note,
         )
         self._clocks = Clocks(self.known.others, tls, clock)
         self._volumes = Volumes(settings.volumes, self._changed.set)
@@ -153,6 +156,7 @@ class Agent:
             ("following the store", self._catalogue.run),
             ("the session", self._membership.run),
             ("planning", self._planner.run),
+            ("saving what plans are made from", self._decisions.run),
             ("finding volumes", self._volumes.run),
             ("the archivist", self._archivist.run),
             ("looking at recorders", self._look_always),

@@ -8,8 +8,11 @@ from typing import Final
 
 from tandem.clock import Clock
 from tandem.cluster import keys
-from tandem.cluster.placement import Plan, View, plan
+from tandem.cluster.placement import Plan, View
+from tandem.cluster.plan.saved import CameraInput
+from tandem.cluster.replanning import Replanning
 from tandem.node.agent.catalogue import Catalogue
+from tandem.node.agent.decisions import Note
 from tandem.node.agent.planning import plans_here, writes
 from tandem.node.agent.presence import Presence
 from tandem.node.store.errors import StoreError
@@ -39,6 +42,7 @@ class Planner:
         suspected: the nodes that this node suspects now.
         session: the revision of this node's session, None unless it was renewed a moment ago.
         clock: of this node.
+        note: keeps what plans are made from.
 
     Attributes:
         concerns: what the administrator should know, in sentences; none where another node plans.
@@ -52,6 +56,7 @@ class Planner:
         suspected: Callable[[], frozenset[str]],
         session: Callable[[], int | None],
         clock: Clock,
+        note: Note,
     ) -> None:
         self.concerns: tuple[str, ...] = ()
         self._node_id = node_id
@@ -60,6 +65,8 @@ class Planner:
         self._suspected = suspected
         self._session = session
         self._clock = clock
+        self._note = note
+        self._replanning = Replanning()
         self._presence = Presence()
         self._planned: object = None
 
@@ -102,15 +109,17 @@ class Planner:
         return self._presence.down(self._suspected(), self._clock.boot_us())
 
     async def _plan(self, down: frozenset[str]) -> Plan:
-        """In a thread: ten thousand cameras take most of a second."""
+        """In a thread: ten thousand cameras take up to a second."""
         catalogue = self._catalogue
         recording = tuple(node for node in catalogue.nodes.values.values() if node.streams)
         view = View(recording, dict(catalogue.placements.values), down)
-        wanted = [camera for camera in catalogue.cameras.values.values() if not camera.removed]
-        made = await asyncio.to_thread(plan, view, wanted)
+        known = catalogue.cameras.values.values()
+        wanted = tuple(camera for camera in known if not camera.removed)
+        made = await asyncio.to_thread(self._replanning.plan, view, wanted)
+        self._note(CameraInput(view, wanted), made)
         self.concerns = tuple(str(concern) for concern in made.concerns)
         # Of a camera that this release cannot read, others may well know who is to record it.
-        gone = {camera.camera_id for camera in catalogue.cameras.values.values() if camera.removed}
+        gone = {camera.camera_id for camera in known if camera.removed}
         return replace(made, removed=tuple(name for name in made.removed if name in gone))
 
     async def _write(self, made: Plan, revisions: dict[str, int], down: frozenset[str]) -> bool:
