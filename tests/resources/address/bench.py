@@ -98,7 +98,7 @@ class AddressBench:
         holder = self.holder()
         assert holder is not None
         os.kill(holder, signal.SIGSTOP)
-        self.host.ip(f"address replace {IP}/32 dev eth0 scope link")  # it does not go by itself
+        self.host.ip(f"address replace {IP}/32 dev eth0 scope host")  # it does not go by itself
         with without_the_right_to_change_networks():
             yield
 

@@ -41,9 +41,9 @@ def test_an_ipv6_address_needs_no_detection_and_brings_no_route_and_is_no_source
     assert attribute(6, struct.pack("=IIII", 0, 1, 0, 0)) in message.payload  # IFA_CACHEINFO
 
 
-def test_an_ipv4_address_is_of_the_link_alone() -> None:
+def test_an_ipv4_address_is_of_the_host_alone() -> None:
     (message,) = netlink.messages(netlink.add_address(1, 2, IPv4Address("10.7.0.1"), 1))
-    assert message.payload[:4] == bytes([2, 32, 0, 253])
+    assert message.payload[:4] == bytes([2, 32, 0, 254])
 
 
 def test_an_interface_is_read() -> None:

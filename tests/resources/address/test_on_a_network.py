@@ -68,10 +68,10 @@ def neighbour(client: Namespace, ip: str) -> str:
     return words[words.index("lladdr") + 1] if "lladdr" in words else ""
 
 
-def source_to(host: Namespace, destination: str) -> str:
-    """Which address the host takes for its own connections to that one."""
-    words = run(host, "ip", "route", "get", destination).stdout.split()
-    return words[words.index("src") + 1]
+def sources(host: Namespace, destinations: list[str]) -> set[str]:
+    """Which addresses the host takes for what it sends there by itself."""
+    shown = [run(host, "ip", "route", "get", *each.split()).stdout.split() for each in destinations]
+    return {words[words.index("src") + 1] for words in shown}
 
 
 class Listener:
@@ -154,17 +154,37 @@ def test_it_never_becomes_the_source_of_what_the_node_sends(
     host = lan.host()
     started(node_on(host, address=ip))
     if "." in ip:
-        near, far, own = "10.7.0.9", "192.0.2.1", "10.7.0.1"
-        again = ["address del 10.7.0.1/24 dev eth0", "address add 10.7.0.1/24 dev eth0"]
-        again.append("route replace default via 10.7.0.254 dev eth0")
+        own, bits, gateway = "10.7.0.1", "24", "10.7.0.254"
+        to = ["10.7.0.9", "192.0.2.1", "198.51.100.1", "224.0.0.251 oif eth0"]
+        routes = ["route replace 198.51.100.0/24 dev eth0"]
     else:
-        near, far, own = "fd07::101", "2001:db8::1", "fd07::1"
-        again = ["address del fd07::1/64 dev eth0", "address add fd07::1/64 dev eth0 nodad"]
-        again.append("route replace default via fd07::254 dev eth0")
-    host.ip(again[-1])
-    assert source_to(host, near) == source_to(host, far) == own
-    host.ip(*again)  # as a DHCP client does: now the virtual one is older
-    assert source_to(host, near) == source_to(host, far) == own
+        own, bits, gateway = "fd07::1", "64 nodad", "fd07::254"
+        to = ["fd07::101", "2001:db8::1", "2001:db8:1::1"]
+        routes = ["route replace 2001:db8:1::/64 dev eth0"]
+    routes.append(f"route replace default via {gateway} dev eth0")
+    host.ip(*routes)
+    assert sources(host, to) == {own}
+    # As a DHCP client does when it gets another lease: now the virtual address is the older one.
+    host.ip(f"address del {own}/{bits} dev eth0".replace(" nodad", ""))
+    host.ip(f"address add {own}/{bits} dev eth0", *routes)
+    assert sources(host, to) == {own}
+
+
+def test_clients_behind_a_router_reach_it(lan: Lan, node_on: NodeOn, ip: str) -> None:
+    node, router, client = node_on(lan.host(), address=ip), lan.host(), lan.host()
+    node.host.ip("route replace default via 10.7.0.2", "route add default via fd07::2")
+    router.ip("address add 10.8.0.2/24 dev eth0", "address add fd08::2/64 dev eth0 nodad")
+    forward = "net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1"
+    assert run(router, "sysctl", "-qw", *forward).returncode == 0
+    client.ip(
+        "address flush dev eth0",
+        "address add 10.8.0.3/24 dev eth0",
+        "address add fd08::3/64 dev eth0 nodad",
+        "route add default via 10.8.0.2",
+        "route add default via fd08::2",
+    )
+    started(node)
+    wait_until(lambda: reaches(client, ip), "the client reaches it")
 
 
 def test_when_its_holder_is_killed_the_kernel_takes_it_away(

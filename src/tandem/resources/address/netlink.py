@@ -26,7 +26,7 @@ _IFF_UP, _IFF_RUNNING = 0x1, 0x40
 _IFLA_ADDRESS, _IFLA_IFNAME = 1, 3
 _IFA_ADDRESS, _IFA_LOCAL, _IFA_CACHEINFO, _IFA_FLAGS = 1, 2, 6, 8
 _IFA_F_NODAD, _IFA_F_NOPREFIXROUTE = 0x02, 0x200
-RT_SCOPE_UNIVERSE, RT_SCOPE_LINK = 0, 253
+RT_SCOPE_UNIVERSE, RT_SCOPE_HOST = 0, 254
 
 FOREVER_S = 0xFFFFFFFF
 """The lifetime of an address that never expires."""
@@ -115,9 +115,10 @@ def add_address(sequence: int, index: int, ip: IpAddress, valid_s: int) -> bytes
     """Adds a virtual address, or gives it its lifetime again: the kernel has one request for both.
 
     It is a subnet of its own (/32, /128), so that it brings no route. An IPv4 address has the scope
-    `link`, and an IPv6 address a preferred lifetime of 0: neither becomes the source of what the
-    node sends by itself (RFC 6724 rule 3). An IPv6 address skips duplicate address detection:
-    during that it could not be used.
+    `host`, which keeps the kernel from choosing it (`inet_select_addr` in net/ipv4/devinet.c), and
+    an IPv6 address a preferred lifetime of 0 (RFC 6724 rule 3): neither becomes the source of what
+    the node sends by itself. An IPv6 address skips duplicate address detection: during that it
+    could not be used.
 
     Args:
         sequence: a number by which to know the answer.
@@ -130,7 +131,7 @@ def add_address(sequence: int, index: int, ip: IpAddress, valid_s: int) -> bytes
     """
     is_v4 = ip.version == 4
     flags = 0 if is_v4 else _IFA_F_NODAD | _IFA_F_NOPREFIXROUTE
-    scope = RT_SCOPE_LINK if is_v4 else RT_SCOPE_UNIVERSE
+    scope = RT_SCOPE_HOST if is_v4 else RT_SCOPE_UNIVERSE
     preferred_s = valid_s if is_v4 else 0
     payload = (
         _ADDRESS.pack(_family(ip), ip.max_prefixlen, flags & 0xFF, scope, index)
