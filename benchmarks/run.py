@@ -8,7 +8,7 @@ import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks import export, healing, recording
+from benchmarks import export, healing, planning, recording
 
 RESULTS = Path(__file__).parent.parent / "docs" / "reference" / "benchmarks.md"
 CACHE = Path(__file__).parent.parent / ".cache" / "cameras"
@@ -58,7 +58,8 @@ def main() -> None:
         recorded = recording.section(given.cameras, given.most, given.rounds, place, CACHE)
         exported = export.section(given.minutes, Path(tempfile.mkdtemp(dir=work)))
         healed = healing.section(given.healed, Path(tempfile.mkdtemp(dir=work)))
-    text = f"{HEAD}{about}\n{recorded}\n{exported}\n{healed}"
+    planned = planning.section()
+    text = f"{HEAD}{about}\n{recorded}\n{exported}\n{healed}\n{planned}"
     print(text)
     RESULTS.write_text(text)
 

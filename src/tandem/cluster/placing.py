@@ -77,7 +77,7 @@ class Placing:
         self.recorders: dict[str, list[str]] = {}
         self.followers: dict[str, list[str]] = {}
         self.reasons: dict[str, dict[str, Reason]] = {}
-        self._held = LeastLoaded(self.nodes, self.loads.load, digits=5)
+        self._held = LeastLoaded(self.nodes, self.loads.load, digits=9)
         self._places_few = False
         self._without: dict[str, LeastLoaded] = {}
 
@@ -248,7 +248,7 @@ class Placing:
             for node in other.recorders[camera_id]:
                 if node in self.loads.limits:
                     self.loads.release(node, self.costs[camera_id])
-        self._held = LeastLoaded(self.nodes, self.loads.load, digits=5)
+        self._held = LeastLoaded(self.nodes, self.loads.load, digits=9)
         # For few it costs less to put nodes in order each time than to keep them in it.
         self._places_few = True
 

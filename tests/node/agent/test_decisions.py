@@ -17,6 +17,8 @@ from tandem.cluster.placement import View, plan
 from tandem.cluster.plan.saved import CameraInput, Decision
 from tandem.node.agent.decisions import MOST_WAITING, Decisions
 
+POLL_S = 0.01
+
 
 class Bench:
     """A saver, and plans that differ."""
@@ -47,7 +49,7 @@ class Bench:
         self.running = self.running or asyncio.create_task(self.decisions.run())
         async with asyncio.timeout(60):
             while not is_so() and not self.running.done():  # noqa: ASYNC110 - the disk tells nobody
-                await asyncio.sleep(0.01)
+                await asyncio.sleep(POLL_S)
         assert not self.running.done()
 
     def generations(self) -> list[int]:

@@ -77,6 +77,8 @@ class Failures:
 
     def obstacle(self, resource: Resource, node_id: str) -> Obstacle | None:
         """What failed on a node, if that keeps the resource from it."""
+        if resource.resource_id not in self._by_resource:
+            return None
         kinds = Counter(it.kind for it in self._of(resource) if it.node_id == node_id)
         name, clause = resource.resource_id, ""
         if kinds[FailureKind.STOP]:

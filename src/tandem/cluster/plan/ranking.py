@@ -84,7 +84,7 @@ def ranked(
             return There.ONLY
         if not room.fits(node, needs, dead):
             return There.EXCEEDED
-        if dead and len({zone[it] in shunned for _, it in keys}) > 1 and zone[node] not in shunned:
+        if dead and zones_differ and zone[node] not in shunned:
             return There.OTHER_ZONE
         if node in prefers:
             return There.PREFERRED
@@ -93,4 +93,5 @@ def ranked(
         return There.NEAR if node in company.near else There.LEAST
 
     keys = sorted((key(node), node) for node in candidates)
+    zones_differ = len({zone[node] in shunned for _, node in keys}) > 1
     return [(node, reason(node)) for _, node in keys]
