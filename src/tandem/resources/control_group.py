@@ -26,18 +26,34 @@ _MOST_NAMED: Final = 3
 def mounted_at() -> tuple[Path, str]:
     """Where the hierarchy is mounted, and which group of it is seen there: `/`, but in containers.
 
+    A mount that another one hides does not count: below its path may be a group of the same name.
+
     Raises:
         ResourceError: the hierarchy of version 2 is not mounted.
     """
     for line in _MOUNTS.read_text(encoding="utf-8", errors="surrogateescape").splitlines():
         before, _, after = line.partition(" - ")
         if after.startswith("cgroup2 "):
-            root, top = before.split()[3:5]
-            return Path(top), root
+            mount_id, _, _, root, top = before.split()[:5]
+            if _mount_id(top) == mount_id:
+                return Path(top), root
     raise ResourceError(
         "Control groups of version 2 are not mounted, so nothing can be kept safely. Mount them:"
         " mount -t cgroup2 none /sys/fs/cgroup/unified"
     )
+
+
+def _mount_id(path: str) -> str:
+    """Of the mount that a path leads into; nothing if it leads nowhere."""
+    try:
+        fd = os.open(path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError:
+        return ""
+    try:
+        words = Path(f"/proc/self/fdinfo/{fd}").read_text(encoding="ascii").split()
+        return words[words.index("mnt_id:") + 1]
+    finally:
+        os.close(fd)
 
 
 def group_called(name: str) -> Path:

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.resources.process.bench import popen, state_of, until
+from tests.resources.process.bench import popen, until
 from tests.resources.process.kept import CLOCK, PYTHON, TOKEN, Kept, later, run, sleeper
 
 from tandem.resources.kind import (
@@ -66,19 +66,24 @@ while :; do sleep 1; done
 def test_a_program_that_daemonises_is_kept_if_its_definition_says_so(
     place: Place, tmp_path: Path
 ) -> None:
-    daemon = "import os, time\nif os.fork(): os._exit(0)\nos.setsid()\nwhile True: time.sleep(1000)"
+    daemon = """
+import os, time
+if os.fork():
+    os._exit(0)
+os.setsid()
+while os.getppid() != 1:
+    pass
+print("alone", flush=True)
+while True: time.sleep(1000)
+"""
 
     async def play(*, daemonises: bool) -> bool:
         kept = Kept(place, tmp_path, [*PYTHON, daemon], daemonises=daemonises)
         await kept.start()
-        init = max(kept.keepers())
-        first_has_ended = f"/proc/{init}/task/{init}/children"
-        await until(
-            lambda: state_of(init) == "" or len(Path(first_has_ended).read_text().split()) == 1,
-            "the first process has ended, and its child is the init's",
-        )
-        if not daemonises:
-            await kept.gone()
+        if daemonises:
+            await until(lambda: "alone" in kept.said(), "its first process has ended")
+        else:
+            await kept.quiet()
         is_well = (await kept.resource.health(later())).is_well
         await kept.resource.stop(0, later())
         return is_well

@@ -82,6 +82,8 @@ def steps(stage: Path, system: Source, volumes: Mapping[str, Source | None]) -> 
     shared_memory = "/dev/shm"  # noqa: S108 - where POSIX has it; the IPC namespace does not
     plan.append(["mount", "tandem-lab", shared_memory, "tmpfs", _NOSUID | _NODEV, "mode=1777"])
     plan += [["mount", kind, f"/{kind.removesuffix('fs')}", kind, bare, ""] for kind in _OWN_VIEW]
+    if system.is_image:  # a user namespace may not mount it
+        plan.append(["mount", "tandem-lab", "/sys/fs/cgroup", "cgroup2", bare, ""])
     return plan
 
 
