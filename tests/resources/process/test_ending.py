@@ -17,6 +17,7 @@ from tests.resources.process.bench import (
 )
 from tests.resources.process.kept import CLOCK, PYTHON, TOKEN, Kept, later, run, sleeper
 
+from tandem.resources.control_group import ControlGroup
 from tandem.resources.kind import (
     Place,
     Presence,
@@ -209,3 +210,25 @@ def test_who_was_moved_away_and_waits_for_a_dead_disk_is_no_proven_stop(
 
     with mounted_disk(tmp_path) as disk:
         run(play(ProcessBench(place, disk)))
+
+
+def test_a_kernel_that_cannot_kill_a_group_is_asked_for_each_process(
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As before Linux 5.14; and some process forks all the time."""
+    forks = """
+import os, time
+while True:
+    time.sleep(0.001)
+    if os.fork():
+        os._exit(0)
+"""
+
+    async def play() -> None:
+        kept = Kept(place, tmp_path, [*PYTHON, forks], daemonises=True)
+        await kept.start()
+        await kept.grip.kill(later())
+        assert not kept.pids()
+
+    monkeypatch.setattr(ControlGroup, "kill", lambda group: group.signal(signal.SIGKILL))
+    run(play())

@@ -17,6 +17,7 @@ from tandem.resources.kind import (
     Presence,
     StartError,
 )
+from tandem.resources.process import launch
 from tandem.resources.process.kind import ProcessKind
 
 pytestmark = pytest.mark.lab("freezer")
@@ -210,5 +211,33 @@ def test_a_keeper_that_stands_still_is_not_extended_for_ever_in_silence(
             extend()
         await grip.kill(later())
         grip.close()
+
+    run(play())
+
+
+def test_what_it_says_goes_to_the_journal_under_its_name(
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "journal"
+    monkeypatch.setattr(launch, "JOURNAL", path)
+    heard = bytearray()
+    over = asyncio.Event()
+
+    async def hear(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while data := await reader.read(4096):
+            heard.extend(data)
+        writer.close()
+        over.set()  # the last of its processes is gone
+
+    async def play() -> None:
+        says = ["/bin/sh", "-c", "echo well; echo ill >&2; sleep 1000"]
+        resource = ProcessKind().resource("web", {"command": says}, place)
+        async with await asyncio.start_unix_server(hear, path):
+            await resource.start(TOKEN, later(), later())
+            await until(lambda: b"ill" in heard, "all that it says has come")
+            await resource.stop(later(), later())
+            await over.wait()
+        # Who speaks, with which priority, and what the journal is to do with it; then the words.
+        assert heard == b"tandem-web\n\n6\n1\n0\n0\n0\nwell\nill\n"
 
     run(play())

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.resources.process.bench import new_place, processes_with, until
+from tests.resources.process.bench import processes_with, until
 from tests.resources.unit.bench import HAS_SYSTEMD, UNIT, UnitBench, booted
 
+from tandem.clock import SystemClock
 from tandem.resources.kind import (
     OptionError,
     Place,
@@ -139,14 +140,10 @@ class TestWithSystemd:
         asyncio.run(play())
 
 
-@pytest.fixture
-def place(tmp_path: Path) -> Place:
-    return new_place(tmp_path)
-
-
 @pytest.mark.parametrize(
     "options", [{}, {"unit": "web.socket"}, {"unit": "../x.service"}, {"unit": "a", "x": 1}]
 )
-def test_what_is_no_service_is_refused(place: Place, options: dict[str, object]) -> None:
+def test_what_is_no_service_is_refused(tmp_path: Path, options: dict[str, object]) -> None:
+    place = Place("n1", tmp_path, tmp_path, SystemClock())
     with pytest.raises(OptionError, match="Resource web"):
         UnitKind().resource("web", options, place)
