@@ -3,8 +3,10 @@
 import json
 import os
 import signal
+import socket
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
@@ -13,17 +15,19 @@ import pytest
 from tests.resources.address.hosts import Lan, Namespace
 
 from tandem.clock import SystemClock
+from tandem.resources.address.asking import reachable
 from tandem.resources.address.belongings import Belongings, holder_pid
 
+CLOCK = SystemClock()
+LONG_S = 600
 PATIENCE_S = 60
 PAUSE_S = 0.01
 
 
 def wait_until(condition: Callable[[], bool], what: str) -> None:
-    clock = SystemClock()
-    end_us = clock.boot_us() + PATIENCE_S * 1_000_000
+    end_us = CLOCK.boot_us() + PATIENCE_S * 1_000_000
     while not condition():
-        assert clock.boot_us() < end_us, f"never: {what}"
+        assert CLOCK.boot_us() < end_us, f"never: {what}"
         time.sleep(PAUSE_S)
 
 
@@ -64,6 +68,16 @@ class RemoteNode:
         assert pid is not None
         return pid
 
+    @contextmanager
+    def asking(self) -> Iterator[socket.socket]:
+        """A connection to its holder."""
+        ip = ip_address(str(self.options["address"]))
+        mine = Belongings("web", ip, None, self._run_directory)
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as asking:
+            with reachable(mine) as path:
+                asking.connect(path)
+            yield asking
+
     def kill_agent(self) -> None:
         """Both the agent and the pulse; the holder is left to itself."""
         self._process.kill()
@@ -86,6 +100,27 @@ class RemoteNode:
             if stream and not stream.closed:
                 stream.close()
         self._process.wait(PATIENCE_S)
+
+
+def started(node: RemoteNode, revision: int = 5, entitled_s: float = LONG_S) -> RemoteNode:
+    node.do("probe")
+    node.do("start", revision, entitled_s)
+    assert node.has_it()
+    return node
+
+
+def started_briefly(node: RemoteNode, revision: int = 5) -> int:
+    """Start it for as short a time as this machine, busy as it is, allows; until when."""
+    entitled_s = 3.0
+    while True:
+        try:
+            started(node, revision, entitled_s)
+        except (CallFailedError, AssertionError):
+            assert entitled_s < LONG_S
+            node.do("stop")
+            entitled_s *= 2
+        else:
+            return CLOCK.boot_us() + round(entitled_s * 1e6)
 
 
 @pytest.fixture

@@ -7,14 +7,19 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from tests.resources.address.conftest import CallFailedError, RemoteNode, wait_until
+from tests.resources.address.conftest import (
+    CLOCK,
+    LONG_S,
+    CallFailedError,
+    RemoteNode,
+    started,
+    started_briefly,
+    wait_until,
+)
 from tests.resources.address.hosts import Lan, Namespace, replug
-
-from tandem.clock import SystemClock
 
 pytestmark = pytest.mark.lab
 
-LONG_S = 600
 ADDRESSES = ["10.7.0.100", "fd07::100"]
 NodeOn = Callable[..., RemoteNode]
 
@@ -106,13 +111,6 @@ def listen() -> Iterator[Callable[[Namespace, str], Listener]]:
     yield make
     for each in listeners:
         each.close()
-
-
-def started(node: RemoteNode, revision: int = 5, entitled_s: float = LONG_S) -> RemoteNode:
-    node.do("probe")
-    node.do("start", revision, entitled_s)
-    assert node.has_it()
-    return node
 
 
 def test_clients_follow_it_to_its_new_node(lan: Lan, node_on: NodeOn, ip: str) -> None:
@@ -211,15 +209,13 @@ def test_a_loser_that_was_frozen_neither_brings_it_back_nor_speaks_of_it(
 ) -> None:
     one, two = node_on(lan.host(), address=ip), node_on(lan.host(), address=ip)
     client = lan.host()
-    started(one, entitled_s=4)
-    clock = SystemClock()
-    entitled_until_us = clock.boot_us() + 4_000_000
+    until_us = started_briefly(one)
     frozen = one.holder()
     os.kill(frozen, signal.SIGSTOP)
     wait_until(lambda: not one.has_it(), "the kernel takes it away")
     listener = listen(client, ip)
     started(two)
-    wait_until(lambda: clock.boot_us() > entitled_until_us, "the loser's time is up")
+    wait_until(lambda: CLOCK.boot_us() > until_us, "the loser's time is up")
     os.kill(frozen, signal.SIGCONT)
     wait_until(lambda: not one.do("health")[0], "it has gone on")
     assert not one.has_it()
@@ -229,20 +225,18 @@ def test_a_loser_that_was_frozen_neither_brings_it_back_nor_speaks_of_it(
     assert reaches(client, ip)
 
 
-def test_it_is_held_as_long_as_the_pulse_prolongs_it_and_no_longer(
+def test_when_its_time_is_up_no_extension_brings_it_back(
     lan: Lan, node_on: NodeOn, ip: str
 ) -> None:
-    node = started(node_on(lan.host(), address=ip), entitled_s=4)
-    node.do("extend", LONG_S)
-    node.do("extend", 1)  # never shorter
-    assert node.do("health")[0]
+    node = started(node_on(lan.host(), address=ip))
     node.do("stop")
-    node.do("extend", LONG_S)  # too late to mean anything
+    node.do("extend", LONG_S)
     assert not node.has_it()
-    started(node, revision=6, entitled_s=3)
-    wait_until(lambda: node.do("probe")[0] == "absent", "it goes when its time is up")
+    started_briefly(node, revision=6)
+    wait_until(lambda: node.do("probe")[0] == "absent", "it goes by itself")
     node.do("extend", LONG_S)
     assert node.do("probe")[0] == "absent"
+    assert not node.has_it()
 
 
 def test_extending_where_nothing_was_ever_started_does_nothing(lan: Lan, node_on: NodeOn) -> None:
@@ -267,28 +261,6 @@ def test_a_holder_that_does_not_listen_is_killed_by_a_stop(lan: Lan, node_on: No
     os.kill(node.holder(), signal.SIGSTOP)
     node.do("stop", 0.5)
     assert not node.has_it()
-
-
-def test_an_agent_that_begins_anew_takes_up_what_the_one_before_started(
-    lan: Lan, node_on: NodeOn, ip: str
-) -> None:
-    node = started(node_on(lan.host(), address=ip))
-    holder = node.holder()
-    node.kill_agent()
-    node.begin_anew()
-    assert node.do("probe")[:2] == ["ours", [1, 5]]
-    assert node.holder() == holder
-    node.do("stop")
-    wait_until(lambda: not _is_alive(holder), "an orphan that holds nothing ends")
-    started(node, revision=6)
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
 
 
 def test_who_removes_it_by_hand_does_not_keep_it_away(lan: Lan, node_on: NodeOn, ip: str) -> None:
@@ -355,14 +327,6 @@ def test_an_address_that_the_node_has_for_good_is_not_ours_and_stop_removes_it(
     started(node)
 
 
-def test_another_token_is_refused_while_it_is_held(lan: Lan, node_on: NodeOn) -> None:
-    node = started(node_on(lan.host(), address="10.7.0.100"))
-    with pytest.raises(CallFailedError, match=r"with the token 1\.5"):
-        node.do("start", 6, LONG_S)
-    node.do("start", 5, LONG_S)
-    assert node.do("probe")[:2] == ["ours", [1, 5]]
-
-
 @pytest.mark.parametrize(
     ("options", "said"),
     [
@@ -378,15 +342,3 @@ def test_where_it_does_not_belong_it_is_not_taken(
     with pytest.raises(CallFailedError) as refused:
         node_on(lan.host(), **options).do("start", 5, LONG_S)
     assert said in str(refused.value)
-
-
-def test_a_definition_that_changed_is_carried_out_by_a_new_holder(
-    lan: Lan, node_on: NodeOn
-) -> None:
-    node = node_on(lan.host(), address="10.7.0.100")
-    node.do("probe")
-    node.kill_agent()
-    node.options["address"] = "10.7.0.101"
-    node.begin_anew()
-    started(node)
-    assert not node.host.has("10.7.0.100")

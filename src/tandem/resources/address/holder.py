@@ -189,6 +189,8 @@ class Holder:
         self._watch(asker, lambda: self._serve(asker))
 
     def _serve(self, asker: socket.socket) -> None:
+        if asker.fileno() < 0:
+            return  # forgotten since it was seen to have something to say
         try:
             packet = asker.recv(messages.LONGEST_BYTES)
         except BlockingIOError:
