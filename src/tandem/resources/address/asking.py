@@ -9,10 +9,11 @@ from contextlib import contextmanager
 from typing import Final
 
 from tandem.clock import Clock
-from tandem.resources.address import holder, messages
+from tandem.resources.address import messages
 from tandem.resources.address.belongings import Belongings
 from tandem.resources.address.errors import FormatError
 
+_HOLDER: Final = (sys.executable, "-m", "tandem.resources.address.holder")
 PACKETS: Final = socket.SOCK_SEQPACKET | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK
 
 
@@ -109,7 +110,7 @@ async def ready(belongings: Belongings, clock: Clock, by_us: int) -> int:
 
 async def _start(tether: int, arguments: tuple[str, ...], deadline_s: float) -> None:
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", holder.__name__, *arguments),
+        *(*_HOLDER, *arguments),
         stdin=tether,
         stdout=asyncio.subprocess.PIPE,
     )
@@ -122,5 +123,5 @@ async def _start(tether: int, arguments: tuple[str, ...], deadline_s: float) -> 
         if process.returncode is None:
             process.kill()
             await process.wait()
-    if said != holder.READY:
+    if said != messages.READY:
         raise NoAnswerError("the holder of its address did not start; its log says why.")

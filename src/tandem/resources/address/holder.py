@@ -29,7 +29,6 @@ from tandem.resources.address.rtnetlink import Notices, Rtnetlink
 from tandem.resources.address.timing import LIFETIME_S
 from tandem.resources.address.wire import Wire
 
-READY = b"ready\n"
 _UNTOLD = (KernelError, FormatError)
 _BACKLOG = 16
 _LOWEST_REAL_TIME = 1
@@ -303,7 +302,7 @@ def main(arguments: list[str]) -> int:
     with socket.socket(socket.AF_UNIX, _PACKETS) as listener:
         listener.bind(belongings.socket_name)
         listener.listen(_BACKLOG)
-        os.write(sys.stdout.fileno(), READY)
+        os.write(sys.stdout.fileno(), messages.READY)
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         Holder(belongings, listener, SystemClock()).run()
     return 0

@@ -12,6 +12,8 @@ from tandem.resources.kind import Token
 
 VERSION = 1
 LONGEST_BYTES = 4096
+READY = b"ready\n"
+"""What a holder says on its standard output when it can be asked."""
 
 
 @dataclass(frozen=True, slots=True)
