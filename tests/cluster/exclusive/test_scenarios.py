@@ -4,6 +4,7 @@ To write a new one, give its sentence and its commands; the failure shows the st
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
@@ -11,6 +12,7 @@ import pytest
 from tests.cluster.exclusive.site import Site
 
 from tandem.cluster.exclusive import eviction, failsafe
+from tandem.cluster.exclusive.events import Promise
 from tandem.cluster.exclusive.state import Basis, State
 
 SCENARIOS = sorted((Path(__file__).parent / "scenarios").glob("*.txt"))
@@ -66,3 +68,20 @@ def test_with_a_rule_of_failsafe_taken_away_there_are_two(
     monkeypatch.setattr(place, rule, instead)
     path = Path(__file__).parent / "scenarios" / f"{story}.txt"
     assert "db runs on a and" in told_again(path.read_text(encoding="utf-8"))
+
+
+def test_without_both_rules_about_restarts_there_are_two(monkeypatch: pytest.MonkeyPatch) -> None:
+    """F4 and F5 stand behind each other."""
+    promised = failsafe.promised
+
+    def promised_by_anybody(state: State, answer: Promise) -> None:
+        known = dict(failsafe.needed(state))
+        promised(state, replace(answer, epoch=known.get(answer.node_id, 0)))
+
+    path = Path(__file__).parent / "scenarios" / "restarted_promiser.txt"
+    text = path.read_text(encoding="utf-8")
+    monkeypatch.setattr(failsafe, "is_meant", lambda state, _: state.is_live)
+    monkeypatch.setattr(failsafe, "promised", promised_by_anybody)
+    assert "db runs on a and" not in told_again(text)
+    monkeypatch.setattr(failsafe, "is_old_enough", lambda *_: True)
+    assert "db runs on a and" in told_again(text)
