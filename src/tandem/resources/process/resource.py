@@ -9,6 +9,7 @@ from tandem.clock import Clock
 from tandem.recording.own_thread import in_own_thread
 from tandem.resources.control_group import ControlGroup
 from tandem.resources.kind import (
+    ExtendError,
     Found,
     Health,
     Presence,
@@ -172,6 +173,8 @@ class ProcessResource:
         grip = ProcessGrip(self._belongings, self._clock)
         try:
             grip.extend(until_us)
+        except ExtendError as error:
+            raise StartError(str(error)) from error
         finally:
             grip.close()
 
