@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from tandem.cluster.plan.bundles import Bundle, bundles, tied
-from tandem.cluster.plan.obstacles import times
+from tandem.cluster.plan.obstacles import away, times
 from tandem.cluster.plan.ranking import Company, ranked
 from tandem.cluster.plan.reasons import Cause, Concern, Refused, There
 from tandem.cluster.plan.room import Room
@@ -65,6 +65,10 @@ class Making:
             self._fill(seat)
         self._move_by_turns()
 
+    def _runs_on(self, seat: Seat, node_id: str) -> bool:
+        found = (self._site.running(it.resource_id) for it in seat.bundle.members)
+        return any(it.node_id == node_id for running in found for it in running)
+
     # --- Who stays, and who has to go ------------------------------------------------------------
 
     def _classify(self, seat: Seat) -> None:
@@ -74,6 +78,10 @@ class Making:
         if now is None:
             return
         braked = site.braked(bundle)
+        is_emptied = site.is_alive(now) and away(site.members[now]) is not None
+        if is_emptied and not self._runs_on(seat, now) and set(seat.usable) - {now}:
+            seat.leave(*_emptied(site, now))
+            return
         if now in seat.usable:
             failed = site.unfit(bundle, now)
             seat.stay(braked if failed and braked else "")
@@ -94,7 +102,7 @@ class Making:
         site, bundle = self._site, seat.bundle
         if (held := site.braked(bundle)) and held != site.unrest and not site.wish(bundle):
             seat.waits = (seat.because, held)
-            seat.kept = (seat.now,) if seat.now and not site.is_alive(seat.now) else ()
+            seat.kept = tuple(it for it in self._back(seat) if it == seat.now)
 
     def _part(self, seat: Seat) -> None:
         """Keep what is where it is, unless it must not be together with what is there already."""
@@ -226,10 +234,8 @@ class Making:
         now, site = seat.now, self._site
         if now is None or seat.target != now or seat.there is There.WISHED:
             return None
-        if site.service(now) is Service.DRAINING:
-            return Cause.DRAINED, f"{now} is being drained"
-        if site.service(now) is Service.MAINTENANCE:
-            return Cause.MAINTENANCE, f"{now} is in maintenance"
+        if site.service(now) is not Service.NORMAL:
+            return _emptied(site, now)
         prefers = seat.bundle.prefers()
         better = prefers[: prefers.index(now)] if now in prefers else prefers
         if all(it.sticky for it in seat.bundle.members) or site.braked(seat.bundle):
@@ -328,6 +334,13 @@ class Making:
             self.room.leave(seat.target, seat.bundle.needs())
         for member in seat.bundle.members:
             self._at.pop(member.resource_id, None)
+
+
+def _emptied(site: Site, node_id: str) -> tuple[Cause, str]:
+    """Why a bundle leaves a node that an operator empties."""
+    if site.service(node_id) is Service.DRAINING:
+        return Cause.DRAINED, f"{node_id} is being drained"
+    return Cause.MAINTENANCE, f"{node_id} is in maintenance"
 
 
 def _is_exclusive(turn: Sequence[Seat]) -> bool:

@@ -81,7 +81,7 @@ def _waiting(site: Site, bundle: Bundle) -> Seat:
     """Nobody who is there can run any of it."""
     seat = Seat(bundle, _now(site, bundle), (), waits=site.refusals(bundle))
     able = _able(site, bundle, ignores_away=True)
-    back = [it for it in able if site.service(it) is not Service.MAINTENANCE]
+    back = [it for it in able if site.service(it) is Service.NORMAL]
     committed = site.order_of(bundle)
     named = committed.nodes if committed else ()
     kept = [it for it in named if it in back]

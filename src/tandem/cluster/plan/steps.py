@@ -8,6 +8,8 @@ waits for that to be true, and not for a message, so a step that is lost or done
   there stands the ownership of the resource, which a start always needs
 - something shared stops when it runs in its new place, unless what it needs is interrupted
 - what needs something that was taken later than it was itself begins anew
+- what needs something that begins anew where it is starts by the next plan: that it runs would be
+  true before it has stopped as well
 """
 
 import enum
@@ -91,8 +93,12 @@ class _Steps:
             for it in needed:
                 self._needed_by.setdefault(it, []).append(name)
         self._broken: dict[str, bool] = {}
+        self._is_later: dict[str, bool] = {}
         for name in self._names:
             self._broken[name] = self._is_broken(name)
+            self._is_later[name] = any(
+                self._is_later[it] or self._begins_anew(it) for it in self._needs.get(name, ())
+            )
 
     def make(self) -> list[Step]:
         """All steps; each stands behind those that it waits for."""
@@ -110,6 +116,10 @@ class _Steps:
             return True
         needs = self._needs[name]
         return any(self._broken[it] for it in needs) or self._is_older(name, target)
+
+    def _begins_anew(self, name: str) -> bool:
+        """Whether a resource stops and starts on one node."""
+        return self._broken[name] and self._targets.get(name) in self._living[name]
 
     def _is_older(self, name: str, target: str) -> bool:
         """Whether a resource was taken before something that it needs."""
@@ -141,6 +151,8 @@ class _Steps:
     def _starts(self, name: str) -> list[Step]:
         target = self._targets.get(name)
         if target is None or (target in self._living[name] and not self._broken[name]):
+            return []
+        if self._is_later[name]:
             return []
         before = [
             step.done
