@@ -40,6 +40,7 @@ class MoodyDisk(Disk):
 
     def __init__(self) -> None:
         self.is_failing = False
+        self.error = errno.EIO
         self.goes_on = threading.Event()
         self.goes_on.set()
 
@@ -51,6 +52,10 @@ class MoodyDisk(Disk):
         self._suffer()
         super().fdatasync(fd)
 
+    def touch(self, fd: int) -> None:
+        self._suffer()
+        super().touch(fd)
+
     def open(self, path: str, flags: int, *, dir_fd: int) -> int:
         self._suffer()
         return super().open(path, flags, dir_fd=dir_fd)
@@ -58,7 +63,23 @@ class MoodyDisk(Disk):
     def _suffer(self) -> None:
         assert self.goes_on.wait(DEADLINE_S)
         if self.is_failing:
-            raise OSError(errno.EIO, "made up")
+            raise OSError(self.error, "made up")
+
+
+class Waits(Reopening):
+    """Remembers after what a volume was waited for."""
+
+    def __init__(self) -> None:
+        super().__init__(Random(1), retry_s=0.02)
+        self.told: list[str] = []
+
+    def absent(self) -> float:
+        self.told.append("absent")
+        return super().absent()
+
+    def failed(self, served_s: float) -> float:
+        self.told.append("failed")
+        return super().failed(served_s)
 
 
 class Bench:
@@ -69,6 +90,7 @@ class Bench:
         self.clock = SystemClock()
         self.disks = Disks()
         self.moods: dict[UUID, MoodyDisk] = {}
+        self.reopenings: dict[UUID, Waits] = {}
         self.opened: list[Mounted] = []
         self._stack = AsyncExitStack()
 
@@ -132,7 +154,7 @@ class Bench:
                 await asyncio.sleep(POLL_S)
 
     def _serve(self, wanted: VolumeOrder) -> VolumeService:
-        reopening = Reopening(Random(1), retry_s=0.02)
+        reopening = self.reopenings.setdefault(wanted.volume_id, Waits())
         return VolumeService(wanted, CLUSTER, self.disks, self.clock, reopening, self._open)
 
     def _open(self, wanted: VolumeOrder, cluster_number: int) -> Mounted:

@@ -25,6 +25,7 @@ from tandem.recording.volume_jobs import (
     Delete,
     Durable,
     End,
+    Ended,
     Full,
     Note,
     Report,
@@ -44,6 +45,7 @@ class FaultyDisk(Disk):
     def __init__(self) -> None:
         self.write_error = 0
         self.sync_error = 0
+        self.touch_error = 0
         self.failures = 0
 
     def writev(self, fd: int, buffers: Sequence[Buffer]) -> int:
@@ -57,6 +59,12 @@ class FaultyDisk(Disk):
             self.failures += 1
             raise OSError(self.sync_error, "made up")
         super().fdatasync(fd)
+
+    def touch(self, fd: int) -> None:
+        if self.touch_error:
+            self.failures += 1
+            raise OSError(self.touch_error, "made up")
+        super().touch(fd)
 
 
 class Bench:
@@ -217,6 +225,29 @@ def test_a_dead_volume_says_so_once_and_gives_back_what_it_did_not_write(bench: 
     left = [job.fragment.start_us for job in bench.writer.leftovers() if isinstance(job, Write)]
     assert left == [T0_US + number * GOP_US for number in (1, 2, 3)]
     assert not bench.stop()
+
+
+def test_a_disk_that_takes_no_changes_is_let_go_of_though_nothing_is_to_be_written(
+    bench: Bench,
+) -> None:
+    bench.disk.touch_error = errno.EROFS
+    dead = bench.wait_for(lambda report: isinstance(report, Dead))
+    assert isinstance(dead, Dead)
+    assert "read-only" in dead.message
+    bench.wait_for(lambda report: isinstance(report, Ended))
+    assert bench.writer.volume._root_fd < 0
+    assert not bench.stop()
+
+
+def test_a_disk_that_has_no_room_even_for_a_changed_time_is_not_taken_for_dead(
+    bench: Bench,
+) -> None:
+    bench.disk.touch_error = errno.ENOSPC
+    bench.wait_for(lambda _: bench.disk.failures > 0)
+    bench.disk.touch_error = 0
+    bench.write(0, begins=0)
+    assert bench.stop()
+    assert bench.pictures() == [0]
 
 
 def test_small_pictures_that_wait_count_with_the_memory_they_take() -> None:

@@ -1,6 +1,7 @@
 """Volumes that hang, are missing, die, come back, and are ordered anew."""
 
 import asyncio
+import errno
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -174,6 +175,25 @@ def test_a_volume_that_is_unmounted_under_a_recorder_is_left_and_taken_back(tmp_
         await bench.until(lambda: bench.disks.volumes[away.volume_id].is_dead)
         elsewhere.rename(away.path)
         await bench.until(lambda: bench.is_serving(away))
+
+    run(tmp_path, test)
+
+
+def test_a_disk_that_is_only_read_only_is_tried_at_the_same_pace_however_long_it_is(
+    tmp_path: Path,
+) -> None:
+    async def test(bench: Bench) -> None:
+        one = bench.order("one")
+        mood = bench.mood(one)
+        bench.volumes.apply([one])
+        await bench.until(lambda: bench.is_serving(one))
+        told = bench.reopenings[one.volume_id].told
+        mood.error, mood.is_failing = errno.EROFS, True
+        await bench.until(lambda: len(told) > 5)
+        assert told[:5] == ["failed", *["absent"] * 4]
+        assert "read-only" in bench.problem(one)
+        mood.is_failing = False
+        await bench.until(lambda: bench.is_serving(one))
 
     run(tmp_path, test)
 

@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import PurePosixPath
 from uuid import UUID, uuid4
 
-from tandem.archive.errors import disk_error
+from tandem.archive.errors import DiskFullError, disk_error
 from tandem.archive.layout import WRITERS
 from tandem.archive.volume import Volume
 
@@ -52,13 +52,17 @@ class Writer:
     def check_writable(self) -> None:
         """Notice that the file system does not take changes any more, whatever it says of itself.
 
+        One that is only full takes them again as soon as something is deleted.
+
         Raises:
             DiskError: it does not.
         """
         try:
-            os.utime(self._fd)
+            self._volume.disk.touch(self._fd)
         except OSError as error:
-            raise disk_error(error, f"looking at the volume {self._volume.root}") from error
+            failure = disk_error(error, f"looking at the volume {self._volume.root}")
+            if not isinstance(failure, DiskFullError):
+                raise failure from error
 
     def release(self) -> None:
         """Leave; harmless when repeated. The file goes first, so that nobody finds it unlocked."""

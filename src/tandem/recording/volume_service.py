@@ -9,7 +9,7 @@ import asyncio
 import logging
 from functools import partial
 
-from tandem.archive.errors import ArchiveError, VolumeError
+from tandem.archive.errors import ArchiveError, DiskReadOnlyError, VolumeError
 from tandem.archive.mount import Mounted
 from tandem.clock import Clock
 from tandem.recording.disks import Disks
@@ -101,7 +101,7 @@ class VolumeService:
         while True:
             try:
                 return await self._try()
-            except VolumeError as problem:
+            except (VolumeError, DiskReadOnlyError) as problem:
                 self._disks.fail(self.order.volume_id, str(problem))
                 delay_s = self._reopening.absent()
             except ArchiveError as problem:

@@ -50,6 +50,10 @@ log = logging.getLogger(__name__)
 SYNC_US = 2_000_000
 """What a power cut may cost one copy, against one flush of the disk's cache in two seconds."""
 
+LOOK_US = 1_000_000
+"""How often it is tried whether the disk takes changes. A recorder whose cameras are on another one
+just then would not notice that it turned read-only, and keep it from being unmounted."""
+
 HANGS_US = 15_000_000
 """A disk on which one round of writes and syncs takes longer than this is taken to hang: a busy one
 needs a second or two for all its cameras."""
@@ -114,6 +118,7 @@ class VolumeWriter:
         self._sync_us = sync_us
         self._alive_us = clock.boot_us()
         self._next_sync_us = self._alive_us + sync_us
+        self._next_look_us = self._alive_us + LOOK_US
         self._thread = threading.Thread(
             target=self._run, name=f"volume {mounted.volume_id}", daemon=True
         )
@@ -208,9 +213,10 @@ class VolumeWriter:
                 self._report(Ended())
 
     def _step(self) -> None:
-        """Take the next job, do what can be done, sync if that is due."""
+        """Take the next job, do what can be done, look and sync if that is due."""
         self._alive_us = self._clock.boot_us()
-        wait_s = max(0.0, (self._next_sync_us - self._clock.boot_us()) / 1e6)
+        next_us = min(self._next_sync_us, self._next_look_us)
+        wait_s = max(0.0, (next_us - self._clock.boot_us()) / 1e6)
         try:
             job = self._jobs.get(timeout=min(wait_s, RETRY_FULL_S) if self._held else wait_s)
         except queue.Empty:
@@ -222,9 +228,22 @@ class VolumeWriter:
                 self._held.append(job)
         self._delete()  # never behind what waits for the room that it makes
         self._do_held()
+        if self._clock.boot_us() >= self._next_look_us:
+            self._look()
+            self._next_look_us = self._clock.boot_us() + LOOK_US
         if self._clock.boot_us() >= self._next_sync_us:
             self._sync()
             self._next_sync_us = self._clock.boot_us() + self._sync_us
+
+    def _look(self) -> None:
+        """Let go of a disk that cannot be written, though nothing is to be written just now.
+
+        Raises:
+            VolumeMissingError: it was unmounted.
+            DiskError: it takes no changes.
+        """
+        self.volume.check_present()
+        self._mounted.writer.check_writable()
 
     def _do_held(self) -> None:
         """Do the jobs in order; where the disk is full, they stay for the next time."""
