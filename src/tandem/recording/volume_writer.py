@@ -61,7 +61,6 @@ needs a second or two for all its cameras."""
 RETRY_FULL_S = 0.25
 """How soon a full disk is tried again: deletion frees a minute of video in less."""
 
-
 PASSING = (DiskFullError, IndexBusyError)
 """What goes by: deletion makes room, and another process ends its transaction."""
 
