@@ -8,7 +8,7 @@ rounded one changes seldom.
 """
 
 from bisect import bisect_left, insort
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from tandem.cluster.load import Cost
 
@@ -45,6 +45,16 @@ class LeastLoaded:
         self._now[node] = load = self._load(node, self._less)
         insort(self._sorted, (load, node))
 
+    def ordered(self, cost: Cost) -> Sequence[tuple[float, str]]:
+        """The nodes, the least loaded first, each with its load with a little less than a cost."""
+        shift = max(0, cost.kbps.bit_length() - self._digits)
+        less = Cost(cost.kbps >> shift << shift, cost.streams)
+        if less != self._less:
+            self._less = less
+            self._now = {node: self._load(node, less) for node in self._nodes}
+            self._sorted = sorted((load, node) for node, load in self._now.items())
+        return self._sorted
+
     def find(
         self, cost: Cost, key_of: Callable[[str], Key | None], named: Iterable[str] = ()
     ) -> Key | None:
@@ -59,14 +69,8 @@ class LeastLoaded:
         Returns:
             The best key; None if all are out of the question.
         """
-        shift = max(0, cost.kbps.bit_length() - self._digits)
-        less = Cost(cost.kbps >> shift << shift, cost.streams)
-        if less != self._less:
-            self._less = less
-            self._now = {node: self._load(node, less) for node in self._nodes}
-            self._sorted = sorted((load, node) for node, load in self._now.items())
         best = min((key for node in named if (key := key_of(node)) is not None), default=None)
-        for load, node in self._sorted:
+        for load, node in self.ordered(cost):
             if best is not None and (load, True, node) > best:
                 break
             key = key_of(node)

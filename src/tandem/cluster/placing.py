@@ -77,7 +77,7 @@ class Placing:
         self.recorders: dict[str, list[str]] = {}
         self.followers: dict[str, list[str]] = {}
         self.reasons: dict[str, dict[str, Reason]] = {}
-        self._held = LeastLoaded(self.nodes, self.loads.load, digits=9)
+        self._held = LeastLoaded(self.nodes, self.loads.load, digits=7)
         self._places_few = False
         self._without: dict[str, LeastLoaded] = {}
 
@@ -176,21 +176,26 @@ class Placing:
         self, camera: Camera, cost: Cost, taken: Sequence[str]
     ) -> tuple[str, Reason] | None:
         """The best node with room that shares no zone with a copy there is, if there is one."""
-        used = {self.zone[node] for node in taken}
         zone, loads = self.zone, self.loads
-
-        def key_of(node: str) -> Key | None:
-            if node in taken or zone[node] in used:
-                return None
-            load = loads.load(node, cost)
-            return (load, True, node) if load <= 1 else None
-
+        used = {zone[node] for node in taken}
         committed = self._view.placements.get(camera.camera_id)
         for node in committed.nodes if committed else ():
-            if node in loads.limits and key_of(node):
+            if node in loads.limits and zone[node] not in used and loads.fits(node, cost):
                 return node, Reason.PROMOTED
-        best = self._held.find(cost, key_of)
-        return (best[2], Reason.LEAST_LOADED) if best else None
+        limits, held = loads.limits, loads.held
+        best: tuple[float, str] | None = None
+        # Twenty thousand copies are chosen for here: the load is reckoned without a call.
+        for least in self._held.ordered(cost):
+            if best is not None and least > best:
+                break
+            node = least[1]
+            if zone[node] in used:
+                continue
+            (limit_kbps, limit), (kbps, streams) = limits[node], held[node]
+            load = max((kbps + cost.kbps) / limit_kbps, (streams + cost.streams) / limit)
+            if load <= 1 and (best is None or (load, node) < best):
+                best = load, node
+        return (best[1], Reason.LEAST_LOADED) if best else None
 
     def _zones_to_avoid(self, camera: Camera, seat: int) -> set[str]:
         """A move to make room must not bring two copies together that were apart."""
@@ -248,7 +253,7 @@ class Placing:
             for node in other.recorders[camera_id]:
                 if node in self.loads.limits:
                     self.loads.release(node, self.costs[camera_id])
-        self._held = LeastLoaded(self.nodes, self.loads.load, digits=9)
+        self._held = LeastLoaded(self.nodes, self.loads.load, digits=7)
         # For few it costs less to put nodes in order each time than to keep them in it.
         self._places_few = True
 
