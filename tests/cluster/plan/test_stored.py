@@ -1,0 +1,49 @@
+"""What is stored of resources and their orders."""
+
+import json
+
+import pytest
+
+from tandem.cluster.document import StoredValueError
+from tandem.cluster.exclusive.values import Order as EngineOrder
+from tandem.cluster.plan.order import Order
+from tandem.cluster.plan.resource import Mode, Resource
+
+WEB = Order("web", ("n1", "n2"), 7, Mode.SOFT, (5, 9))
+
+
+def test_an_order_is_read_as_it_was_written() -> None:
+    assert Order.decode("web", WEB.encode()) == WEB
+
+
+def test_the_engine_reads_the_same_order() -> None:
+    read = EngineOrder.decode("web", WEB.encode())
+    assert (read.nodes, read.generation, read.kind) == (("n1", "n2"), 7, "soft")
+
+
+def test_an_order_that_names_a_node_twice_is_refused() -> None:
+    with pytest.raises(StoredValueError, match="a node twice: n1, n1"):
+        Order("web", ("n1", "n1"), 1)
+
+
+def test_options_are_stored_and_never_shown() -> None:
+    web = Resource("web", "process", options={"environment": {"TOKEN": "secret"}})
+    assert Resource.decode("web", web.encode()) == web
+    assert "secret" not in repr(web)
+
+
+@pytest.mark.parametrize("name", ["migration_threshold", "restart_budget"])
+def test_a_definition_that_could_never_start_is_refused(name: str) -> None:
+    stored = json.loads(Resource("web", "process").encode()) | {name: 0}
+    with pytest.raises(StoredValueError, match=f"'web' has '{name}' as 0"):
+        Resource.decode("web", json.dumps(stored).encode())
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("needs", {"kbps": -1}), ("needs", [1]), ("options", "x"), ("mode", "both"), ("after", [1])],
+)
+def test_a_definition_with_a_wrong_field_is_refused_by_its_name(field: str, value: object) -> None:
+    stored = json.loads(Resource("web", "process").encode()) | {field: value}
+    with pytest.raises(StoredValueError, match=f"resource 'web' has '{field}' as"):
+        Resource.decode("web", json.dumps(stored).encode())
