@@ -5,8 +5,9 @@
 
 import sys
 
+from tests.simulation.exclusive.chance import random_plan
 from tests.simulation.exclusive.oracle import ViolationError
-from tests.simulation.exclusive.schedule import Plan, random_plan
+from tests.simulation.exclusive.schedule import Plan
 from tests.simulation.exclusive.shrink import shrink
 from tests.simulation.exclusive.world import World
 

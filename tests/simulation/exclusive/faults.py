@@ -10,7 +10,7 @@ from tests.simulation.exclusive.clockwork import MS, Queue
 from tests.simulation.exclusive.machine import Machine
 from tests.simulation.exclusive.network import Cut, Network, Weather
 from tests.simulation.exclusive.oracle import Oracle
-from tests.simulation.exclusive.schedule import OTHER, OWNER, Fault
+from tests.simulation.exclusive.schedule import LAST, OTHER, OWNER, Fault
 from tests.simulation.exclusive.store import Store, Temper
 
 End = Callable[[], None]
@@ -53,12 +53,13 @@ class Faults:
 
     def _meant(self, name: str) -> str:
         """Who that is at this moment."""
-        if name not in {OWNER, OTHER}:
+        if name not in {OWNER, OTHER, LAST}:
             return name
         order = self._world.ordered("strict1")
         running = self._world.oracle.running["strict1"]
         owner = next(iter(running), order[0])
-        return owner if name == OWNER else next(it for it in order if it != owner)
+        others = [it for it in order if it != owner]
+        return {OWNER: owner, OTHER: others[0], LAST: others[-1]}[name]
 
     # --- The network ----------------------------------------------------------------------------
 
@@ -151,6 +152,15 @@ class Faults:
         machine.crash_pulse()
         return machine.start_pulse
 
+    def crash_others(self, fault: Fault) -> End:
+        """The pulse of every node but this one."""
+        ends: list[End] = []
+        for name, machine in self._world.machines.items():
+            if machine.is_node and name != fault.on[0]:
+                machine.crash_pulse()
+                ends.append(machine.start_pulse)
+        return lambda: _all(ends)
+
     def crash_agent(self, fault: Fault) -> End:
         machine = self._world.machines[fault.on[0]]
         machine.crash_agent()
@@ -186,6 +196,7 @@ class Faults:
     def lag_watch(self, fault: Fault) -> End:
         machine = self._world.machines[fault.on[0]]
         machine.lag_us = fault.amount
+        machine.look_again()
 
         def end() -> None:
             machine.lag_us = 0
@@ -196,6 +207,7 @@ class Faults:
     def silence_watch(self, fault: Fault) -> End:
         machine = self._world.machines[fault.on[0]]
         machine.is_watch_silent = True
+        machine.look_again()
 
         def end() -> None:
             machine.is_watch_silent = False

@@ -9,9 +9,11 @@ from collections.abc import Callable, Iterable
 
 import pytest
 from tests.simulation.exclusive import systematic
+from tests.simulation.exclusive.bugs import BUGS, Bug
+from tests.simulation.exclusive.chance import random_plan
 from tests.simulation.exclusive.explain import explain
 from tests.simulation.exclusive.oracle import ViolationError
-from tests.simulation.exclusive.schedule import Fault, Plan, Setting, random_plan
+from tests.simulation.exclusive.schedule import Fault, Plan, Setting
 from tests.simulation.exclusive.shrink import shrink
 from tests.simulation.exclusive.world import World
 
@@ -19,6 +21,7 @@ BLOCKS = 10
 SEEDS_OF_A_BLOCK = 200
 BLOCKS_TO_PROVE = 50
 SEEDS_OF_A_BLOCK_TO_PROVE = 2_000
+SEEDS_TO_FIND_A_BUG = 300
 
 
 def run(plan: Plan) -> World:
@@ -81,6 +84,18 @@ def test_a_whole_site_starts_from_cold_with_one_node_missing() -> None:
 
 def test_a_node_begins_anew_while_another_is_dead() -> None:
     run_all(systematic.a_dead_node_and_restarts(seeds=2))
+
+
+@pytest.mark.parametrize("bug", BUGS, ids=str)
+def test_a_relaxed_rule_is_found(bug: Bug) -> None:
+    with bug.made():
+        for seed in range(SEEDS_TO_FIND_A_BUG):
+            try:
+                World(bug.plan(seed), frozenset({bug.breaks}), bug.store).run()
+            except ViolationError as violation:
+                print(f"{bug}: seed {seed}: {violation}")  # noqa: T201 - the seed is told
+                return
+    pytest.fail(f"{SEEDS_TO_FIND_A_BUG} seeds have not found {bug}")
 
 
 def test_a_run_is_decided_by_its_seed() -> None:
