@@ -243,6 +243,21 @@ def test_the_end_of_a_piece_of_a_clock_far_ahead_stands_in_the_hole_behind_its_t
     assert joined(runs, Scene(range(0)))[0] == list(range(166))
 
 
+def test_one_frame_behind_its_twins_fills_the_hole_there_whatever_two_clocks_say() -> None:
+    runs = [
+        Recorded(1, -90_000, [*range(24), *range(25, 175)]),
+        Recorded(1, 401_700, range(7, 25)),
+    ]
+    assert joined(runs, Scene(range(0)))[0] == list(range(175))
+
+
+@pytest.mark.parametrize("next_hole", [range(26, 51), range(34, 46)])
+def test_what_goes_on_from_its_twins_does_not_leap_into_the_next_hole(next_hole: range) -> None:
+    fetched = [number for number in range(175) if number != 24 and number not in next_hole]
+    runs = [Recorded(1, -90_000, fetched), Recorded(1, 401_700, range(7, 25))]
+    assert joined(runs, Scene(range(0)))[0] == sorted([24, *fetched])
+
+
 def test_a_single_frame_of_a_clock_far_ahead_does_not_tear_a_stretch_apart() -> None:
     runs = [Recorded(0, 0, range(1, 300)), Recorded(1, 390_000, [0])]
     assert joined(runs, Scene(range(0)))[0] == list(range(300))

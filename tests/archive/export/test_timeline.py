@@ -208,3 +208,17 @@ def test_a_picture_that_only_the_repetition_has_stands_at_the_time_of_its_neighb
     video, _ = joined(feeds)
     assert numbers(video) == list(range(200))
     assert video[95].time_us == BASE_US + 95 * FRAME_US
+
+
+def test_what_follows_squeezed_old_pictures_stands_behind_those_of_another_node() -> None:
+    again = [
+        unit._replace(time_us=at_us, decode_us=at_us)
+        for place, unit in enumerate(units(range(90, 100)))
+        for at_us in [BASE_US + 150 * FRAME_US + place * FRAME_US // 10]
+    ]
+    feeds = {
+        0: feed(0, range(100)),
+        1: feed(1, range(80, 140)),
+        2: FakeFeed(0, again + units(range(151, 200)), []),
+    }
+    assert numbers(joined(feeds)[0]) == [*range(140), *range(151, 200)]

@@ -76,7 +76,7 @@ def settle(strands: Sequence[Strand]) -> list[int]:
     shifts_us = [0] * len(strands)
     if len(strands) == 1:
         return shifts_us
-    spans = [_present(strand.rows) for strand in strands]
+    spans = [presence(strand.rows) for strand in strands]
     by_length = sorted(range(len(strands)), key=lambda at: length_us(spans[at]))
     movable = [at for at in by_length if not strands[at].is_fixed]
     for _ in range(_MOVES * len(movable)):
@@ -119,6 +119,17 @@ def moved(rows: Sequence[Row], late_us: int) -> list[Row]:
         row._replace(time_us=row.time_us + late_us, decode_us=row.decode_us + late_us)
         for row in rows
     ]
+
+
+def presence(rows: Sequence[Row]) -> list[Interval]:
+    """When there are pictures: from one hole to the next.
+
+    Args:
+        rows: at least one, in decode order.
+    """
+    lengths = _lengths_us(rows)
+    spans = ((row.decode_us, row.decode_us + us) for row, us in zip(rows, lengths, strict=True))
+    return coverage(spans, JITTER_US)
 
 
 def in_order(strands: Sequence[Strand]) -> list[Row]:
@@ -179,13 +190,6 @@ def _blocks(strand: Strand) -> list[_Block]:
         middle_us = max(middle_us, sum(span) // 2)
         blocks.append(_Block(rows[first:end], *span, middle_us, strand.is_fixed))
     return blocks
-
-
-def _present(rows: Sequence[Row]) -> list[Interval]:
-    """When a strand has pictures."""
-    lengths = _lengths_us(rows)
-    spans = ((row.decode_us, row.decode_us + us) for row, us in zip(rows, lengths, strict=True))
-    return coverage(spans, JITTER_US)
 
 
 def _lengths_us(rows: Sequence[Row]) -> list[int]:

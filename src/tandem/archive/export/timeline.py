@@ -20,7 +20,8 @@ from heapq import merge as heap_merge
 from operator import attrgetter
 from typing import NamedTuple, Protocol
 
-from tandem.archive.export.strands import Strand, in_order, moved, settle
+from tandem.archive.export.fitting import shared_us
+from tandem.archive.export.strands import JITTER_US, Strand, in_order, moved, presence, settle
 from tandem.archive.export.units import Row, Unit
 from tandem.archive.merge import LONGEST_OFFSET_US, TWIN_US, Pair, repetitions_us, twins
 
@@ -196,9 +197,9 @@ class _Track:
                 if next_us is not None and local_us in {None, next_us}:
                     late_us = next_us
                 elif next_us is None and local_us is not None:
-                    # Clocks differ by so little; what is sent again is late, and the newest.
+                    # Clocks seldom differ by more; what is sent again is late, and the newest.
                     is_clock = local_us - lag_us <= TWIN_US
-                    if is_clock or _stand_among(units[place:], rows[at:], lag_us):
+                    if is_clock or _would_leap(rows, units, run, pairs, lag_us):
                         late_us = local_us
                 joined += _in_order(rows[at:our_twin], _rows(units[place:their_twin], run, late_us))
             else:
@@ -261,10 +262,34 @@ def _with_twin(row: Row, twin: Unit, run: int) -> Row:
     return Row(identity, time_us, decode_us, unit, base, (*others, run), lossy)
 
 
-def _stand_among(units: Sequence[Unit], rows: Sequence[Row], lag_us: int) -> bool:
-    """Whether frames that share nothing with some rows would stand between them."""
-    first_us, last_us = units[0].decode_us - lag_us, units[-1].decode_us - lag_us
-    return any(first_us <= row.decode_us <= last_us for row in rows)
+def _would_leap(
+    rows: Sequence[Row], units: Sequence[Unit], run: int, pairs: Sequence[Pair], lag_us: int
+) -> bool:
+    """Whether a lag would put what follows the last twin among rows, or behind some, wrongly.
+
+    What follows it on either side shares nothing, so neither has a picture of a time that the other
+    has: they must not overlap. And what goes on from its twin without a hole has no picture of
+    others before it, unless the offsets of twins say that they were squeezed: those were sent
+    again, and a camera may have left out what came between them and the next.
+
+    Args:
+        rows: of a strand.
+        units: of another run.
+        run: its number.
+        pairs: their twins; at least one, and the run goes on behind the last one.
+        lag_us: by how much the run would be later.
+    """
+    at, place = pairs[-1]
+    if at + 1 == len(rows):
+        return False
+    from_twin = _rows(units[place:], run, lag_us)
+    ours, theirs = presence(from_twin[1:]), presence(rows[at + 1 :])
+    if shared_us(ours, theirs) > JITTER_US:
+        return True
+    goes_on = presence(from_twin)[0].to_us > ours[0].from_us
+    offsets_us = [units[other].time_us - rows[our].time_us for our, other in pairs[-2:]]
+    is_steady = max(offsets_us) - min(offsets_us) <= JITTER_US
+    return goes_on and is_steady and theirs[0].from_us < ours[0].from_us
 
 
 def _in_order(ours: list[Row], theirs: list[Row]) -> list[Row]:
