@@ -303,6 +303,29 @@ def test_whoever_hears_no_majority_drops_what_is_soft_and_keeps_what_is_strict()
     assert [stop.resource for stop in stops(engine)] == ["soft"]
 
 
+def test_what_was_dropped_for_want_of_a_majority_starts_again_by_a_new_take_alone() -> None:
+    engine = Engine().live({"b": session(), "c": session()}, {}, {"web": soft("a", "b")})
+    engine.done()
+    engine.tell(Started("web", 1))
+    engine.suspects(a="bc")
+    engine.tell(Stopped("web", 1))
+    seen = list(engine.out)
+    seen += engine.suspects(a="")
+    assert not [effect for effect in seen if isinstance(effect, StartEffect)]
+    assert engine.state.held == {}
+
+
+def test_nobody_takes_what_is_soft_without_hearing_a_majority() -> None:
+    engine = Engine().live({"b": session(), "c": session()})
+    engine.suspects(a="bc")
+    engine.sees_order("web", soft("a", "b"))
+    engine.tick(FAST.renew_us)
+    assert "web" not in engine.carried
+    engine.done()
+    engine.suspects(a="")
+    assert "web" in engine.carried
+
+
 def test_a_late_answer_of_a_session_that_is_over_starts_nothing() -> None:
     engine = Engine().live({"b": session()}, {}, {"web": strict("a", "b")})
     sent = engine.sent

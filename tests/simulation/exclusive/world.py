@@ -13,7 +13,7 @@ from tests.simulation.exclusive.clockwork import MS, SECOND, SLOWEST_PPM, Queue
 from tests.simulation.exclusive.faults import Faults
 from tests.simulation.exclusive.machine import Machine
 from tests.simulation.exclusive.network import Network
-from tests.simulation.exclusive.oracle import JUDGED, Oracle, is_soft
+from tests.simulation.exclusive.oracle import ALL_RULES, Oracle, is_soft
 from tests.simulation.exclusive.schedule import (
     FOREVER_US,
     Plan,
@@ -49,7 +49,7 @@ class World:
     def __init__(
         self,
         plan: Plan,
-        judged: frozenset[str] = JUDGED,
+        judged: frozenset[str] = ALL_RULES,
         kind: type[Store] = Store,
         *,
         is_traced: bool = False,

@@ -23,6 +23,7 @@ from tandem.cluster.exclusive.values import ResourceKind, Token
 
 def settle(state: State, now_us: int, out: list[Effect]) -> None:
     """Start what may run here, stop what may not."""
+    soft.drop(state)
     held = state.held
     for name in list(state.runs):
         confirm(state, name, held.get(name))
@@ -46,8 +47,7 @@ def begin(
     early_us: int | None = None,
 ) -> None:
     """R1: start what this node owns; or, early, what it is about to take."""
-    order = (state.orders or {}).get(name)
-    kind = order.kind if order else ResourceKind.STRICT
+    kind = soft.kind_of(state, name)
     if kind is ResourceKind.SOFT and not soft.hears_majority(state):
         return
     state.run_count += 1
@@ -82,6 +82,8 @@ def ends(
 ) -> tuple[bool, int | None]:
     """R2: whether it must end here, and by when; in its own time if that is None."""
     until_us = state.entitled_until_us
+    if run.kind is ResourceKind.SOFT and not soft.hears_majority(state):
+        return True, now_us
     if guarantee.is_entitled(state, now_us):
         state.wake(guarantee.soft_stop_us(state.timing, until_us))
     if run.early_us is not None:
@@ -91,8 +93,6 @@ def ends(
         return True, guarantee.kill_us(state.timing, until_us)
     if not run.is_found and not guarantee.is_entitled(state, now_us):
         return True, guarantee.kill_us(state.timing, until_us)
-    if run.kind is ResourceKind.SOFT and not soft.hears_majority(state):
-        return True, now_us
     if run.early_us is None and taking.is_to_leave(state, name, now_us):
         return True, None
     return False, None

@@ -10,6 +10,30 @@ def hears_majority(state: State) -> bool:
     return heard >= majority(state.nodes)
 
 
+def drop(state: State) -> None:
+    """S1: and gives it up: only a new take starts it again (W4), since another node may have it.
+
+    Whoever hears a majority again cannot know that: its view of the store may be from before.
+    """
+    if hears_majority(state):
+        return
+    dropped = {
+        name: token.revision
+        for name, token in state.held.items()
+        if kind_of(state, name) is ResourceKind.SOFT
+    }
+    if dropped:
+        state.given_up = {**state.given_up, **dropped}
+
+
+def kind_of(state: State, name: str) -> ResourceKind:
+    """Of a resource: as it was started, else as it is ordered."""
+    if name in state.runs:
+        return state.runs[name].kind
+    order = (state.orders or {}).get(name)
+    return order.kind if order else ResourceKind.STRICT
+
+
 def is_suspected_by_majority(state: State, node_id: str) -> bool:
     """S2: of all configured nodes, the witness included: then the node hears none, too."""
     accusers = sum(1 for name in state.nodes if node_id in state.words.get(name, ()))

@@ -3,9 +3,9 @@
 from dataclasses import replace
 
 from tandem.cluster import keys
-from tandem.cluster.exclusive import ownership
+from tandem.cluster.exclusive import ownership, soft
 from tandem.cluster.exclusive.state import NEVER, State
-from tandem.cluster.exclusive.values import Hold, Order, Owner
+from tandem.cluster.exclusive.values import Hold, Order, Owner, ResourceKind
 from tandem.cluster.session import Write
 
 
@@ -33,10 +33,14 @@ def takes(state: State, now_us: int) -> list[Write]:
 
 
 def is_candidate(state: State, name: str, order: Order, now_us: int) -> bool:
-    """W1: the order names this node, no start has failed here lately, nothing is left of it."""
+    """W1: the order names this node, it could run here, nothing is left of it.
+
+    It could not where a start has failed lately, or where what is soft would be dropped (S1).
+    """
     run = state.runs.get(name)
     return (
         state.node_id in order.nodes
+        and (order.kind is ResourceKind.STRICT or soft.hears_majority(state))
         and not has_failed(state, name, now_us)
         and (run is None or (run.early_us is not None and run.by_us is None))
     )
