@@ -89,9 +89,9 @@ def record(source: FolderSource, minutes: int, size: int, late_us: int, hole: ra
             kept = [n for n in range(at, at + GOP) if minute % 2 == 0 or n not in hole]
             until = (first + GOP) * AAC.sample_rate_hz // FPS // 1024
             said = [sound(number, late_us) for number in range(heard, until)]
-            heard = until
             run = [picture(minute * per_minute + n, size, late_us) for n in kept]
-            if run:
+            if run:  # else the next fragment has the sound, which goes on without pictures
+                heard = until
                 pieces.append(b"".join(fragment(len(pieces), run, said)))
         source.rows.append(_write(source, segment_id, start_us, b"".join(pieces)))
 
