@@ -75,10 +75,10 @@ class Beats:
         self._told.pop(node, None)
         self.stir()
 
-    def suspected_lately(self, node: str) -> bool:
-        """Whether anybody suspects it, or did until a moment ago."""
+    def suspected_since(self, node: str, since_us: int) -> bool:
+        """Whether anybody suspects it, or did at a time or a moment before it."""
         until_us = self._suspected_us.get(node, -LATELY_US)
-        return until_us > self._queue.now_us - LATELY_US or any(
+        return until_us > since_us - LATELY_US or any(
             node in suspects for suspects in self._suspects.values()
         )
 

@@ -33,11 +33,13 @@ class Sent(NamedTuple):
     Attributes:
         boots: of its machine until then.
         at_us: when, by that machine's clock.
+        true_us: when, in true time.
         others: who else had a session at the revision that it tells to have seen.
     """
 
     boots: int
     at_us: int
+    true_us: int
     others: frozenset[str]
 
 
@@ -209,7 +211,9 @@ class Shell:
         seen = own.seen if isinstance(own, Session) else 0
         others = live_sessions(self.world.store.at(seen)) - {self.name}
         self.world.oracle.sends(self.name, others)
-        self.world.sent[nonce] = Sent(self.machine.boots, self.machine.clock.now_us, others)
+        self.world.sent[nonce] = Sent(
+            self.machine.boots, self.machine.clock.now_us, self.world.queue.now_us, others
+        )
         compares = [(CLUSTER, effect.cluster_revision)]
         keys = [write.prefix + write.name for write in effect.writes]
         compares += zip(keys, (write.revision for write in effect.writes), strict=True)
