@@ -12,6 +12,7 @@ from tandem.archive.coverage import (
     clip,
     coverage,
     explain,
+    lost_within,
     subtract,
 )
 from tandem.archive.rows import Gap, GapCause, Interval
@@ -131,3 +132,13 @@ def test_a_frame_beside_an_explained_gap_is_not_called_unknown() -> None:
 
 def test_a_sliver_with_nothing_beside_it_stays_unknown() -> None:
     assert explain([Interval(0, 1)], [], 5) == [Missing(0, 1, GapCause.UNKNOWN, "")]
+
+
+def test_a_loss_is_told_though_its_time_was_fetched_twice_from_one_copy() -> None:
+    loss = Gap("gate", "main", 2, 3, GapCause.PACKETS_LOST, "")
+    assert lost_within([(0, 4), (0, 8)], [loss]) == [Interval(2, 3)]
+
+
+def test_a_loss_is_none_where_another_copy_has_the_time() -> None:
+    loss = Gap("gate", "main", 2, 3, GapCause.PACKETS_LOST, "")
+    assert lost_within([(0, 4), (1, 8)], [loss]) == []

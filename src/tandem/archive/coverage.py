@@ -91,7 +91,8 @@ def lost_within(spans: Iterable[tuple[int, int]], losses: Iterable[Gap]) -> list
 
     A recorder writes one segment of a stream at a time. So what reaches over the same time was
     fetched from another copy, with losses of its own: time is lost where there are as many losses
-    as segments.
+    as segments. Segments that begin at the same time are of one copy, a part of which was fetched
+    twice; its losses are entered once.
 
     Args:
         spans: of the copy's segments.
@@ -110,8 +111,13 @@ def lost_within(spans: Iterable[tuple[int, int]], losses: Iterable[Gap]) -> list
     ]
     if not steps:
         return []
+    fetched: dict[int, int] = {}
+    for from_us, to_us in spans:
+        fetched[from_us] = max(fetched.get(from_us, 0), to_us)
     steps += [
-        (at_us, 1, step) for from_us, to_us in spans for at_us, step in ((from_us, 1), (to_us, -1))
+        (at_us, 1, step)
+        for from_us, to_us in fetched.items()
+        for at_us, step in ((from_us, 1), (to_us, -1))
     ]
     lost: list[tuple[int, int]] = []
     depth = [0, 0]

@@ -194,10 +194,14 @@ def film(
     header = SegmentHeader(cluster_number, "n1", CAMERA, "main", str(segment_id), start)
     file.append([init_segment(VIDEO, None, header)])
     points: list[SyncPoint] = []
+    follows_loss = False
     for at in sorted(set(range(fragments)) - without):
         samples = gop(f"{scene}/{start_us}/{at}", start, at, is_still=is_still, size=frame_bytes)
+        samples[0].follows_loss = follows_loss
         if lost is not None:
-            samples[lost + 1].follows_loss = True
+            follows_loss = lost + 1 == len(samples)
+            if not follows_loss:
+                samples[lost + 1].follows_loss = True
             del samples[lost]
         points.append(SyncPoint(samples[0].dts, file.size_bytes))
         file.append(fragment(at + 1, samples, []))

@@ -7,7 +7,7 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
-from tests.archive.material import BASE_US, mounted_at
+from tests.archive.material import BASE_US, FRAMES, mounted_at
 from tests.archive.material import create as create_volume
 from tests.conformance.store.subjects import in_a_loop
 from tests.node.archivist.material import (
@@ -331,3 +331,15 @@ async def test_what_a_peer_lost_of_what_is_fetched_is_a_gap_here_too(tmp_path: P
         for second in range(20):
             at_us = begin_us + second * SECOND_US + FRAME_US // 2
             assert any(from_us <= at_us < to_us for from_us, to_us in told)
+
+
+@in_a_loop
+async def test_what_a_peer_lost_right_behind_what_is_fetched_is_told_too(tmp_path: Path) -> None:
+    async with sites(tmp_path, "n1", "n3") as (first, third):
+        segment = first.film(Role.PRIMARY, lost=FRAMES - 1)
+        third.film(Role.SECOND, without=frozenset({0, 1}))
+        await third.healer.heal_segment("n1", segment)
+        gaps = third.mounted.reader.gaps("gate", 0, 1 << 62)
+        # The picture that tells of the second one is in a fragment that is here already.
+        ends_us = {gap.to_us for gap in gaps if gap.cause is GapCause.PACKETS_LOST}
+        assert ends_us == {BASE_US + SECOND_US, BASE_US + 2 * SECOND_US}

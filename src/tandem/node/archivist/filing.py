@@ -168,7 +168,8 @@ def file_lacking(fetched: Fetched, holdings: Holdings, mounted: Mounted, role: R
         missing = _missing(contents, fetched, holdings)
         filing = _Filing(mounted, holdings, fetched.row, role)
         segments = [
-            filing.file(file, contents.init, stretch) for stretch in stretches(contents, missing)
+            filing.file(file, contents.init, stretch, following(contents, stretch))
+            for stretch in stretches(contents, missing)
         ]
         return Filed(segments, _looked(contents, fetched))
 
@@ -244,6 +245,12 @@ def stretches(contents: Contents, missing: Sequence[int]) -> list[list[Placed]]:
     return [[contents.parts[number] for _, number in stretch] for _, stretch in by_stretch]
 
 
+def following(contents: Contents, stretch: Sequence[Placed]) -> StoredSample | None:
+    """The picture behind a stretch, which tells whether packets were lost right after it. Pure."""
+    behind = (part for part in contents.parts if part.offset > stretch[-1].offset)
+    return next((part.table.video[0] for part in behind if part.table.video), None)
+
+
 class _Filing:
     """One stretch of fragments on its way to a segment: row, file, sync, hash (A2 to A5)."""
 
@@ -253,14 +260,21 @@ class _Filing:
         self._theirs = theirs
         self._role = role
 
-    def file(self, source: FileBytes, init: InitSegment, parts: Sequence[Placed]) -> Segment:
+    def file(
+        self,
+        source: FileBytes,
+        init: InitSegment,
+        parts: Sequence[Placed],
+        behind: StoredSample | None,
+    ) -> Segment:
         row = self._row(parts[0])
         with self._holdings.changing:
             self._mounted.index.begin(row)
         try:
             closing = self._write(row, source, init, parts)
             with self._holdings.changing:
-                self._mounted.index.sync_round(closings=[closing], gaps=_losses(row, parts))
+                losses = _losses(row, parts, behind)
+                self._mounted.index.sync_round(closings=[closing], gaps=losses)
         except DiskError:
             self._undo(row)
             raise
@@ -318,9 +332,13 @@ class _Filing:
             self._mounted.index.forget([row.segment_id])
 
 
-def _losses(row: Segment, parts: Sequence[Placed]) -> list[Gap]:
-    """What the other node lost of what is filed, as its recorder told it."""
+def _losses(row: Segment, parts: Sequence[Placed], behind: StoredSample | None) -> list[Gap]:
+    """What the other node lost of what is filed, as its recorder told it.
+
+    That what is behind the last picture was lost stands with the next one.
+    """
     pictures = [picture for part in parts for picture in part.table.video]
+    pictures += [behind] if behind else []
     lost = losses_us(
         [picture.dts for picture in pictures], [picture.follows_loss for picture in pictures]
     )
