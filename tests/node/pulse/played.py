@@ -23,7 +23,7 @@ from tandem.cluster.exclusive.events import (
     Stopped,
     Words,
 )
-from tandem.cluster.exclusive.timing import FAST
+from tandem.cluster.exclusive.timing import PATIENT, Timing
 from tandem.cluster.exclusive.values import Order, ResourceKind, Token
 from tandem.node.pulse.engine import Engine
 from tandem.node.store.model import Put, Transaction
@@ -53,7 +53,7 @@ class PlayedNode:
         self.is_dead = False
         self.said: list[str] = []
         self._site = site
-        state = engine_state.start(name, NODES, life, FAST, CLOCK.boot_us())
+        state = engine_state.start(name, NODES, life, site.timing, CLOCK.boot_us())
         self.engine = Engine(state, CLUSTER, store, self, CLOCK, Random(name))
 
     def running(self) -> dict[str, Token | None]:
@@ -100,10 +100,12 @@ class Site:
         nodes: by name.
         started: every start, in its order: resource, node, token.
         store: for the tests' own writes.
+        timing: of all nodes.
     """
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, timing: Timing) -> None:
         self.store = store
+        self.timing = timing
         self.nodes: dict[str, PlayedNode] = {}
         self.started: list[tuple[str, str, Token | None]] = []
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -171,9 +173,9 @@ class Site:
 
 
 @asynccontextmanager
-async def site(store: Store) -> AsyncGenerator[Site, None]:
-    """A site whose nodes are told who is heard."""
-    made = Site(store)
+async def site(store: Store, timing: Timing = PATIENT) -> AsyncGenerator[Site, None]:
+    """A site whose nodes are told who is heard, and that a busy machine does not hurry."""
+    made = Site(store, timing)
     async with asyncio.TaskGroup() as tasks:
         telling = tasks.create_task(made.tell())
         try:
