@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tandem.clock import Clock
+from tandem.cluster.exclusive.values import Token
 from tandem.resources.kind import (
     Found,
     Grip,
@@ -15,7 +16,6 @@ from tandem.resources.kind import (
     Resource,
     StartError,
     StopUnproven,
-    Token,
 )
 
 

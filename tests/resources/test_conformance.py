@@ -13,7 +13,8 @@ from tests.resources.bench import Bench
 from tests.resources.process import bench as process
 from tests.resources.unit import bench as unit
 
-from tandem.resources.kind import Presence, StartError, StopUnproven, Token
+from tandem.cluster.exclusive.values import Token
+from tandem.resources.kind import Presence, StartError, StopUnproven
 
 FIRST, SECOND = Token(1, 41), Token(1, 57)
 PLENTY_US = 60_000_000

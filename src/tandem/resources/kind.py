@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Protocol
 
 from tandem.clock import Clock
-from tandem.cluster.exclusive.values import Token as Token  # noqa: PLC0414 - for all kinds
+from tandem.cluster.exclusive.values import Token
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from tandem.clock import SystemClock
+from tandem.cluster.exclusive.values import Token
 from tandem.resources.address.kind import AddressKind
-from tandem.resources.kind import Place, ResourceError, Token
+from tandem.resources.kind import Place, ResourceError
 
 CLOCK = SystemClock()
 

@@ -4,12 +4,12 @@ from ipaddress import IPv4Address
 
 import pytest
 
+from tandem.cluster.exclusive.values import Token
 from tandem.resources.address.events import Add, Added, Begin, Effect, Event, Tick
 from tandem.resources.address.holding import Phase, State, step, wake_us
 from tandem.resources.address.neighbours import Claim
 from tandem.resources.address.netlink import Link
 from tandem.resources.address.timing import PROBE_US
-from tandem.resources.kind import Token
 
 IP = IPv4Address("10.7.0.100")
 ETH0 = Link(2, "eth0", 1, True, True, bytes(6))

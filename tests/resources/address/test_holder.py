@@ -15,8 +15,8 @@ from tests.resources.address.conftest import (
 )
 from tests.resources.address.hosts import Lan
 
+from tandem.cluster.exclusive.values import Token
 from tandem.resources.address import messages
-from tandem.resources.kind import Token
 
 pytestmark = pytest.mark.lab
 

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.resources.address.played import ETH0, LONG_US, RIVAL, T0, TOKEN, Played, begin, held
 
+from tandem.cluster.exclusive.values import Token
 from tandem.resources.address.events import (
     Add,
     Added,
@@ -39,7 +40,6 @@ from tandem.resources.address.timing import (
     REFRESH_US,
     TROUBLE_US,
 )
-from tandem.resources.kind import Token
 
 
 def test_the_network_is_asked_before_the_kernel_gets_the_address() -> None:

@@ -8,11 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tandem.clock import SystemClock
+from tandem.cluster.exclusive.values import Token
 from tandem.resources.address import messages
 from tandem.resources.address.belongings import Belongings, holder_pid, read, take_lock
 from tandem.resources.address.errors import FormatError
 from tandem.resources.address.messages import Answer, Drop, Extend, Hold, Request, Tell
-from tandem.resources.kind import OptionError, Place, Token
+from tandem.resources.kind import OptionError, Place
 
 whole = st.integers(0, 2**63)
 tokens = st.builds(Token, whole, whole)

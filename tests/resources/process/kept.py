@@ -9,12 +9,8 @@ from typing import Any
 from tests.resources.process.bench import processes_with, until
 
 from tandem.clock import SystemClock
-from tandem.resources.kind import (
-    Grip,
-    Place,
-    Resource,
-    Token,
-)
+from tandem.cluster.exclusive.values import Token
+from tandem.resources.kind import Grip, Place, Resource
 from tandem.resources.process.kind import ProcessKind
 
 CLOCK = SystemClock()

@@ -24,7 +24,8 @@ from tests.resources.process.bench import (
 )
 
 from tandem.clock import SystemClock
-from tandem.resources.kind import Place, StartError, Token
+from tandem.cluster.exclusive.values import Token
+from tandem.resources.kind import Place, StartError
 from tandem.resources.process.grip import DYING_US
 from tandem.resources.process.kind import ProcessKind
 

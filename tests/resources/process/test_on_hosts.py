@@ -22,7 +22,8 @@ import asyncio, sys
 from pathlib import Path
 from tandem.clock import SystemClock
 from tandem.resources.control_group import own_group
-from tandem.resources.kind import Place, Token
+from tandem.cluster.exclusive.values import Token
+from tandem.resources.kind import Place
 from tandem.resources.kinds import kind_called
 
 clock = SystemClock()

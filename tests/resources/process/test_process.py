@@ -143,7 +143,8 @@ def test_it_outlives_the_agent_until_its_deadline_and_the_pulse_extends_it(
 import asyncio, sys, time
 from pathlib import Path
 from tandem.clock import SystemClock
-from tandem.resources.kind import Place, Token
+from tandem.cluster.exclusive.values import Token
+from tandem.resources.kind import Place
 from tandem.resources.process.kind import ProcessKind
 run, group, word, until_us = sys.argv[1:]
 place = Place("n1", Path(run), Path(group), SystemClock())

@@ -11,15 +11,8 @@ from tests.resources.process.bench import processes_with, until
 from tests.resources.unit.bench import HAS_SYSTEMD, UNIT, UnitBench, booted
 
 from tandem.clock import SystemClock
-from tandem.resources.kind import (
-    OptionError,
-    Place,
-    Presence,
-    ProbeError,
-    StartError,
-    StopUnproven,
-    Token,
-)
+from tandem.cluster.exclusive.values import Token
+from tandem.resources.kind import OptionError, Place, Presence, ProbeError, StartError, StopUnproven
 from tandem.resources.unit.kind import UnitKind
 
 TOKEN = Token(1, 9)

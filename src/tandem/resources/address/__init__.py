@@ -11,5 +11,5 @@
   `belongings` reads those; `asking` and `ending` are what both hands do.
 
 `docs/design/address.md` says why, with figures. May import `tandem.resources.kind` and `options`,
-`tandem.recording.own_thread` and `tandem.clock`.
+`tandem.cluster.exclusive.values`, `tandem.recording.own_thread` and `tandem.clock`.
 """

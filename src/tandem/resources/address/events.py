@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
+from tandem.cluster.exclusive.values import Token
 from tandem.resources.address.neighbours import Claim
 from tandem.resources.address.netlink import Link
-from tandem.resources.kind import Token
 
 
 @dataclass(frozen=True, slots=True)

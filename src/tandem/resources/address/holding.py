@@ -12,6 +12,7 @@ by when it must be carried out: a loser neither brings the address back nor spea
 import enum
 from dataclasses import dataclass, replace
 
+from tandem.cluster.exclusive.values import Token
 from tandem.resources.address.events import (
     Add,
     Added,
@@ -43,7 +44,6 @@ from tandem.resources.address.timing import (
     PROBES,
     REFRESH_US,
 )
-from tandem.resources.kind import Token
 
 
 class Phase(enum.Enum):

@@ -7,8 +7,8 @@ has no answer: who sends it never waits.
 import json
 from dataclasses import dataclass
 
+from tandem.cluster.exclusive.values import Token
 from tandem.resources.address.errors import FormatError
-from tandem.resources.kind import Token
 
 VERSION = 1
 LONGEST_BYTES = 4096

@@ -6,6 +6,7 @@ import weakref
 from typing import Final
 
 from tandem.clock import Clock
+from tandem.cluster.exclusive.values import Token
 from tandem.resources.address import messages
 from tandem.resources.address.asking import NoAnswerError, NotListeningError, ask, left_s, ready
 from tandem.resources.address.belongings import Belongings, holder_pid
@@ -13,7 +14,7 @@ from tandem.resources.address.ending import end, kill_holder, remove, with_kerne
 from tandem.resources.address.errors import KernelError
 from tandem.resources.address.netlink import Held
 from tandem.resources.address.timing import LIFETIME_S
-from tandem.resources.kind import Found, Health, Presence, ProbeError, StartError, Token
+from tandem.resources.kind import Found, Health, Presence, ProbeError, StartError
 
 _PAUSE_S: Final = 0.005
 

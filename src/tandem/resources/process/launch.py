@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from tandem.cluster.exclusive.values import Token
 from tandem.resources.control_group import ControlGroup
-from tandem.resources.kind import StartError, Token
+from tandem.resources.kind import StartError
 from tandem.resources.process import keeper
 from tandem.resources.process.options import Belongings, ProcessOptions
 

@@ -6,17 +6,10 @@ from collections.abc import Callable
 from typing import Final, TypeVar
 
 from tandem.clock import Clock
+from tandem.cluster.exclusive.values import Token
 from tandem.recording.own_thread import in_own_thread
 from tandem.resources.control_group import ControlGroup
-from tandem.resources.kind import (
-    ExtendError,
-    Found,
-    Health,
-    Presence,
-    ProbeError,
-    StartError,
-    Token,
-)
+from tandem.resources.kind import ExtendError, Found, Health, Presence, ProbeError, StartError
 from tandem.resources.process.ending import end
 from tandem.resources.process.grip import DYING_US, ProcessGrip
 from tandem.resources.process.launch import Prepared, launch, prepare

@@ -5,7 +5,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from tandem.resources.kind import Token
+from tandem.cluster.exclusive.values import Token
 
 
 @dataclass(frozen=True, slots=True)

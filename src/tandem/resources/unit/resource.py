@@ -5,16 +5,9 @@ from pathlib import Path
 from typing import Final
 
 from tandem.clock import Clock
+from tandem.cluster.exclusive.values import Token
 from tandem.resources.control_group import ControlGroup, group_called
-from tandem.resources.kind import (
-    Found,
-    Health,
-    Presence,
-    ProbeError,
-    ResourceError,
-    StartError,
-    Token,
-)
+from tandem.resources.kind import Found, Health, Presence, ProbeError, ResourceError, StartError
 from tandem.resources.unit.grip import Names, UnitGrip
 from tandem.resources.unit.record import Record, read, write
 from tandem.resources.unit.status import Status
