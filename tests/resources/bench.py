@@ -4,11 +4,13 @@ A kind brings a `make(tmp_path)` in `tests/resources/<kind>/bench.py`, and is li
 `test_conformance.py`. What a bench says about the world comes from the world, never from the kind.
 """
 
+import asyncio
 from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
 from typing import Protocol
 
 from tandem.clock import Clock
-from tandem.resources.kind import Grip, Resource
+from tandem.resources.kind import Grip, Place, Resource
 
 
 class Bench(Protocol):
@@ -40,3 +42,18 @@ class Bench(Protocol):
     def hindered(self) -> AbstractAsyncContextManager[None]:
         """While it lasts, nothing that runs can be ended."""
         ...
+
+
+@dataclass
+class RealTime:
+    """The part of a bench whose clock nobody sets."""
+
+    place: Place
+
+    @property
+    def clock(self) -> Clock:
+        return self.place.clock
+
+    async def pass_time(self, until_us: int) -> None:
+        while (left_us := until_us - self.clock.boot_us()) > 0:  # noqa: ASYNC110
+            await asyncio.sleep(left_us / 1_000_000)

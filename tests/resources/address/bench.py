@@ -1,6 +1,5 @@
 """An address for the conformance suite: this process enters a host while it lasts."""
 
-import asyncio
 import ctypes
 import itertools
 import os
@@ -12,8 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.resources.address.hosts import Lan, Namespace
+from tests.resources.bench import RealTime
 
-from tandem.clock import Clock, SystemClock
+from tandem.clock import SystemClock
 from tandem.resources.address.belongings import holder_pid, read
 from tandem.resources.address.kind import AddressKind
 from tandem.resources.kind import Grip, Place, Resource
@@ -60,15 +60,10 @@ def without_the_right_to_change_networks() -> Iterator[None]:
 
 
 @dataclass
-class AddressBench:
+class AddressBench(RealTime):
     """A host, and the address that it may have."""
 
     host: Namespace
-    place: Place
-
-    @property
-    def clock(self) -> Clock:
-        return self.place.clock
 
     @property
     def options(self) -> Mapping[str, object]:
@@ -89,10 +84,6 @@ class AddressBench:
     async def run_without_us(self) -> None:
         self.host.ip(f"address add {IP}/24 dev eth0")
 
-    async def pass_time(self, until_us: int) -> None:
-        while (left_us := until_us - self.clock.boot_us()) > 0:  # noqa: ASYNC110
-            await asyncio.sleep(left_us / 1_000_000)
-
     @asynccontextmanager
     async def hindered(self) -> AsyncIterator[None]:
         holder = self.holder()
@@ -110,7 +101,7 @@ async def make(tmp_path: Path) -> AsyncIterator[AddressBench]:
     try:
         host = lan.host()
         directory = tmp_path / f"run{next(_NUMBERS)}"
-        bench = AddressBench(host, Place("n1", directory, Path("/nowhere"), SystemClock()))
+        bench = AddressBench(Place("n1", directory, Path("/nowhere"), SystemClock()), host)
         with inside(host):
             try:
                 yield bench

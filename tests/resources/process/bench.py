@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from tests.resources.bench import RealTime
 
-from tandem.clock import Clock, SystemClock
+from tandem.clock import SystemClock
 from tandem.lab.hosts.disks import OpenDisk, attach, create, detach
 from tandem.resources.control_group import own_group
 from tandem.resources.kind import Grip, Place, Resource, ResourceError
@@ -102,40 +103,17 @@ def mounted_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 @dataclass
-class ProcessBench:
-    """A writer, and the disk that it writes to."""
+class WriterBench(RealTime):
+    """A writer, whoever runs it, and the disk that it writes to."""
 
-    place: Place
     disk: Path
-    strangers: list[subprocess.Popen[bytes]] = field(default_factory=list)
-
-    @property
-    def clock(self) -> Clock:
-        return self.place.clock
 
     @property
     def file(self) -> Path:
         return self.disk / "lines"
 
-    @property
-    def options(self) -> Mapping[str, object]:
-        return {"command": ["/bin/sh", "-c", WRITER, str(self.file)]}
-
-    def resource(self) -> Resource:
-        return ProcessKind().resource("writer", self.options, self.place)
-
-    def grip(self) -> Grip:
-        return ProcessKind().grip("writer", self.options, self.place)
-
     def runs(self) -> bool:
         return bool(processes_with(str(self.file)))
-
-    async def run_without_us(self) -> None:
-        self.strangers.append(popen(["/bin/sh", "-c", WRITER, str(self.file)]))
-
-    async def pass_time(self, until_us: int) -> None:
-        while (left_us := until_us - self.clock.boot_us()) > 0:  # noqa: ASYNC110
-            await asyncio.sleep(left_us / 1_000_000)
 
     @asynccontextmanager
     async def hindered(self) -> AsyncIterator[None]:
@@ -150,6 +128,26 @@ class ProcessBench:
                 yield
             finally:
                 disk.resume()
+
+
+@dataclass
+class ProcessBench(WriterBench):
+    """A writer that runs as a process."""
+
+    strangers: list[subprocess.Popen[bytes]] = field(default_factory=list)
+
+    @property
+    def options(self) -> Mapping[str, object]:
+        return {"command": ["/bin/sh", "-c", WRITER, str(self.file)]}
+
+    def resource(self) -> Resource:
+        return ProcessKind().resource("writer", self.options, self.place)
+
+    def grip(self) -> Grip:
+        return ProcessKind().grip("writer", self.options, self.place)
+
+    async def run_without_us(self) -> None:
+        self.strangers.append(popen(["/bin/sh", "-c", WRITER, str(self.file)]))
 
 
 @asynccontextmanager

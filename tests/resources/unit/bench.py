@@ -15,16 +15,13 @@ from pathlib import Path
 
 from tests.resources.process.bench import (
     WRITER,
+    WriterBench,
     mounted_disk,
     new_place,
     popen,
-    processes_with,
-    state_of,
     until,
 )
 
-from tandem.clock import Clock
-from tandem.lab.hosts.disks import OpenDisk
 from tandem.resources.kind import Grip, Place, Resource
 from tandem.resources.unit.kind import UnitKind
 
@@ -119,22 +116,14 @@ def cleared_of_all(group: Path) -> None:
 
 
 @dataclass
-class UnitBench:
-    place: Place
-    disk: Path
-    systemd: Systemd
+class UnitBench(WriterBench):
+    """A writer that runs as a service."""
 
-    @property
-    def clock(self) -> Clock:
-        return self.place.clock
+    systemd: Systemd
 
     @property
     def kind(self) -> UnitKind:
         return UnitKind(self.systemd.systemctl, self.systemd.drop_ins)
-
-    @property
-    def file(self) -> Path:
-        return self.disk / "lines"
 
     def resource(self) -> Resource:
         return self.kind.resource("writer", {"unit": UNIT}, self.place)
@@ -142,29 +131,8 @@ class UnitBench:
     def grip(self) -> Grip:
         return self.kind.grip("writer", {"unit": UNIT}, self.place)
 
-    def runs(self) -> bool:
-        return bool(processes_with(str(self.file)))
-
     async def run_without_us(self) -> None:
         await asyncio.to_thread(self.systemd.tell, "start", UNIT)
-
-    async def pass_time(self, until_us: int) -> None:
-        while (left_us := until_us - self.clock.boot_us()) > 0:  # noqa: ASYNC110
-            await asyncio.sleep(left_us / 1_000_000)
-
-    @asynccontextmanager
-    async def hindered(self) -> AsyncIterator[None]:
-        with OpenDisk(self.disk) as disk:
-            disk.hang()
-            try:
-                stuck = str(self.file)
-                await until(
-                    lambda: any(state_of(pid) == "D" for pid in processes_with(stuck)),
-                    "somebody waits for the disk",
-                )
-                yield
-            finally:
-                disk.resume()
 
 
 @contextmanager
