@@ -134,7 +134,8 @@ class Resource(Protocol):
         Args:
             token: entitles it to run; handed to it where the kind can.
             until_us: when nothing of it may run any more, unless `extend` puts that off. The kind
-                sets the kernel's deadline earlier, by what it takes the kernel to end it.
+                sets the kernel's deadline earlier, by what it takes the kernel to end it, as far as
+                that is known (docs/design/resources.md, "An end is the end").
             by_us: when it must run. A start that is late is taken back as far as it can be.
 
         Raises:

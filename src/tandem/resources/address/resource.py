@@ -34,7 +34,7 @@ class AddressResource:
 
     @property
     def unprotected_because(self) -> str | None:
-        """None: the address has a lifetime in the kernel."""
+        """None: the address has a lifetime in the kernel; `timing` says when that may be late."""
         return None
 
     async def probe(self, by_us: int) -> Found:

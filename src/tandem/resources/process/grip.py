@@ -15,7 +15,8 @@ DEADLINE_BYTES: Final = 8
 DYING_US: Final = 50_000
 """The keeper's timer is set so much before the end that was granted. To die one after the other,
 keeper, init and command took at most 2.9 ms on a machine with four busy processes a processor, and
-30 ms where they may not have real-time priority."""
+30 ms where they may not have real-time priority: measured, with a margin, and no promise of the
+kernel's."""
 
 _NOBODY_READS: Final = {errno.ENOENT, errno.ENXIO}
 
