@@ -5,7 +5,6 @@ A process cannot leave its group by forking, daemonising or starting a session. 
 its group on its way out of the kernel: one that waits for a dead disk is counted.
 """
 
-import asyncio
 import errno
 import os
 import select
@@ -16,6 +15,7 @@ from typing import Final
 
 from tandem.clock import Clock
 from tandem.resources.kind import ResourceError
+from tandem.resources.waiting import left_s, readable
 
 _MOUNTS: Final = Path("/proc/self/mountinfo")
 _MEMBERSHIP: Final = Path("/proc/self/cgroup")
@@ -166,33 +166,15 @@ class ControlGroup:
             with select.epoll() as changes:
                 changes.register(events, select.EPOLLPRI)
                 while _says_populated(events):
-                    left_s = (by_us - clock.boot_us()) / 1_000_000
-                    if left_s <= 0:
+                    rest_s = left_s(clock, by_us)
+                    if not rest_s:
                         return False
                     if kill:
                         self.kill()
-                    await readable(changes.fileno(), min(left_s, _KILL_AGAIN_S) if kill else left_s)
+                    await readable(changes.fileno(), min(rest_s, _KILL_AGAIN_S) if kill else rest_s)
         finally:
             os.close(events)
         return True
-
-
-async def readable(fd: int, timeout_s: float) -> bool:
-    """Wait until a descriptor can be read.
-
-    Returns:
-        Whether it can, in time.
-    """
-    loop = asyncio.get_running_loop()
-    can_be_read = asyncio.Event()
-    loop.add_reader(fd, can_be_read.set)
-    try:
-        async with asyncio.timeout(timeout_s):
-            return await can_be_read.wait()
-    except TimeoutError:
-        return False
-    finally:
-        loop.remove_reader(fd)
 
 
 def _says_populated(events: int) -> bool:

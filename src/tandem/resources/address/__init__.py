@@ -10,6 +10,6 @@
 - `resource` and `grip` are the agent's and the pulse's hands on it; `kind` makes them of options,
   `belongings` reads those; `asking` and `ending` are what both hands do.
 
-`docs/design/address.md` says why, with figures. May import `tandem.resources.kind` and `options`,
-`tandem.cluster.exclusive.values`, `tandem.recording.own_thread` and `tandem.clock`.
+`docs/design/address.md` says why, with figures. May import `tandem.resources.kind`, `options`
+and `waiting`, `tandem.cluster.exclusive.values`, `tandem.recording.own_thread`, `tandem.clock`.
 """

@@ -12,6 +12,7 @@ from tandem.clock import Clock
 from tandem.resources.address import messages
 from tandem.resources.address.belongings import Belongings
 from tandem.resources.address.errors import FormatError
+from tandem.resources.waiting import left_s
 
 _HOLDER: Final = (sys.executable, "-m", "tandem.resources.address.holder")
 PACKETS: Final = socket.SOCK_SEQPACKET | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK
@@ -23,11 +24,6 @@ class NoAnswerError(Exception):
 
 class NotListeningError(NoAnswerError):
     """There is no holder, or it is about to end, or has just begun."""
-
-
-def left_s(clock: Clock, by_us: int) -> float:
-    """How much time is left, in seconds; not less than none."""
-    return max(0.0, (by_us - clock.boot_us()) / 1_000_000)
 
 
 @contextmanager

@@ -9,11 +9,11 @@ from typing import TypeVar
 
 from tandem.clock import Clock
 from tandem.recording.own_thread import in_own_thread
-from tandem.resources.address.asking import left_s
 from tandem.resources.address.belongings import Belongings, holder_pid
 from tandem.resources.address.errors import FormatError, KernelError
 from tandem.resources.address.rtnetlink import Rtnetlink
 from tandem.resources.kind import StopUnproven
+from tandem.resources.waiting import left_s, readable
 
 _T = TypeVar("_T")
 
@@ -27,7 +27,7 @@ async def end(belongings: Belongings, clock: Clock, by_us: int) -> None:
     try:
         async with asyncio.timeout(left_s(clock, by_us)):
             # Before the address: a holder would bring it back.
-            await kill_holder(belongings)
+            await kill_holder(belongings, clock, by_us)
             await remove(belongings)
     except TimeoutError:
         raise StopUnproven(
@@ -75,8 +75,12 @@ async def with_kernel(work: Callable[[Rtnetlink], _T]) -> _T:
     return result
 
 
-async def kill_holder(belongings: Belongings) -> None:
-    """Kill the holder, if there is one, and wait until it is gone."""
+async def kill_holder(belongings: Belongings, clock: Clock, by_us: int) -> None:
+    """Kill the holder, if there is one, and wait until it is gone.
+
+    Raises:
+        TimeoutError: it is not gone by then.
+    """
     while (pid := holder_pid(belongings)) is not None:
         try:
             fd = os.pidfd_open(pid)
@@ -87,16 +91,7 @@ async def kill_holder(belongings: Belongings) -> None:
             if holder_pid(belongings) == pid:
                 with suppress(ProcessLookupError):
                     signal.pidfd_send_signal(fd, signal.SIGKILL)
-                await _readable(fd)
+                if not await readable(fd, left_s(clock, by_us)):
+                    raise TimeoutError(f"its holder, process {pid}, was killed and is still there.")
         finally:
             os.close(fd)
-
-
-async def _readable(fd: int) -> None:
-    loop = asyncio.get_running_loop()
-    ended = asyncio.Event()
-    loop.add_reader(fd, ended.set)
-    try:
-        await ended.wait()
-    finally:
-        loop.remove_reader(fd)

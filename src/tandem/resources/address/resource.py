@@ -8,13 +8,14 @@ from typing import Final
 from tandem.clock import Clock
 from tandem.cluster.exclusive.values import Token
 from tandem.resources.address import messages
-from tandem.resources.address.asking import NoAnswerError, NotListeningError, ask, left_s, ready
+from tandem.resources.address.asking import NoAnswerError, NotListeningError, ask, ready
 from tandem.resources.address.belongings import Belongings, holder_pid
 from tandem.resources.address.ending import end, kill_holder, remove, with_kernel
 from tandem.resources.address.errors import KernelError
 from tandem.resources.address.netlink import Held
 from tandem.resources.address.timing import LIFETIME_S
 from tandem.resources.kind import Found, Health, Presence, ProbeError, StartError
+from tandem.resources.waiting import left_s
 
 _PAUSE_S: Final = 0.005
 
@@ -115,7 +116,8 @@ class AddressResource:
                 continue
             if answer.about == self._belongings.definition:
                 return answer
-            await kill_holder(self._belongings)  # its address, if it has one, goes by itself
+            # The address of that one, if it has it, goes by itself.
+            await kill_holder(self._belongings, self._clock, by_us)
         tether = await ready(self._belongings, self._clock, by_us)
         if self._let_go is not None:
             self._let_go()

@@ -4,8 +4,9 @@ import os
 from contextlib import ExitStack, suppress
 
 from tandem.clock import Clock
-from tandem.resources.control_group import ControlGroup, readable, who_is_left
+from tandem.resources.control_group import ControlGroup, who_is_left
 from tandem.resources.kind import StopUnproven
+from tandem.resources.waiting import left_s, readable
 
 
 async def end(owner: str, group: ControlGroup, clock: Clock, by_us: int) -> None:
@@ -35,7 +36,7 @@ async def end(owner: str, group: ControlGroup, clock: Clock, by_us: int) -> None
         if not await group.emptied(clock, by_us, kill=True):
             raise StopUnproven(f"{owner} was killed, and still runs: {who_is_left(group)}")
         for fd in ends:
-            if not await readable(fd, max(0, (by_us - clock.boot_us()) / 1_000_000)):
+            if not await readable(fd, left_s(clock, by_us)):
                 raise StopUnproven(
                     f"{owner} was killed, and its control group {group.path} is empty, but its"
                     " namespace is not: somebody moved a process of it to another control group."

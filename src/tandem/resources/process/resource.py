@@ -15,6 +15,7 @@ from tandem.resources.process.grip import DYING_US, ProcessGrip
 from tandem.resources.process.launch import Prepared, launch, prepare
 from tandem.resources.process.options import Belongings, ProcessOptions
 from tandem.resources.process.strangers import strangers
+from tandem.resources.waiting import left_s
 
 _T = TypeVar("_T")
 
@@ -71,7 +72,7 @@ class ProcessResource:
         if found.presence is not Presence.ABSENT:
             raise StartError(f"{owner} was not started: {found.evidence}")
         try:
-            async with asyncio.timeout(self._left_s(by_us)):
+            async with asyncio.timeout(left_s(self._clock, by_us)):
                 said = await self._launch(token, until_us - DYING_US)
         except TimeoutError:
             self._belongings.group.kill()
@@ -126,7 +127,7 @@ class ProcessResource:
         command = self._options.command
         owner = self._belongings.owner
         try:
-            async with asyncio.timeout(self._left_s(by_us)):
+            async with asyncio.timeout(left_s(self._clock, by_us)):
                 found = await in_own_thread("probe", _caught(lambda: strangers(command)), _drop)
         except TimeoutError:
             raise ProbeError(
@@ -178,9 +179,6 @@ class ProcessResource:
         except OSError:
             return f"{owner} does not run."
         return f"{owner} does not run: it {said}."
-
-    def _left_s(self, by_us: int) -> float:
-        return max(0, (by_us - self._clock.boot_us()) / 1_000_000)
 
 
 def _token(name: str) -> Token | None:

@@ -13,6 +13,7 @@ from contextlib import suppress
 from tandem.clock import Clock
 from tandem.resources.kind import ResourceError
 from tandem.resources.unit.status import PROPERTIES, Status, read_status
+from tandem.resources.waiting import left_s
 
 
 class SystemdError(ResourceError):
@@ -64,7 +65,7 @@ class Systemctl:
         except OSError as error:
             raise SystemdError(f"{self._command[0]} cannot be run: {error}") from error
         try:
-            async with asyncio.timeout(max(0, (by_us - self._clock.boot_us()) / 1_000_000)):
+            async with asyncio.timeout(left_s(self._clock, by_us)):
                 said, complaint = await process.communicate()
         except TimeoutError:
             raise SystemdError(f"systemctl {words[0]} {words[1]} was not done in time") from None
