@@ -91,17 +91,17 @@ class Options:
             raise self.error(name, f"write a number of seconds from {least_s:g} to {most_s:g}.")
         return round(value * 1_000_000)
 
-    def texts(self, name: str, *, may_be_empty: bool = False) -> tuple[str, ...]:
-        """A list of texts.
+    def texts(self, name: str) -> tuple[str, ...]:
+        """A list of texts that is not empty.
 
         Raises:
             OptionError: it is none.
         """
-        value = self._values.get(name, [] if may_be_empty else None)
+        value = self._values.get(name)
         if (
             not isinstance(value, list | tuple)
+            or not value
             or not all(isinstance(item, str) and "\0" not in item for item in value)
-            or not (value or may_be_empty)
         ):
             raise self.error(name, 'write a list of texts, as in ["one", "two"].')
         return tuple(value)

@@ -88,7 +88,7 @@ async def _ask_http(asks: Http) -> Health:
             aiohttp.ClientSession(connector=connector, headers=headers) as session,
             session.get(asks.url, allow_redirects=False) as answer,
         ):
-            page = await answer.content.read(MOST_READ_BYTES) if asks.contains else b""
+            page = b""
             while asks.contains and len(page) < MOST_READ_BYTES:
                 more = await answer.content.read(MOST_READ_BYTES - len(page))
                 if not more:

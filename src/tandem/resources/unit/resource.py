@@ -1,6 +1,7 @@
 """The agent's hold of a service: start, stop, probe, health."""
 
 import asyncio
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -97,11 +98,8 @@ class UnitResource:
         """
         if ask_until_us > self._clock.boot_us():
             patience_us = min(ask_until_us, by_us)
-            try:
+            with suppress(SystemdError):  # it may not even be there: what is proven counts
                 await self._systemctl.tell("stop", self._names.unit, by_us=patience_us)
-            except SystemdError:  # it may not even be there: what is proven counts
-                await UnitGrip(self._names, self._systemctl, self._clock).kill(by_us)
-                return
         await UnitGrip(self._names, self._systemctl, self._clock).kill(by_us)
 
     async def health(self, by_us: int) -> Health:
