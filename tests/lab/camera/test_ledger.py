@@ -88,6 +88,21 @@ def test_pictures_still_in_the_queue_are_never_claimed(start: StartCameras) -> N
     assert not lost & delivered
 
 
+def test_a_client_that_leaves_before_it_plays_leaves_no_trace(start: StartCameras) -> None:
+    cameras = start()
+    with RawClient(cameras.address()) as client:
+        assert client.set_up().status == 200
+    wait_until(
+        lambda: not cameras.ask("statistics")["result"]["1"]["sessions"], "the camera has noticed"
+    )
+    with RawClient(cameras.address()) as client:
+        client.play()
+        client.pictures(1)
+        cameras.stop()
+    (session,) = cameras.ledger().sessions.values()
+    assert session.peer == client.peer
+
+
 def numbers_until_the_end(client: RawClient) -> Iterator[int]:
     with suppress(ConnectionError):
         for picture in pictures(client.rtp()):

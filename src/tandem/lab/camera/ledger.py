@@ -38,6 +38,7 @@ class LedgerWriter:
         self._path = path
         self._lines: list[str] = []
         self._handed: dict[str, tuple[int, int]] = {}
+        self._opened = set[str]()
         self.next_number = _next_number(path)
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -49,6 +50,7 @@ class LedgerWriter:
 
     def opened(self, session: str, utc_us: int, peer: str, transport: str) -> None:
         """Note that a client began to play."""
+        self._opened.add(session)
         self._lines.append(f"O {session} {utc_us} {peer} {transport}")
 
     def handed(self, session: str, numbers: Iterable[int]) -> None:
@@ -65,7 +67,10 @@ class LedgerWriter:
         self._lines += [f"U {session} {first} {last}" for first, last in _ranges(numbers)]
 
     def closed(self, session: str, utc_us: int, reason: str) -> None:
-        """Note that a client plays no more."""
+        """Note that a client plays no more; of one that never did, nothing was noted."""
+        if session not in self._opened:
+            return
+        self._opened.remove(session)
         self._settle(session)
         self._lines.append(f"C {session} {utc_us} {reason}")
 
