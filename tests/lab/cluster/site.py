@@ -234,15 +234,16 @@ class Site:
         host, until_us = asked or self.cluster.living[0], self.now_us
         place = Path("/tmp/exports")
         self.wait_until_on_disks(host, until_us - UNSETTLED_US)
-        exports = export_all(host, len(self.protection), place, from_us - LEAD_US, until_us)
-        ledgers = {number: self.cluster.ledger(number) for number in self.protection}
-        since_us = {
-            number: max(self.since_us, alone_from_us if number in self.failover else 0)
-            for number in self.protection
-        }
-        found = found_in(exports, ledgers, since_us, from_us, until_us - UNSETTLED_US)
-        host.run(["rm", "-r", str(place)])
-        return found
+        try:
+            exports = export_all(host, len(self.protection), place, from_us - LEAD_US, until_us)
+            ledgers = {number: self.cluster.ledger(number) for number in self.protection}
+            since_us = {
+                number: max(self.since_us, alone_from_us if number in self.failover else 0)
+                for number in self.protection
+            }
+            return found_in(exports, ledgers, since_us, from_us, until_us - UNSETTLED_US)
+        finally:  # what fails here must not fail the next test as well
+            host.run(["rm", "-rf", str(place)])
 
     def count_window(self, fault_us: int, asked: Host | None = None) -> dict[int, Found]:
         """From the start of the window before a fault on.
