@@ -1,6 +1,7 @@
 """Which disk a stream goes to, when disks die, and when none is left."""
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
 
@@ -22,7 +23,7 @@ class Writer:
     def __init__(self) -> None:
         self.jobs: list[Job] = []
         self.backlog_bytes = 0
-        self.hangs = False
+        self.patience = SimpleNamespace(hangs=False, starves=False)
 
     def submit(self, job: Job) -> None:
         self.jobs.append(job)
@@ -121,18 +122,33 @@ def test_a_disk_that_hangs_is_left_at_once_if_there_is_another(two: Bench) -> No
     hung = two.holder()
     other = next(one for one in two.ids if one != hung)
     two.room(hung, 0.9)
-    two.writers[hung].hangs = True
+    two.writers[hung].patience.hangs = True
     two.disks.keep(GATE, gop(1))
     two.disks.keep(GATE, gop(2))
     assert two.writers[other].written() == [(1, True), (2, False)]
     assert two.writers[hung].jobs[-1] == End(GATE.key)
 
 
+def test_a_full_disk_that_gets_no_room_is_left_amid_a_segment_for_one_that_has_less_of_it(
+    two: Bench,
+) -> None:
+    two.disks.keep(GATE, gop(0))
+    full = two.holder()
+    other = next(one for one in two.ids if one != full)
+    two.room(full, 0.0)
+    two.room(other, -0.1)
+    two.writers[full].patience.starves = True
+    two.disks.keep(GATE, gop(1))
+    two.disks.keep(GATE, gop(2))
+    assert two.writers[other].written() == [(1, True), (2, False)]
+    assert two.writers[full].jobs[-1] == End(GATE.key)
+
+
 def test_for_the_only_disk_that_hangs_pictures_wait_in_memory() -> None:
     one = Bench(1)
     one.disks.keep(GATE, gop(0))
     writer = one.writers[one.ids[0]]
-    writer.hangs = True
+    writer.patience.hangs = True
     one.disks.keep(GATE, gop(1))
     assert writer.written() == [(0, True), (1, False)]
 

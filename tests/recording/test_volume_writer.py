@@ -19,6 +19,7 @@ from tandem.archive.layout import INDEX_FILE
 from tandem.archive.rows import Gap, GapCause, Segment, State
 from tandem.clock import SystemClock
 from tandem.media.mp4.scan import scan
+from tandem.recording import patience
 from tandem.recording.gap_book import MOST_OF_A_STREAM
 from tandem.recording.volume_jobs import (
     Dead,
@@ -191,6 +192,20 @@ def test_while_the_disk_is_full_pictures_wait_in_memory_and_are_written_when_it_
     assert bench.pictures() == [0, 1, 2, 3]
     assert len(bench.segments()) == 1
     assert bench.writer.backlog_bytes == 0
+
+
+def test_a_disk_on_which_deleting_made_no_room_in_time_is_said_to_starve_until_it_has_some(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(patience, "STARVES_US", 500_000)
+    bench.disk.write_error = errno.ENOSPC
+    bench.write(0, begins=0)
+    bench.wait_for(lambda report: isinstance(report, Full))
+    bench.wait_for(lambda _: bench.writer.patience.starves)
+    bench.disk.write_error = 0
+    bench.wait_for(lambda report: isinstance(report, Roomy))
+    assert not bench.writer.patience.starves
+    assert bench.stop()
 
 
 def test_after_a_failed_sync_a_new_file_begins_and_the_old_one_claims_no_more_than_before(

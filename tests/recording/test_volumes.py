@@ -10,7 +10,7 @@ from tests.recording.serving import Bench, gaps, pictures, segments
 from tests.recording.streams import GOP_US, T0_US, order
 
 from tandem.archive.rows import GapCause, State
-from tandem.recording import volume_service, volume_writer
+from tandem.recording import patience, volume_service
 from tandem.recording.orders import VolumeOrder
 from tandem.recording.status import volume_status
 
@@ -51,7 +51,7 @@ def test_a_disk_that_hangs_while_it_is_opened_holds_up_neither_recording_nor_the
 def test_a_disk_that_hangs_is_told_and_is_well_again_when_it_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(volume_writer, "HANGS_US", 3_000_000)
+    monkeypatch.setattr(patience, "HANGS_US", 3_000_000)
 
     async def test(bench: Bench) -> None:
         one = bench.order("one")

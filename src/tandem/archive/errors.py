@@ -84,7 +84,7 @@ def disk_error(error: OSError, what: str) -> DiskError:
     code = error.errno or 0
     if code in _FULL:
         return DiskFullError(
-            f"No space left while {what}. Recording goes on elsewhere; see `df -h` and `df -i`.",
+            f"No space left while {what}; see `df -h` and `df -i`.",
             code,
         )
     if code == errno.EROFS:

@@ -140,7 +140,7 @@ class Disks:
         begins = cutter.begins_segment(fragment)
         place = self._places.get(order.key)
         writer = self._taking(place)
-        if begins or writer is None or writer.hangs:
+        if begins or writer is None or writer.patience.hangs or writer.patience.starves:
             chosen = self._roomiest()
             if chosen != place:
                 self._end(place, order.key)
@@ -225,14 +225,15 @@ class Disks:
     def _roomiest(self) -> UUID | None:
         """The volume with the largest share of room; unknown counts as full, ties go by id.
 
-        One that hangs is taken only where no other is: memory still takes some pictures for it.
+        One that hangs, or waits for room in vain, is taken only where no other is: memory still
+        takes some pictures for it.
         """
         ready = [
-            (not writer.hangs, self._share(state), volume_id)
+            (not writer.patience.hangs, not writer.patience.starves, self._share(state), volume_id)
             for volume_id, state in self.volumes.items()
             if (writer := self._taking(volume_id)) is not None
         ]
-        return max(ready)[2] if ready else None
+        return max(ready)[-1] if ready else None
 
     def _share(self, state: VolumeState) -> float:
         return state.space.share_free if state.space is not None else 0.0

@@ -49,7 +49,7 @@ def stream_status(
 def volume_status(volume_id: UUID, state: VolumeState) -> dict[str, Any]:
     """One volume, as this recorder sees it."""
     space, problem = state.space, state.problem
-    if problem is None and state.writer is not None and state.writer.hangs:
+    if problem is None and state.writer is not None and state.writer.patience.hangs:
         problem = f"{state.path}: its disk has not answered for a while. See `dmesg`."
     return {
         "volume_id": str(volume_id),

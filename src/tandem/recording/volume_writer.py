@@ -30,6 +30,7 @@ from tandem.media.mp4.boxes import Mp4Error
 from tandem.recording.camera import StreamKey, StreamOrder
 from tandem.recording.gap_book import GapBook
 from tandem.recording.open_segment import OpenSegment
+from tandem.recording.patience import Patience
 from tandem.recording.volume_jobs import (
     Dead,
     Delete,
@@ -53,10 +54,6 @@ SYNC_US = 2_000_000
 LOOK_US = 1_000_000
 """How often it is tried whether the disk takes changes. A recorder whose cameras are on another one
 just then would not notice that it turned read-only, and keep it from being unmounted."""
-
-HANGS_US = 15_000_000
-"""A disk on which one round of writes and syncs takes longer than this is taken to hang: a busy one
-needs a second or two for all its cameras."""
 
 RETRY_FULL_S = 0.25
 """How soon a full disk is tried again: deletion frees a minute of video in less."""
@@ -87,6 +84,7 @@ class VolumeWriter:
 
     Attributes:
         volume: where it writes.
+        patience: whether its disk keeps pictures waiting for too long.
     """
 
     def __init__(
@@ -97,6 +95,7 @@ class VolumeWriter:
         sync_us: int = SYNC_US,
     ) -> None:
         self.volume = mounted.volume
+        self.patience = Patience(clock)
         self._mounted = mounted
         self._index = mounted.index
         self._clock = clock
@@ -111,13 +110,11 @@ class VolumeWriter:
         self._ended: list[OpenSegment] = []
         self._closings: list[Closing] = []
         self._gaps = GapBook()
-        self._is_full = False
         self._is_stopping = False
         self._is_dead = False
         self._sync_us = sync_us
-        self._alive_us = clock.boot_us()
-        self._next_sync_us = self._alive_us + sync_us
-        self._next_look_us = self._alive_us + LOOK_US
+        self._next_sync_us = clock.boot_us() + sync_us
+        self._next_look_us = clock.boot_us() + LOOK_US
         self._thread = threading.Thread(
             target=self._run, name=f"volume {mounted.volume_id}", daemon=True
         )
@@ -126,11 +123,6 @@ class VolumeWriter:
     def backlog_bytes(self) -> int:
         """How much video waits in memory for this disk."""
         return self._taken_bytes - self._done_bytes
-
-    @property
-    def hangs(self) -> bool:
-        """Whether the disk has not answered for so long that others are to be preferred."""
-        return self._clock.boot_us() - self._alive_us > HANGS_US
 
     @property
     def is_deleting(self) -> bool:
@@ -213,7 +205,7 @@ class VolumeWriter:
 
     def _step(self) -> None:
         """Take the next job, do what can be done, look and sync if that is due."""
-        self._alive_us = self._clock.boot_us()
+        self.patience.answered()
         next_us = min(self._next_sync_us, self._next_look_us)
         wait_s = max(0.0, (next_us - self._clock.boot_us()) / 1e6)
         try:
@@ -252,13 +244,11 @@ class VolumeWriter:
             except UNWRITABLE as defect:
                 self._refuse(self._held[0], defect)
             except PASSING as full:
-                if not self._is_full:
-                    self._is_full = True
+                if self.patience.found_full():
                     self._report(Full(str(full)))
                 return
             self._done_bytes += size_bytes(self._held.popleft())
-        if self._is_full:
-            self._is_full = False
+        if self.patience.found_room():
             self._report(Roomy())
 
     def _refuse(self, job: Write | End, defect: Exception) -> None:

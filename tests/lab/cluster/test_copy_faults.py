@@ -15,6 +15,9 @@ VOLUMES = ("v1", "v2")
 AFTER_US = 8_000_000
 """So much is recorded after a fault before it is counted: what is older than 5 s is."""
 
+WORTH_BYTES = 2 << 20
+"""So much old video on a disk makes room for what a test records on it while it is full."""
+
 
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
@@ -182,9 +185,28 @@ def test_a_node_of_which_all_disks_hang_is_stood_in_for_and_writes_what_waited(o
         found[number].assert_whole()
 
 
+def deletable_bytes(one: Site, name: str, volume: str) -> int:
+    """What may be deleted of a node's volume: all but the file of each camera that is written."""
+    root = one.node(name).outside("/mnt") / volume
+    newest = {
+        max(
+            root.parent.glob(f"v*/camera-{number}/*/*/*.mp4"),
+            key=lambda it: it.parts[-2:],
+            default=None,
+        )
+        for number in CAMERAS
+    }
+    return sum(it.stat().st_size for it in root.glob("camera-*/*/*/*.mp4") if it not in newest)
+
+
 def test_on_full_disks_old_recordings_go_and_the_newest_is_kept(one: Site) -> None:
     name = one.placement(1)[0]
     alone = one.recorded_alone_by(name)
+    one.wait(
+        lambda: ", ".join(it for it in VOLUMES if deletable_bytes(one, name, it) < WORTH_BYTES),
+        "each disk has old recordings",
+        240,
+    )
     old_us, full_us = one.oldest_us(name), one.now_us
     for volume in VOLUMES:
         one.cluster.lab.break_volume(name, volume, VolumeFault.FULL)
