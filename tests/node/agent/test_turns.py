@@ -45,7 +45,8 @@ class Bench:
         self.camera = replace(self.camera, **changed)
         beliefs = Beliefs(self.suspected, self.words)
         wanted = work_of(self.node, [self.camera], self.placements, beliefs, unseal, LINKS).streams
-        told = self.turns.streams(wanted, self.placements, beliefs, self.now_us)
+        cameras = {"gate": self.camera}
+        told = self.turns.streams(wanted, cameras, self.placements, beliefs, self.now_us)
         return told[0] if told else None
 
     def transport(self, **changed: Any) -> str:
@@ -68,10 +69,48 @@ def waiting() -> Bench:
     return bench
 
 
-def test_the_first_node_changes_at_once() -> None:
+def test_the_first_node_changes_while_another_is_seen_to_record() -> None:
     bench = Bench("n1")
+    assert bench.transport(transport=NEW) == OLD
+    assert not bench.look(MOST_US, node="n2"), "that may be what it said before the change"
+    bench.now_us += SURE_US
+    assert not bench.look(MOST_US, node="n2", connected=False), "it changes itself, by another word"
+    assert not bench.look(MOST_US, node="n2", cause="changed")
+    assert not bench.look(SURE_US - 1, node="n2")
+    assert bench.transport() == OLD
+    assert bench.look(MOST_US, node="n2")
+    assert bench.transport() == NEW
+    assert not bench.turns.waiting
+
+
+def test_the_first_node_changes_in_the_end_though_nobody_is_seen_to_record() -> None:
+    bench = Bench("n1")
+    bench.order(transport=NEW)
+    bench.now_us += MOST_US
+    assert bench.turns.look({}, bench.now_us)
+    assert bench.transport() == NEW
+
+
+@pytest.mark.parametrize("level", [Protection.COLD, Protection.FAILOVER])
+def test_who_is_to_record_alone_changes_at_once(level: Protection) -> None:
+    bench = Bench("n1", camera(protection=level))
     assert bench.transport(transport=NEW) == NEW
     assert not bench.turns.waiting
+
+
+def test_the_first_node_waits_for_nobody_who_cannot_record() -> None:
+    bench = Bench("n1")
+    bench.suspected, bench.words = {"n3"}, {"n2": Word(frozenset({KEY}))}
+    assert bench.transport(transport=NEW) == NEW
+
+
+def test_who_becomes_the_first_while_the_other_changes_waits_until_that_one_records() -> None:
+    bench = waiting()
+    bench.placements = {"gate": Placement("gate", ("n2", "n1", "n3"), 2)}
+    assert bench.transport() == OLD
+    assert not bench.look(0, connected=False)
+    assert bench.look(SURE_US)
+    assert bench.transport() == NEW
 
 
 def test_the_next_goes_on_until_the_first_is_seen_to_record_anew() -> None:
@@ -79,12 +118,24 @@ def test_the_next_goes_on_until_the_first_is_seen_to_record_anew() -> None:
     assert not bench.look(MOST_US), "that is the connection that it had before"
     assert not bench.look(SURE_US, cause="changed"), "no picture came of it yet"
     assert not bench.look(SURE_US, connected=False)
+    assert not bench.look(SURE_US, waits=True), "its connection is young, and made in the old way"
     assert not bench.look(SURE_US - 1)
     assert not bench.look(SURE_US + EARLIER_US + 1)
     assert bench.transport() == OLD
     assert bench.look(SURE_US)
     assert bench.transport() == NEW
     assert not bench.turns.waiting
+
+
+def test_a_connection_that_is_to_be_made_anew_is_told_apart_until_it_is_made() -> None:
+    bench = waiting()
+    bench.turns.said = {KEY: {**CONNECTED, "since_us": 5}}
+    assert bench.turns.waits(KEY, {**CONNECTED, "since_us": 5})
+    assert bench.look(SURE_US)
+    assert bench.transport() == NEW
+    assert bench.turns.waits(KEY, {**CONNECTED, "since_us": 5}), "nothing newer was said yet"
+    assert not bench.turns.waits(KEY, {**CONNECTED, "since_us": 6})
+    assert not bench.turns.waits(KEY, {})
 
 
 def test_what_was_said_before_the_change_could_be_seen_counts_for_nothing() -> None:
@@ -107,7 +158,16 @@ def test_a_node_that_says_nothing_or_cannot_record_is_waited_for_but_not_for_eve
 
 def test_for_a_node_that_is_suspected_nobody_waits() -> None:
     bench = waiting()
+    bench.suspected = {"n1", "n3"}
+    assert bench.transport() == NEW
+
+
+def test_for_who_stands_in_for_the_first_the_next_one_waits() -> None:
+    bench = waiting()
     bench.suspected = {"n1"}
+    assert bench.transport() == OLD
+    assert not bench.look(SURE_US, node="n3", connected=False)
+    assert bench.look(SURE_US, node="n3")
     assert bench.transport() == NEW
 
 

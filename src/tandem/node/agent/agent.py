@@ -215,7 +215,8 @@ class Agent:
             {peer.node_id: tuple(peer.addresses.values()) for peer in self._settings.peers},
         )
         streams = self._handover.streams(self._work.streams, cameras, placements, beliefs)
-        streams = self._turns.streams(streams, placements, beliefs, self._clock.boot_us())
+        now_us = self._clock.boot_us()
+        streams = self._turns.streams(streams, cameras, placements, beliefs, now_us)
         retention = retention_of(cameras.values())
         volumes = self._volumes.orders
         if volumes:
@@ -372,7 +373,10 @@ class Agent:
             "store": self._store_said,
             "peers": peers_document(self._beats.state),
             **recording_document(
-                self._recording.report(), self._work, self._catalogue.placements.values
+                self._recording.report(),
+                self._work,
+                self._catalogue.placements.values,
+                self._turns.waits,
             ),
             "archivist": self._archivist.document(),
             "concerns": list(self._planner.concerns),

@@ -1,6 +1,6 @@
 """How a node is, as a JSON document (docs/reference/status.md)."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from tandem.clock import Clock
@@ -13,6 +13,7 @@ from tandem.node.store.model import MemberStatus
 from tandem.recording.camera import StreamKey
 
 Json = dict[str, Any]
+Waits = Callable[[StreamKey, Mapping[str, Any]], bool]
 
 
 def peers_document(state: State) -> list[Json]:
@@ -68,7 +69,10 @@ def store_document(members: Sequence[MemberStatus], problem: str) -> Json:
 
 
 def recording_document(
-    report: NodeReport | None, work: Work, placements: Mapping[str, Placement]
+    report: NodeReport | None,
+    work: Work,
+    placements: Mapping[str, Placement],
+    waits: Waits,
 ) -> Json:
     """Recorders, volumes and streams of this node.
 
@@ -76,6 +80,7 @@ def recording_document(
         report: what the recorders say; None while there are none.
         work: this node's part.
         placements: by camera.
+        waits: see `Turns.waits`.
     """
     if report is None:
         return {"recorders": [], "volumes": [], "dropped_bytes": 0, "streams": []}
@@ -91,7 +96,7 @@ def recording_document(
         ],
         "volumes": [dict(one) for one in report.volumes.values()],
         "dropped_bytes": report.dropped_bytes,
-        "streams": list(_streams(report.streams, work, placements)),
+        "streams": list(_streams(report.streams, work, placements, waits)),
     }
 
 
@@ -99,6 +104,7 @@ def _streams(
     streams: Mapping[StreamKey, Mapping[str, Any]],
     work: Work,
     placements: Mapping[str, Placement],
+    waits: Waits,
 ) -> Iterable[Json]:
     """What is recorded on until others have it stands in for them."""
     for key, said in streams.items():
@@ -107,6 +113,7 @@ def _streams(
             **said,
             "generation": placement.generation if placement else None,
             "stands_in": duty is None or duty.stands_in,
+            "waits": waits(key, said),
         }
 
 
