@@ -1,6 +1,8 @@
 """What befalls nodes, links, processes and the store; after each, every picture is counted."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
 
 import pytest
 from tests.lab.cluster.pictures import UNSURE_US, tell
@@ -15,7 +17,19 @@ from tests.lab.cluster.site import (
     site,
 )
 
+from tandem.lab.cluster.mix import camera_id
 from tandem.lab.hosts import Direction
+from tandem.node.control.service import AGENT_PORT
+from tandem.recording import process as recorder
+
+UNANSWERED: Final = f"""
+table inet mute {{
+    chain input {{
+        type filter hook input priority 0
+        iifname != "lo" tcp dport {AGENT_PORT} drop
+    }}
+}}
+"""
 
 pytestmark = [pytest.mark.lab("loop"), pytest.mark.timeout(480)]
 
@@ -175,6 +189,57 @@ def test_a_recorder_that_is_killed_while_it_writes_costs_nothing_where_two_recor
         if number in alone:
             begin_us = min(killed_us - UNSURE_US, sure_us)
             found[number].assert_lost_only(begin_us, last_us + STARTED_AGAIN_US)
+        else:
+            found[number].assert_whole()
+
+
+@contextmanager
+def left_with_heartbeats(one: Site, name: str) -> Iterator[None]:
+    """No recorder of a node lives or can be started, and its agent answers no other node."""
+    node, program = one.node(name), str(recorder.__file__)
+    pids = one.recorders(name)
+    try:
+        node.run(["nft", "-f", "-"], given=UNANSWERED)
+        node.run(["mount", "-n", "--bind", "/dev/null", program])
+        one.signal(name, pids, "KILL")
+        yield
+    finally:
+        node.run(["sh", "-c", f"nft delete table inet mute; umount -n {program}"])
+
+
+@pytest.mark.lab("loop", "nftables")
+def test_a_node_with_nothing_left_but_heartbeats_is_stood_in_for(one: Site) -> None:
+    name, asked = "node1", one.node("node2")
+    alone = one.recorded_alone_by(name)
+    sure_us, muted_us = one.sure_us(name), one.now_us
+    with left_with_heartbeats(one, name):
+
+        def unrecorded() -> str:
+            status = one.status(asked)
+            peers = {it["node_id"]: it for it in one.said_by(asked.name)["peers"]}
+            assert not peers[name]["suspected"], "its heartbeats are to go on"
+            copies = {
+                it["camera_id"]: sum(copy["recording"] for copy in it["copies"])
+                for it in status["cameras"]
+            }
+            return ", ".join(
+                f"{camera_id(number)} {copies[camera_id(number)]} times"
+                for number, level in one.protection.items()
+                if copies[camera_id(number)] < level.copies
+            )
+
+        stood_in_s = one.wait(unrecorded, "others record all that it did")
+        told_us = one.now_us
+        one.record_until(told_us + AFTER_US)
+        found = one.count_window(muted_us, asked)
+        for number in PROTECTED:
+            found[number].assert_whole()
+    healed_s = one.wait_until_whole()
+    found = one.count_window(muted_us)
+    tell("nothing left but heartbeats", found, stood_in_s=stood_in_s, healed_s=healed_s)
+    for number in CAMERAS:
+        if number in alone:
+            found[number].assert_stood_in_for(muted_us, sure_us, told_us)
         else:
             found[number].assert_whole()
 
