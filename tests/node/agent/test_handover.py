@@ -9,7 +9,7 @@ from tests.node.agent.material import camera
 from tandem.archive.rows import Role
 from tandem.cluster.duties import Beliefs, Word
 from tandem.cluster.model import Camera, Placement, Protection, Stream
-from tandem.node.agent.handover import BEHIND_US, SURE_US, Handover
+from tandem.node.agent.handover import BEHIND_US, SURE_US, UNKEPT_US, Handover
 from tandem.node.agent.work import work_of
 from tandem.recording.camera import Login, Relay, StreamOrder
 
@@ -48,6 +48,7 @@ class Bench:
             "stream": "main",
             "since_us": SINCE_US,
             "keyframes": 1,
+            "durable_until_us": said.get("recorded_until_us"),
             **said,
         }
         status = {"at_us": at_us or NOW_US, "streams": [stream]}
@@ -95,6 +96,28 @@ def test_it_does_not_end_for_a_connection_that_a_frozen_node_still_believes_in()
     assert len(bench.streams()) == 1
     assert bench.release(connected=True, recorded_until_us=bench.until_us - BEHIND_US)
     assert bench.streams() == ()
+
+
+def test_it_does_not_end_for_a_node_whose_disks_take_nothing() -> None:
+    bench = returned()
+    bench.until_us = NOW_US
+    assert not bench.release(connected=True, recorded_until_us=NOW_US, durable_until_us=None)
+    late_us = NOW_US - UNKEPT_US
+    assert not bench.release(connected=True, recorded_until_us=NOW_US, durable_until_us=late_us - 1)
+    assert bench.release(connected=True, recorded_until_us=NOW_US, durable_until_us=late_us)
+
+
+def test_a_camera_that_is_planned_anew_is_recorded_as_before_until_that_is_done() -> None:
+    bench = Bench(camera(), "n1")
+    bench.suspected = set()
+    before = bench.streams()
+    placed = bench.placements
+    bench.placements = {}
+    assert bench.streams() == before
+    assert not bench.released({}), "nobody is to record it yet"
+    bench.placements = placed
+    assert bench.streams() == before
+    assert not bench.handover.ending
 
 
 def test_it_ends_whatever_the_other_nodes_clock_says() -> None:

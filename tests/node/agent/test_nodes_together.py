@@ -90,6 +90,18 @@ def test_after_all_is_mended_those_record_who_should(protection: Protection) -> 
         assert list(settled(one)) == list(NODES[: protection.copies]), what
 
 
+def test_a_node_that_returns_without_its_disks_is_handed_nothing() -> None:
+    one = world(Protection.FAILOVER)
+    one.run(20)
+    one.kill("n1")
+    one.run(20)
+    one.diskless.add("n1")
+    one.start("n1")
+    assert all("n2" in each for each in one.run(60))
+    one.diskless.clear()
+    assert settled(one) == {"n1": "camera"}
+
+
 def test_a_dead_camera_is_tried_by_all_and_by_nobody_by_turns() -> None:
     one = world(Protection.FAILOVER)
     one.run(20)

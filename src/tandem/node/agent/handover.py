@@ -25,6 +25,10 @@ BEHIND_US: Final = 5_000_000
 """So much less may another node have recorded than this one: a fragment takes 3 s at most, and each
 tells once a second. A node that was frozen believes for a while in a connection that is none."""
 
+UNKEPT_US: Final = 10_000_000
+"""So much of what another node has received may it still keep in memory. Its disks may hang, and it
+says so only after as long."""
+
 REFUSALS: Final = frozenset({Cause.SESSION_LIMIT})
 """Why a camera may refuse the other node only since this one holds on to it."""
 
@@ -64,7 +68,8 @@ class Handover:
         Args:
             wanted: by this node's duties.
             cameras: by id; what is recorded of them no more is given up at once.
-            placements: by camera; they tell the role of what is recorded on.
+            placements: by camera; they tell the role of what is recorded on. One that is missing
+                is about to be planned: until then a camera is recorded as before.
             beliefs: of this node; they tell whose sessions it has.
         """
         orders = {order.key: order for order in wanted}
@@ -72,13 +77,14 @@ class Handover:
         own = beliefs.word_of(self.node_id).holds
         for key, order in self._held.items():
             camera, placement = cameras.get(order.camera_id), placements.get(order.camera_id)
-            if camera is None or placement is None or not _is_to_be_recorded(camera, key):
+            if camera is None or not _is_to_be_recorded(camera, key):
                 continue
             gives_session_up = order.relay is None and order.stream in own.get(order.camera_id, ())
             if key in orders and (orders[key].relay is None or not gives_session_up):
                 continue
             self.ending.add(key)
-            orders[key] = replace(order, role=Role(placement.role_of(self.node_id)))
+            role = Role(placement.role_of(self.node_id)) if placement else order.role
+            orders[key] = replace(order, role=role)
         self._held = orders
         return self.orders
 
@@ -203,7 +209,7 @@ def _is_to_be_recorded(camera: Camera, key: StreamKey) -> bool:
 
 
 def _keeps_up(key: StreamKey, theirs: Said, ours: Said) -> bool:
-    """Whether another node has recorded a stream nearly up to where this one has.
+    """Whether another node has recorded a stream, to a disk, nearly up to where this one has.
 
     Pictures are timed by the camera's clock, or by that of the node that received them; one of both
     comparisons is right whatever the clocks of the nodes say.
@@ -211,7 +217,9 @@ def _keeps_up(key: StreamKey, theirs: Said, ours: Said) -> bool:
     here = ours.streams.get(key)
     if here is None or (ours_us := here.get("recorded_until_us")) is None:
         return True  # there is nothing to be given up
-    if (theirs_us := theirs.streams[key].get("recorded_until_us")) is None:
+    said = theirs.streams[key]
+    theirs_us, kept_us = said.get("recorded_until_us"), said.get("durable_until_us")
+    if theirs_us is None or kept_us is None or theirs_us - kept_us > UNKEPT_US:
         return False
     by_camera_us = ours_us - theirs_us
     by_nodes_us = by_camera_us + theirs.at_us - ours.at_us
