@@ -6,7 +6,7 @@ random nonces are arguments. What is where:
 - what is stored: `model`, as JSON by `document`, under `keys`
 - who records: `placement` plans, in the steps of `placing` (`load` counts, `least_loaded` finds,
   `why` explains), `replanning` faster after a loss; `duties` says what it means here
-- where resources run: `plan`, a package of its own
+- where resources run: `plan`, a package of its own, gives each an `order`
 - who is there: `heartbeat` on the wire, `suspicion` from `link_state`, `local_health`, `settling`
 - a node's membership: `session`
 - who may run an exclusive resource: `exclusive`, a package of its own

@@ -20,8 +20,9 @@ from tandem.cluster.exclusive.events import (
 from tandem.cluster.exclusive.machine import step
 from tandem.cluster.exclusive.state import State, start
 from tandem.cluster.exclusive.timing import FAST, MS, Timing
-from tandem.cluster.exclusive.values import Hold, Order, Owner, ResourceKind
+from tandem.cluster.exclusive.values import Hold, Owner
 from tandem.cluster.model import Session, SessionState
+from tandem.cluster.order import Mode, Order
 from tandem.cluster.session import Stored
 
 T0 = 1_000_000_000
@@ -64,7 +65,7 @@ def strict(*nodes: str, generation: int = 1) -> Order:
 
 
 def soft(*nodes: str, generation: int = 1) -> Order:
-    return Order(nodes, generation, ResourceKind.SOFT)
+    return Order(nodes, generation, Mode.SOFT)
 
 
 class Engine:
@@ -129,6 +130,11 @@ class Engine:
         self.orders[name] = order
         self.revision += 1
         return self.tell(Seen(self.view()))
+
+    def cannot_read_order(self, name: str, why: str) -> list[Effect]:
+        self.orders.pop(name, None)
+        self.revision += 1
+        return self.tell(Seen(replace(self.view(), unread={name: why})))
 
     def suspects(self, **words: str) -> list[Effect]:
         """By node, whom it suspects."""

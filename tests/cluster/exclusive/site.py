@@ -22,9 +22,10 @@ from tandem.cluster.exclusive import events
 from tandem.cluster.exclusive.machine import step, wake_us
 from tandem.cluster.exclusive.state import State, start
 from tandem.cluster.exclusive.timing import MS, PRESETS, SECOND
-from tandem.cluster.exclusive.values import Hold, Order, Owner, ResourceKind
+from tandem.cluster.exclusive.values import Hold, Owner
 from tandem.cluster.keys import SESSIONS
 from tandem.cluster.model import Session
+from tandem.cluster.order import Mode, Order
 from tandem.cluster.session import Stored
 
 HOP_US = 1 * MS
@@ -75,7 +76,7 @@ class Site:
             case ("strict" | "soft", (name, *nodes)):
                 before = self.orders.get(name)
                 generation = before.generation + 1 if before else 1
-                self.orders[name] = Order(tuple(nodes), generation, ResourceKind(what))
+                self.orders[name] = Order(tuple(nodes), generation, Mode(what))
                 self.commit()
             case ("kill", (name,)):
                 self.kill(name)

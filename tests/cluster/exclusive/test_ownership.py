@@ -7,13 +7,14 @@ from tandem.cluster.exclusive.events import Ask, Received, StoredOwner
 from tandem.cluster.exclusive.ownership import free_at_us
 from tandem.cluster.exclusive.state import NEVER
 from tandem.cluster.exclusive.timing import FAST, MS
-from tandem.cluster.exclusive.values import Hold, ResourceKind
+from tandem.cluster.exclusive.values import Hold
 from tandem.cluster.model import SessionState
+from tandem.cluster.order import Mode
 from tandem.cluster.session import Stored
 
 
-def free_at(engine: Engine, kind: ResourceKind = ResourceKind.STRICT) -> int:
-    return free_at_us(engine.state, "web", kind)
+def free_at(engine: Engine, mode: Mode = Mode.STRICT) -> int:
+    return free_at_us(engine.state, "web", mode)
 
 
 def engine_where(stored: StoredOwner, b: Stored) -> Engine:
@@ -55,14 +56,14 @@ def test_it_is_not_free_while_its_owner_may_run_it(stored: StoredOwner) -> None:
 
 
 @pytest.mark.parametrize("state", [SessionState.EVICTED, SessionState.OFF])
-@pytest.mark.parametrize("kind", list(ResourceKind))
+@pytest.mark.parametrize("mode", [Mode.STRICT, Mode.SOFT])
 def test_an_old_eviction_says_nothing_of_an_owner_that_has_begun_again(
-    state: SessionState, kind: ResourceKind
+    state: SessionState, mode: Mode
 ) -> None:
     engine = engine_where(owner("b"), session(epoch=2, state=state))
     engine.now_us += 2 * WAIT
     engine.sees_owner("web", owner("b", epoch=3, revision=90))
-    assert free_at(engine, kind) == NEVER
+    assert free_at(engine, mode) == NEVER
 
 
 def test_an_evicted_owner_is_waited_for_from_its_last_renewal_if_that_was_seen() -> None:
@@ -110,12 +111,12 @@ def test_a_promise_is_waited_for_as_well() -> None:
 
 def test_a_soft_resource_is_not_waited_for() -> None:
     engine = engine_where(owner("b"), session())
-    assert free_at(engine, ResourceKind.SOFT) == NEVER
+    assert free_at(engine, Mode.SOFT) == NEVER
     engine.suspects(a="b", c="b")
-    assert free_at(engine, ResourceKind.SOFT) == 0
+    assert free_at(engine, Mode.SOFT) == 0
     engine.suspects()
     engine.sees(b=evicted())
-    assert free_at(engine, ResourceKind.SOFT) == 0
+    assert free_at(engine, Mode.SOFT) == 0
 
 
 def test_what_is_free_is_taken_in_the_order_of_the_plan() -> None:

@@ -24,7 +24,8 @@ from tandem.cluster.exclusive.events import (
 )
 from tandem.cluster.exclusive.events import Start as StartEffect
 from tandem.cluster.exclusive.timing import FAST, MS, STANDARD
-from tandem.cluster.exclusive.values import Hold, Order, Owner, Token
+from tandem.cluster.exclusive.values import Hold, Owner, Token
+from tandem.cluster.order import Mode, Order
 
 
 def runner(b: bool = True) -> Engine:
@@ -219,6 +220,33 @@ def test_it_moves_only_for_a_later_order_and_to_a_node_that_is_well(
     engine.orders["web"] = order
     engine.sees()
     assert bool(stops(engine)) == moves
+
+
+def test_what_runs_stays_where_its_order_cannot_be_read_until_it_fails() -> None:
+    engine = runner()
+    why = "It has version 2. Run the same release on all nodes."
+    said = Say(f"Resource web is left as it is on this node, and not taken: {why}")
+    assert said in engine.cannot_read_order("web", why)
+    assert said not in engine.cannot_read_order("web", why), "once is enough"
+    engine.renews(3)
+    assert stops(engine) == []
+    assert list(engine.state.runs) == ["web"]
+    engine.tell(StartFailed("web", 1, "It has ended."))
+    assert engine.carried == {"owners/web": Owner("a", 3, Hold.RELEASED, 1, 1)}
+    engine.done()
+    engine.tick(FAST.failed_us)
+    assert engine.carried == {}
+
+
+def test_what_is_shared_by_now_is_stopped_and_released() -> None:
+    engine = runner()
+    engine.sees_order("web", Order(("a",), 2, Mode.SHARED))
+    assert stops(engine) == [Stop("web", 1, None)]
+    engine.tell(Stopped("web", 1))
+    assert engine.carried == {"owners/web": Owner("a", 3, Hold.RELEASED, 1, 1)}
+    engine.done()
+    engine.renews()
+    assert engine.carried == {}
 
 
 def test_a_planned_stop_is_hastened_when_the_guarantee_runs_out() -> None:

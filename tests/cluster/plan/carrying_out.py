@@ -34,7 +34,7 @@ def carry_out(view: View, made: Plan, wanted: Iterable[Resource], random: Random
         if name in modes and modes[name].is_exclusive and len(alive & set(running[name])) > 1:
             raise TwoHoldersError(step)
     orders = {name: it for name, it in view.orders.items() if name not in made.removed}
-    orders |= {it.resource_id: it for it in made.changed}
+    orders |= made.changed
     left = {name: tuple(found.values()) for name, found in running.items()}
     return replace(view, orders=orders, running=left)
 

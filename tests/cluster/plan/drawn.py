@@ -7,8 +7,8 @@ from random import Random
 
 from tandem.cluster.load import Cost
 from tandem.cluster.model import Node
-from tandem.cluster.plan.order import Order
-from tandem.cluster.plan.resource import Mode, Resource
+from tandem.cluster.order import Mode, Order
+from tandem.cluster.plan.resource import Resource
 from tandem.cluster.plan.view import (
     Failure,
     FailureKind,
@@ -128,7 +128,7 @@ def order(name: str, nodes: list[str], random: Random) -> Order:
     named = random.sample(nodes, random.randint(0, min(3, len(nodes))))
     often = random.random() < 0.1
     moved = sorted(ago(random) for _ in range(4 if often else 0))
-    return Order(name, tuple(named), 5, random.choice(list(Mode)), tuple(moved))
+    return Order(tuple(named), 5, random.choice(list(Mode)), tuple(moved))
 
 
 def failure(names: list[str], nodes: list[str], random: Random) -> Failure:

@@ -73,7 +73,7 @@ def node(short: Json) -> Json:
 def order(short: list[str] | Json, mode: str) -> Json:
     found: Json = {"nodes": short} if isinstance(short, list) else dict(short)
     moved = [ago(it) for it in found.pop("moved_ago_s", [])]
-    return {"generation": 1, "kind": mode, "moved_us": moved, **found}
+    return {"generation": 1, "mode": mode, "moved_us": moved, **found}
 
 
 def running(short: str | list[Json], generation: int) -> list[Json]:

@@ -8,7 +8,7 @@ from tests.cluster.plan.carrying_out import TwoHoldersError, carry_out, settle
 from tests.cluster.plan.drawn import NOW_US, drawn
 
 from tandem.cluster.model import Node
-from tandem.cluster.plan.order import Order
+from tandem.cluster.order import Order
 from tandem.cluster.plan.planner import SUCCESSORS, plan
 from tandem.cluster.plan.reasons import Moves, Runs
 from tandem.cluster.plan.resource import Resource
@@ -60,6 +60,7 @@ def test_nobody_is_named_who_cannot_run_it(
     there = {it.node_id: it for it in view.members}
     for resource in wanted:
         order = made.orders[resource.resource_id]
+        assert len(set(order.nodes)) == len(order.nodes), "no node is named twice"
         if made.concerns and "automatically" in str(made.concerns[0]):
             continue  # the committed order stands, whatever it names
         for node_id in order.nodes:
@@ -180,7 +181,7 @@ def test_two_holders_would_be_seen() -> None:
     """The executor bites: a plan that starts before it stops is found out."""
     nodes = tuple(Member(Node(name, (), 100, 100, 10)) for name in ("n1", "n2"))
     web = Resource("web", "process")
-    moves = Order("web", ("n2", "n1"), 2)
+    moves = Order(("n2", "n1"), 2)
     view = View(NOW_US, nodes, {"web": moves}, {"web": (Running("n1", 1),)})
     made = plan(view, [web])
     start = next(it for it in made.steps if it.verb is Verb.START)

@@ -5,25 +5,30 @@ import json
 import pytest
 
 from tandem.cluster.document import StoredValueError
-from tandem.cluster.exclusive.values import Order as EngineOrder
-from tandem.cluster.plan.order import Order
-from tandem.cluster.plan.resource import Mode, Resource
+from tandem.cluster.order import Mode, Order
+from tandem.cluster.plan.resource import Resource
 
-WEB = Order("web", ("n1", "n2"), 7, Mode.SOFT, (5, 9))
+WEB = Order(("n1", "n2"), 7, Mode.SOFT, (5, 9))
 
 
 def test_an_order_is_read_as_it_was_written() -> None:
     assert Order.decode("web", WEB.encode()) == WEB
 
 
-def test_the_engine_reads_the_same_order() -> None:
-    read = EngineOrder.decode("web", WEB.encode())
-    assert (read.nodes, read.generation, read.kind) == (("n1", "n2"), 7, "soft")
+def test_an_order_names_its_version_its_mode_and_when_it_moved() -> None:
+    assert json.loads(WEB.encode()) == {
+        "version": 1,
+        "nodes": ["n1", "n2"],
+        "generation": 7,
+        "mode": "soft",
+        "moved_us": [5, 9],
+    }
 
 
 def test_an_order_that_names_a_node_twice_is_refused() -> None:
-    with pytest.raises(StoredValueError, match="a node twice: n1, n1"):
-        Order("web", ("n1", "n1"), 1)
+    twice = Order(("n1", "n1"), 1).encode()
+    with pytest.raises(StoredValueError, match="resource 'web' names a node twice: n1, n1"):
+        Order.decode("web", twice)
 
 
 def test_options_are_stored_and_never_shown() -> None:

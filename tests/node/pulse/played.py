@@ -24,7 +24,8 @@ from tandem.cluster.exclusive.events import (
     Words,
 )
 from tandem.cluster.exclusive.timing import PATIENT, Timing
-from tandem.cluster.exclusive.values import Order, ResourceKind, Token
+from tandem.cluster.exclusive.values import Token
+from tandem.cluster.order import Mode, Order
 from tandem.node.pulse.engine import Engine
 from tandem.node.store.model import Put, Transaction
 from tandem.node.store.protocol import Store
@@ -152,10 +153,12 @@ class Site:
 
     async def order(self, resource: str, *nodes: str, generation: int = 1) -> None:
         """Write where it is to run."""
-        order = Order(nodes, generation, ResourceKind.STRICT)
-        await self.store.transact(
-            Transaction(success=(Put(keys.key(keys.ORDERS, resource), order.encode()),))
-        )
+        order = Order(nodes, generation, Mode.STRICT)
+        await self.put(keys.key(keys.ORDERS, resource), order.encode())
+
+    async def put(self, key: str, value: bytes) -> None:
+        """Write whatever."""
+        await self.store.transact(Transaction(success=(Put(key, value),)))
 
     def _alive(self) -> Iterator[str]:
         for name, task in self._tasks.items():

@@ -13,10 +13,10 @@ from tests.node.pulse.played import LOOK_S, NODES, TELL_S, Site, site
 
 from tandem.cluster import keys
 from tandem.cluster.exclusive.timing import PATIENT, STANDARD, Timing
+from tandem.cluster.order import Mode, Order
 from tandem.node.store.etcd import Deadlines, open_store
 from tandem.node.store.fake import FakeStore, Fault, random_faults
 from tandem.node.store.keyspace import Keyspace
-from tandem.node.store.model import Put, Transaction
 from tandem.node.store.protocol import Store
 
 DEADLINES = Deadlines(attempt_s=1, call_s=1)
@@ -137,10 +137,50 @@ async def test_a_session_that_cannot_be_read_keeps_others_from_taking_what_may_r
         made.boot("n1", FakeStore(keyspace))
         await made.order("door", "n1")
         await until(lambda: made.holder("door") == "n1")
-        session = Put(keys.key(keys.SESSIONS, "n9"), b'{"version": 99}')
-        await made.store.transact(Transaction(success=(session,)))
+        await made.put(keys.SESSIONS + "n9", b'{"version": 99}')
         await until(lambda: "n9" in made.nodes["n1"].engine.problem)
         await made.order("gate", "n1")
         renewed = made.nodes["n1"].engine.state.renewed_until_us
         await until(lambda: made.nodes["n1"].engine.state.renewed_until_us > renewed)
         assert made.holder("door") == "n1"
+
+
+@in_a_loop
+async def test_an_order_that_cannot_be_read_costs_no_other_and_stops_nothing() -> None:
+    keyspace = Keyspace()
+    async with site(FakeStore(keyspace)) as made:
+        node = made.boot("n1", FakeStore(keyspace))
+        await made.order("door", "n1")
+        await until(lambda: made.holder("door") == "n1")
+        await made.put(keys.ORDERS + "door", b'{"version": 99}')
+        await made.put(keys.ORDERS + "lamp", b"nonsense")
+        await made.put(keys.ORDERS + "no name", b"{}")
+        await until(lambda: len(node.said) == 3)
+        await made.order("gate", "n1")
+        await until(lambda: made.holder("gate") == "n1")
+        renewed = node.engine.state.renewed_until_us
+        await until(lambda: node.engine.state.renewed_until_us > renewed)
+        assert made.holder("door") == "n1"
+        assert made.holder("lamp") is None
+        assert node.engine.problem == ""
+        assert [sentence.split(":")[0].split()[1] for sentence in node.said] == [
+            "door",
+            "lamp",
+            "no",
+        ]
+        assert "order of resource 'door' has version 99" in node.said[0]
+
+
+@in_a_loop
+async def test_what_nodes_share_is_not_run_by_the_engine_and_costs_no_other() -> None:
+    keyspace = Keyspace()
+    async with site(FakeStore(keyspace)) as made:
+        node = made.boot("n1", FakeStore(keyspace))
+        await made.put(keys.ORDERS + "web", Order(("n1", "n2"), 1, Mode.SHARED).encode())
+        await made.order("door", "n1")
+        await until(lambda: made.holder("door") == "n1")
+        assert await made.store.get(keys.OWNERS + "web") is None
+        await made.put(keys.ORDERS + "door", Order(("n1",), 2, Mode.SHARED).encode())
+        await until(lambda: made.holder("door") is None)
+        assert [name for name, _, _ in made.started] == ["door"]
+        assert node.said == []

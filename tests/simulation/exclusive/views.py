@@ -5,9 +5,10 @@ from collections.abc import Iterable
 from tests.simulation.exclusive.store import Snapshot
 
 from tandem.cluster.exclusive.events import StoredCluster, StoredOwner, View
-from tandem.cluster.exclusive.values import Order, Owner
+from tandem.cluster.exclusive.values import Owner
 from tandem.cluster.keys import CLUSTER, ORDERS, OWNERS, SESSIONS
 from tandem.cluster.model import Session
+from tandem.cluster.order import Order
 from tandem.cluster.session import Stored
 
 

@@ -27,9 +27,10 @@ from tests.simulation.exclusive.store import Snapshot, Store, Txn
 
 from tandem.cluster.exclusive import events
 from tandem.cluster.exclusive.timing import PRESETS
-from tandem.cluster.exclusive.values import Hold, Order, Owner, ResourceKind
+from tandem.cluster.exclusive.values import Hold, Owner
 from tandem.cluster.keys import CLUSTER, ORDERS, OWNERS, SESSIONS
 from tandem.cluster.model import Session, SessionState
+from tandem.cluster.order import Mode, Order
 
 LIVELY_WITHIN_US = 12 * SECOND
 STAYS_US = 2 * SECOND
@@ -166,8 +167,8 @@ class World:
         generation = (
             before.value.generation + 1 if before and isinstance(before.value, Order) else 1
         )
-        kind = ResourceKind.SOFT if is_soft(resource) else ResourceKind.STRICT
-        self.store.apply(Txn(puts=((key, Order(tuple(nodes), generation, kind)),)))
+        mode = Mode.SOFT if is_soft(resource) else Mode.STRICT
+        self.store.apply(Txn(puts=((key, Order(tuple(nodes), generation, mode)),)))
 
     def restore(self, back_us: int) -> None:
         """The store is lost, and a backup is restored, as the guide tells: first the pulses end,

@@ -14,9 +14,10 @@ Everything else may be lost, late, doubled, or out of order.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from tandem.cluster.exclusive.values import Order, Owner, Token
+from tandem.cluster.exclusive.values import Owner, Token
+from tandem.cluster.order import Order
 from tandem.cluster.session import Stored, Write
 
 # --- What is read from the store ----------------------------------------------------------------
@@ -48,6 +49,7 @@ class View:
         sessions: all keys `sessions/`, by node; None for those that were not looked at.
         owners: likewise `owners/`.
         orders: likewise `orders/`; their revisions do not matter, their generations do.
+        unread: of those, the ones that this release cannot read, by resource: why not.
         is_whole: whether the mappings name all keys that are there, or only those looked at, with
             None for each that is not there.
     """
@@ -57,6 +59,7 @@ class View:
     sessions: Mapping[str, Stored | None] | None = None
     owners: Mapping[str, StoredOwner | None] | None = None
     orders: Mapping[str, Order | None] | None = None
+    unread: Mapping[str, str] = field(default_factory=dict)
     is_whole: bool = True
 
 
@@ -185,8 +188,8 @@ class Received:
 
 
 @dataclass(frozen=True, slots=True)
-class Started:
-    """A resource runs here, as `Start` asked for.
+class OfARun:
+    """What is said of one run of a resource.
 
     Attributes:
         resource: which.
@@ -198,46 +201,34 @@ class Started:
 
 
 @dataclass(frozen=True, slots=True)
-class StartFailed:
-    """It could not be started, or has ended, and nothing of it runs.
+class Started(OfARun):
+    """It runs here, as `Start` asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped(OfARun):
+    """It is proven that nothing of it runs here."""
+
+
+@dataclass(frozen=True, slots=True)
+class FailureOfARun(OfARun):
+    """What could not be done.
 
     Attributes:
-        resource: which.
-        run: of the `Start`, or of the `Stop` of what was found.
         reason: why, as a sentence.
     """
 
-    resource: str
-    run: int
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
-class Stopped:
-    """It is proven that nothing of the resource runs here.
-
-    Attributes:
-        resource: which.
-        run: of the `Start`, or of the `Stop` of what was found.
-    """
-
-    resource: str
-    run: int
+class StartFailed(FailureOfARun):
+    """It could not be started, or has ended, and nothing of it runs."""
 
 
 @dataclass(frozen=True, slots=True)
-class StopFailed:
-    """It could not be proven that the resource is stopped.
-
-    Attributes:
-        resource: which.
-        run: of the `Start`, or of the `Stop` of what was found.
-        reason: why, as a sentence.
-    """
-
-    resource: str
-    run: int
-    reason: str
+class StopFailed(FailureOfARun):
+    """It could not be proven that it is stopped."""
 
 
 @dataclass(frozen=True, slots=True)

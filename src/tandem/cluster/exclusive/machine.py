@@ -52,6 +52,7 @@ def step(state: State, event: Event, now_us: int) -> tuple[State, list[Effect]]:
     new = state.copy()
     out: list[Effect] = []
     take(new, event, now_us, out)
+    views.say_unread(state, new, out)
     new.wake_at_us = NEVER
     settle(new, now_us, out)
     return new, out

@@ -7,11 +7,12 @@ start. All waiting is before the take, on the clock of whoever takes.
 from tandem.cluster.exclusive import soft
 from tandem.cluster.exclusive.events import StoredOwner
 from tandem.cluster.exclusive.state import NEVER, Peer, State
-from tandem.cluster.exclusive.values import Hold, Owner, ResourceKind
+from tandem.cluster.exclusive.values import Hold, Owner
 from tandem.cluster.model import SessionState
+from tandem.cluster.order import Mode
 
 
-def free_at_us(state: State, resource: str, kind: ResourceKind) -> int:
+def free_at_us(state: State, resource: str, mode: Mode) -> int:
     """From when on nobody else can run a resource; 0: already, `NEVER`: not as things are."""
     found = state.owners.get(resource)
     if found is None or is_given_up(state, found):
@@ -19,7 +20,7 @@ def free_at_us(state: State, resource: str, kind: ResourceKind) -> int:
     owner = found.owner
     if owner.node_id == state.node_id:
         return 0 if is_own_past(state, owner) else NEVER
-    if kind is ResourceKind.SOFT and soft.is_lost(state, owner.node_id, owner.epoch):
+    if mode is Mode.SOFT and soft.is_lost(state, owner.node_id, owner.epoch):
         return 0
     peer = state.peers.get(owner.node_id)
     return NEVER if peer is None else lost_at_us(state, owner, peer)

@@ -16,7 +16,8 @@ from tandem.cluster.exclusive.events import (
     Stopped,
 )
 from tandem.cluster.exclusive.state import Run, RunPhase, State
-from tandem.cluster.exclusive.values import ResourceKind, Token
+from tandem.cluster.exclusive.values import Token
+from tandem.cluster.order import Mode
 
 # --- What is to be done -------------------------------------------------------------------------
 
@@ -47,11 +48,11 @@ def begin(
     early_us: int | None = None,
 ) -> None:
     """R1: start what this node owns; or, early, what it is about to take."""
-    kind = soft.kind_of(state, name)
-    if kind is ResourceKind.SOFT and not soft.hears_majority(state):
+    mode = soft.mode_of(state, name)
+    if mode is Mode.SOFT and not soft.hears_majority(state):
         return
     state.run_count += 1
-    run = Run(state.run_count, RunPhase.STARTING, token, kind, early_us)
+    run = Run(state.run_count, RunPhase.STARTING, token, mode, early_us)
     state.runs = {**state.runs, name: run}
     out.append(Start(name, run.number, token))
 
@@ -67,7 +68,7 @@ def end(state: State, name: str, held: dict[str, Token], now_us: int, out: list[
     """Stop it if it must end, and sooner if it must end sooner."""
     run = state.runs[name]
     must, by_us = ends(state, name, run, held, now_us)
-    if not run.is_found and run.kind is ResourceKind.STRICT:
+    if not run.is_found and run.mode is Mode.STRICT:
         unproven(state, name, run, now_us, out)
     if not must:
         return
@@ -82,7 +83,7 @@ def ends(
 ) -> tuple[bool, int | None]:
     """R2: whether it must end here, and by when; in its own time if that is None."""
     until_us = state.entitled_until_us
-    if run.kind is ResourceKind.SOFT and not soft.hears_majority(state):
+    if run.mode is Mode.SOFT and not soft.hears_majority(state):
         return True, now_us
     if guarantee.is_entitled(state, now_us):
         state.wake(guarantee.soft_stop_us(state.timing, until_us))

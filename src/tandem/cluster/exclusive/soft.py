@@ -1,7 +1,8 @@
 """Soft resources: started early, undone where the store does not confirm it (rules S1 to S4)."""
 
 from tandem.cluster.exclusive.state import State, majority
-from tandem.cluster.exclusive.values import Hold, Order, ResourceKind
+from tandem.cluster.exclusive.values import Hold
+from tandem.cluster.order import Mode, Order
 
 
 def hears_majority(state: State) -> bool:
@@ -20,18 +21,18 @@ def drop(state: State) -> None:
     dropped = {
         name: token.revision
         for name, token in state.held.items()
-        if kind_of(state, name) is ResourceKind.SOFT
+        if mode_of(state, name) is Mode.SOFT
     }
     if dropped:
         state.given_up = {**state.given_up, **dropped}
 
 
-def kind_of(state: State, name: str) -> ResourceKind:
+def mode_of(state: State, name: str) -> Mode:
     """Of a resource: as it was started, else as it is ordered."""
     if name in state.runs:
-        return state.runs[name].kind
+        return state.runs[name].mode
     order = (state.orders or {}).get(name)
-    return order.kind if order else ResourceKind.STRICT
+    return order.mode if order else Mode.STRICT
 
 
 def is_suspected_by_majority(state: State, node_id: str) -> bool:
@@ -62,7 +63,7 @@ def may_start_early(state: State, resource: str, order: Order) -> bool:
     """
     found = state.owners.get(resource)
     return (
-        order.kind is ResourceKind.SOFT
+        order.mode is Mode.SOFT
         and found is not None
         and found.owner.hold is Hold.HELD
         and found.owner.node_id != state.node_id

@@ -12,7 +12,8 @@ from typing import Final, Self
 from tandem.cluster import session
 from tandem.cluster.exclusive.events import StoredCluster, StoredOwner
 from tandem.cluster.exclusive.timing import Timing
-from tandem.cluster.exclusive.values import Hold, Order, ResourceKind, Token
+from tandem.cluster.exclusive.values import Hold, Token
+from tandem.cluster.order import Mode, Order
 from tandem.cluster.session import Stored
 
 NEVER: Final = 1 << 62
@@ -59,7 +60,7 @@ class Run:
         number: of the run.
         phase: where it is.
         token: under which it runs; None: early (a soft resource), or found running.
-        kind: what happens if it runs twice.
+        mode: on how many nodes it may run at once.
         early_us: when it was started before the store's word; None: it was not.
         by_us: until when it was asked to stop; None: in its own time.
         is_found: nobody here has started it.
@@ -68,7 +69,7 @@ class Run:
     number: int
     phase: RunPhase
     token: Token | None
-    kind: ResourceKind = ResourceKind.STRICT
+    mode: Mode = Mode.STRICT
     early_us: int | None = None
     by_us: int | None = None
     is_found: bool = False
@@ -104,7 +105,8 @@ class State:
         bases: by revision: who had a session, for the revisions that the own session may tell.
         peers: the other nodes' sessions.
         owners: who took what.
-        orders: where everything is to run; None before it was read.
+        orders: where everything exclusive is to run; None before it was read.
+        unread: by resource, why its order cannot be read.
         orders_revision: of the view that showed them.
         runs: what may run here.
         run_count: how many there were.
@@ -152,6 +154,7 @@ class State:
     peers: Mapping[str, Peer] = field(default_factory=dict)
     owners: Mapping[str, StoredOwner] = field(default_factory=dict)
     orders: Mapping[str, Order] | None = None
+    unread: Mapping[str, str] = field(default_factory=dict)
     orders_revision: int = 0
     runs: Mapping[str, Run] = field(default_factory=dict)
     run_count: int = 0

@@ -5,7 +5,8 @@ from dataclasses import replace
 from tandem.cluster import keys
 from tandem.cluster.exclusive import ownership, soft
 from tandem.cluster.exclusive.state import NEVER, State
-from tandem.cluster.exclusive.values import Hold, Order, Owner, ResourceKind
+from tandem.cluster.exclusive.values import Hold, Owner
+from tandem.cluster.order import Mode, Order
 from tandem.cluster.session import Write
 
 
@@ -16,7 +17,7 @@ def takes(state: State, now_us: int) -> list[Write]:
     for name, order in (state.orders or {}).items():
         if not is_candidate(state, name, order, now_us):
             continue
-        at_us = ownership.free_at_us(state, name, order.kind)
+        at_us = ownership.free_at_us(state, name, order.mode)
         if at_us > now_us:
             if at_us < NEVER:
                 state.wake(at_us)
@@ -40,7 +41,7 @@ def is_candidate(state: State, name: str, order: Order, now_us: int) -> bool:
     run = state.runs.get(name)
     return (
         state.node_id in order.nodes
-        and (order.kind is ResourceKind.STRICT or soft.hears_majority(state))
+        and (order.mode is Mode.STRICT or soft.hears_majority(state))
         and not has_failed(state, name, now_us)
         and (run is None or (run.early_us is not None and run.by_us is None))
     )
@@ -95,10 +96,12 @@ def is_to_leave(state: State, name: str, now_us: int) -> bool:
 
     It leaves where it may not be or cannot run at once, and a place that is merely not preferred
     only for an order later than its take, and when the preferred node is well: so whoever returns
-    takes nothing back by itself.
+    takes nothing back by itself. Where its order cannot be read it stays while it runs (V3).
     """
     if state.orders is None:
         return False
+    if name in state.unread:
+        return has_failed(state, name, now_us)
     order = state.orders.get(name)
     found = state.owners.get(name)
     if order is None or state.node_id not in order.nodes or has_failed(state, name, now_us):

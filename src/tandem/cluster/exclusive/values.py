@@ -1,6 +1,7 @@
-"""What the store holds of exclusive resources: who took each, and where each is to run.
+"""What the store holds of exclusive resources: who took each.
 
-Stored as JSON under `owners/<resource>` and `orders/<resource>` (docs/design/cluster.md, "Keys").
+Stored as JSON under `owners/<resource>` (docs/design/cluster.md, "Keys"). Where each is to run is
+a `cluster.order`.
 """
 
 import enum
@@ -23,15 +24,6 @@ class Token(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.incarnation}.{self.revision}"
-
-
-class ResourceKind(enum.StrEnum):
-    """What happens if an exclusive resource runs twice."""
-
-    STRICT = "strict"
-    """Harm: it never does."""
-    SOFT = "soft"
-    """Nothing for a second: an address in front of something that any node serves as well."""
 
 
 class Hold(enum.StrEnum):
@@ -79,37 +71,4 @@ class Owner:
             hold=stored.choice("hold", Hold),
             generation=stored.whole("generation"),
             incarnation=stored.whole("incarnation"),
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """Where an exclusive resource is to run.
-
-    Attributes:
-        nodes: first where it should be, then the successors. None twice; nowhere if empty.
-        generation: grows with each change: whoever took the resource under an earlier one moves it.
-        kind: what happens if it runs twice.
-    """
-
-    nodes: tuple[str, ...]
-    generation: int
-    kind: ResourceKind = ResourceKind.STRICT
-
-    def encode(self) -> bytes:
-        """As stored under `orders/<resource>`."""
-        return encode(asdict(self))
-
-    @classmethod
-    def decode(cls, resource: str, data: bytes) -> Self:
-        """Read a stored order.
-
-        Raises:
-            StoredValueError: it is not one that this release understands.
-        """
-        stored = Document.read(f"the order for resource '{resource}'", data)
-        return cls(
-            stored.texts("nodes"),
-            stored.whole("generation"),
-            stored.choice("kind", ResourceKind),
         )

@@ -1,4 +1,4 @@
-"""What is read of the store, made part of what is known (rules V1 and V2, I1 and I2).
+"""What is read of the store, made part of what is known (rules V1 to V3, I1 and I2).
 
 Views lag, stand still and overlap. Of each key the newest revision counts, and the time at which
 this node saw it first.
@@ -7,7 +7,7 @@ this node saw it first.
 from dataclasses import replace
 
 from tandem.cluster import session
-from tandem.cluster.exclusive.events import StoredOwner, View
+from tandem.cluster.exclusive.events import Effect, Say, StoredOwner, View
 from tandem.cluster.exclusive.state import Peer, State, counts
 from tandem.cluster.session import Stored
 
@@ -27,19 +27,29 @@ def absorb(state: State, view: View, now_us: int) -> bool:
         absorb_owners(state, view)
     if view.orders is not None and view.is_whole and view.revision >= state.orders_revision:
         state.orders_revision = view.revision
-        state.orders = {name: order for name, order in view.orders.items() if order}
+        state.orders = {
+            name: order for name, order in view.orders.items() if order and order.mode.is_exclusive
+        }
+        state.unread = view.unread
     return True
 
 
 def forget(state: State) -> None:
     """I1: the store was restored: whatever was known of it is of another one now."""
     state.cluster = None
-    state.peers, state.owners, state.orders = {}, {}, None
+    state.peers, state.owners, state.orders, state.unread = {}, {}, None, {}
     state.whole_revision, state.whole, state.orders_revision = 0, frozenset(), 0
     state.bases, state.given_up, state.confirmed, state.early = {}, {}, {}, {}
     if state.chain.phase is not session.Phase.IDLE:
         state.chain = replace(session.State(state.node_id), phase=session.Phase.STOPPED)
     state.is_clean = False
+
+
+def say_unread(before: State, state: State, out: list[Effect]) -> None:
+    """V3: an order that cannot be read concerns its resource alone; said once, until it changes."""
+    for name, why in state.unread.items():
+        if before.unread.get(name) != why:
+            out.append(Say(f"Resource {name} is left as it is on this node, and not taken: {why}"))
 
 
 def absorb_sessions(state: State, view: View, now_us: int) -> None:

@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from tandem.cluster.model import SECOND_US
-from tandem.cluster.plan.order import Order
+from tandem.cluster.order import Order
 from tandem.cluster.plan.view import View
 
 MOST_MOVES: Final = 4

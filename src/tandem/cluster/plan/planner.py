@@ -4,9 +4,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from tandem.cluster.order import Mode, Order
 from tandem.cluster.plan.brake import MOST_MOVES, MOVES_WITHIN_US, calm_us, is_held
 from tandem.cluster.plan.making import Making
-from tandem.cluster.plan.order import Order
 from tandem.cluster.plan.ranking import ranked
 from tandem.cluster.plan.reasons import (
     Cause,
@@ -26,7 +26,7 @@ from tandem.cluster.plan.reasons import (
     Verdict,
     Waits,
 )
-from tandem.cluster.plan.resource import Mode, Resource
+from tandem.cluster.plan.resource import Resource
 from tandem.cluster.plan.seats import Seat
 from tandem.cluster.plan.site import Site
 from tandem.cluster.plan.steps import Step, steps
@@ -43,7 +43,7 @@ class Plan:
 
     Attributes:
         orders: by resource; the generation has grown where the nodes or the mode have changed.
-        changed: those that differ from what is committed: to be written.
+        changed: those of them that differ from what is committed: to be written.
         removed: resources whose order is to go, since they are defined and run no more.
         steps: who starts and stops what; each stands behind those that it waits for.
         verdicts: by resource, what becomes of it.
@@ -53,7 +53,7 @@ class Plan:
     """
 
     orders: Mapping[str, Order]
-    changed: tuple[Order, ...]
+    changed: Mapping[str, Order]
     removed: tuple[str, ...]
     steps: tuple[Step, ...]
     verdicts: Mapping[str, Verdict]
@@ -113,7 +113,7 @@ class _Outcome:
         }
         return Plan(
             orders=orders,
-            changed=tuple(it for name, it in orders.items() if committed.get(name) != it),
+            changed={name: it for name, it in orders.items() if committed.get(name) != it},
             removed=removed,
             steps=steps(site, targets),
             verdicts={name: self._verdicts[name] for name in sorted(self._verdicts)},
@@ -208,13 +208,13 @@ class _Outcome:
     ) -> None:
         before = self._site.view.orders.get(name)
         if before is None:
-            self._orders[name] = Order(name, nodes, 1, mode)
+            self._orders[name] = Order(nodes, 1, mode)
             return
         is_same = (before.nodes, before.mode) == (nodes, mode)
         moved_us = before.moved_us
         if is_automatic:
             moved_us = (*moved_us, self._site.view.now_us)[-MOST_MOVES:]
-        self._orders[name] = Order(name, nodes, before.generation + (not is_same), mode, moved_us)
+        self._orders[name] = Order(nodes, before.generation + (not is_same), mode, moved_us)
 
     def _remove(self) -> tuple[str, ...]:
         """The order of what is defined no more goes as soon as it runs nowhere."""

@@ -19,7 +19,7 @@ def render(plan: Plan, now_us: int) -> list[str]:
     lines: list[str] = []
     for name, order in plan.orders.items():
         nodes = " ".join(order.nodes) or "nowhere"
-        mark = f" (generation {order.generation})" if order in plan.changed else ""
+        mark = f" (generation {order.generation})" if name in plan.changed else ""
         lines.append(f"{name}: {nodes}{mark}")
         lines += [f"    {plan.verdicts[name]}"] if name in plan.verdicts else []
         lines += [f"    {choice}" for choice in plan.why.get(name, ())]

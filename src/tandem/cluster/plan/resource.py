@@ -1,12 +1,12 @@
 """What is to be kept running, as the administrator wants it."""
 
-import enum
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Final, Self
 
 from tandem.cluster.document import MOST_NUMBER, Document, StoredValueError, encode
 from tandem.cluster.model import LONGEST_S
+from tandem.cluster.order import Mode
 
 THRESHOLD: Final = 3
 """Failures on one node, after which it is tried on another: one may be chance, and two may have
@@ -21,22 +21,6 @@ nodes have then tried it three times each."""
 NETWORK_AND_DISK: Final = "kbps"
 """The need that a resource shares with the cameras: what goes through the network card or onto the
 disks, in kbit/s."""
-
-
-class Mode(enum.StrEnum):
-    """On how many nodes it may run at once."""
-
-    STRICT = "strict"
-    """Never on two."""
-    SOFT = "soft"
-    """Never on two for longer than the store needs to confirm its owner."""
-    SHARED = "shared"
-    """Harmless on two."""
-
-    @property
-    def is_exclusive(self) -> bool:
-        """Whether it has one owner."""
-        return self is not Mode.SHARED
 
 
 @dataclass(frozen=True, slots=True)

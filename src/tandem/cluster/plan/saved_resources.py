@@ -6,7 +6,7 @@ from dataclasses import MISSING, asdict, fields
 from tandem.cluster.document import Document
 from tandem.cluster.load import Cost
 from tandem.cluster.model import Node
-from tandem.cluster.plan.order import Order
+from tandem.cluster.order import Order
 from tandem.cluster.plan.resource import Resource
 from tandem.cluster.plan.view import (
     Failure,
@@ -58,9 +58,7 @@ def decode_view(stored: Document) -> tuple[View, tuple[Resource, ...]]:
         members=tuple(
             _read_member(name, it) for name, it in stored.named_parts("nodes", "node").items()
         ),
-        orders={
-            name: Order.of(name, it) for name, it in stored.named_parts("orders", "order").items()
-        },
+        orders={name: Order.of(it) for name, it in stored.named_parts("orders", "order").items()},
         running=_read_running(stored),
         failures=tuple(
             Failure(
@@ -166,7 +164,7 @@ def _resource(resource: Resource) -> Fields:
 
 def _order(order: Order) -> Fields:
     moved: Fields = {"moved_us": order.moved_us} if order.moved_us else {}
-    return {"nodes": order.nodes, "generation": order.generation, "kind": order.mode, **moved}
+    return {"nodes": order.nodes, "generation": order.generation, "mode": order.mode, **moved}
 
 
 def _read_running(stored: Document) -> dict[str, tuple[Running, ...]]:

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable, Sequence
 
+from tandem.cluster.order import Order
 from tandem.cluster.plan.brake import is_held, recent_moves, unrest
 from tandem.cluster.plan.bundles import Bundle, Precedence
 from tandem.cluster.plan.obstacles import Failures, Obstacle, away, lack
-from tandem.cluster.plan.order import Order
 from tandem.cluster.plan.resource import Resource
 from tandem.cluster.plan.view import Member, Running, Service, View, Wish
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from tandem.cluster.load import NOTHING, Cost
 from tandem.cluster.model import Node
-from tandem.cluster.plan.order import Order
+from tandem.cluster.order import Order
 
 
 class Service(enum.StrEnum):

@@ -1,13 +1,16 @@
 """What the engine asks of the store, and what the store answers, each in the other's terms. Pure.
 
-A value that this release cannot read makes the whole view unreadable: who takes a session that it
-does not understand for none might start what still runs there. The session goes on being renewed.
+A session or owner that this release cannot read makes the whole view unreadable: who takes a
+session that it does not understand for none might start what still runs there. The session goes on
+being renewed. An order only says where its resource is best: one that cannot be read costs no
+other.
 """
 
 from collections.abc import Iterable, Mapping
 from typing import Final
 
 from tandem.cluster import keys
+from tandem.cluster.document import StoredValueError
 from tandem.cluster.exclusive.events import (
     Done,
     Refused,
@@ -16,9 +19,10 @@ from tandem.cluster.exclusive.events import (
     Transact,
     View,
 )
-from tandem.cluster.exclusive.values import Order, Owner
+from tandem.cluster.exclusive.values import Owner
 from tandem.cluster.identity import ClusterIdentity
 from tandem.cluster.model import Session
+from tandem.cluster.order import Order
 from tandem.cluster.session import Stored, Write
 from tandem.node.store.model import (
     Entry,
@@ -94,12 +98,14 @@ def view_of(revision: int, found: Mapping[str, Mapping[str, Entry]]) -> View:
         StoredValueError: some of it is not for this release.
     """
     entries = {key: entry for under in found.values() for key, entry in under.items()}
+    orders, unread = _orders(entries)
     return View(
         revision,
         cluster=_cluster(entries.get(keys.CLUSTER)),
         sessions=_sessions(entries) if keys.SESSIONS in found else None,
         owners=_owners(entries) if keys.OWNERS in found else None,
-        orders=_orders(entries) if keys.ORDERS in found else None,
+        orders=orders if keys.ORDERS in found else None,
+        unread=unread,
     )
 
 
@@ -136,11 +142,18 @@ def _owners(entries: Mapping[str, Entry | None]) -> dict[str, StoredOwner | None
     }
 
 
-def _orders(entries: Mapping[str, Entry]) -> dict[str, Order | None]:
-    return {
-        name: Order.decode(name, entry.value) if entry else None
-        for name, entry in _under(keys.ORDERS, entries)
-    }
+def _orders(entries: Mapping[str, Entry]) -> tuple[dict[str, Order | None], dict[str, str]]:
+    """Those that can be read; and why the others cannot."""
+    orders: dict[str, Order | None] = {}
+    unread: dict[str, str] = {}
+    for key, entry in entries.items():
+        if key.startswith(keys.ORDERS):
+            name = key.removeprefix(keys.ORDERS)
+            try:
+                orders[keys.identity(keys.ORDERS, key)] = Order.decode(name, entry.value)
+            except (StoredValueError, keys.IdError) as problem:
+                unread[name] = str(problem)
+    return orders, unread
 
 
 def _cluster(entry: Entry | None) -> StoredCluster | None:
