@@ -2,6 +2,7 @@
 
 import enum
 from dataclasses import dataclass
+from typing import ClassVar
 
 
 class Cause(enum.StrEnum):
@@ -110,35 +111,36 @@ class Moves:
 
 
 @dataclass(frozen=True, slots=True)
-class Waits:
-    """A resource does not run now, and will as soon as something else is so.
+class RunsNowhere:
+    """A resource does not run, whether for now or as it is wanted.
 
     Attributes:
         resource_id: which.
         because: why, as clauses.
     """
 
+    how: ClassVar[str]
+    """What is said of it."""
+
     resource_id: str
     because: tuple[str, ...]
 
     def __str__(self) -> str:
-        return f"{self.resource_id} does not run: {'; '.join(self.because)}."
+        return f"{self.resource_id} {self.how}: {'; '.join(self.because)}."
 
 
 @dataclass(frozen=True, slots=True)
-class Stopped:
-    """A resource is to run nowhere.
+class Waits(RunsNowhere):
+    """It does not run now, and will as soon as something else is so."""
 
-    Attributes:
-        resource_id: which.
-        because: why, as clauses.
-    """
+    how: ClassVar[str] = "does not run"
 
-    resource_id: str
-    because: tuple[str, ...]
 
-    def __str__(self) -> str:
-        return f"{self.resource_id} is stopped: {'; '.join(self.because)}."
+@dataclass(frozen=True, slots=True)
+class Stopped(RunsNowhere):
+    """It is to run nowhere."""
+
+    how: ClassVar[str] = "is stopped"
 
 
 Verdict = Runs | Moves | Waits | Stopped
