@@ -10,6 +10,7 @@ from random import Random
 
 from tests.simulation.exclusive.clockwork import MS, Queue
 from tests.simulation.exclusive.network import Network
+from tests.simulation.exclusive.schedule import FOREVER_US
 
 BEAT_US = 100 * MS
 TIMEOUT_US = 400 * MS
@@ -50,7 +51,8 @@ class Beats:
         self._timeout_us = {name: TIMEOUT_US * random.randint(90, 130) // 100 for name in nodes}
         self._heard_us = {name: dict.fromkeys(self._nodes, 0) for name in self._nodes}
         self._suspects = {name: frozenset[str]() for name in self._nodes}
-        self._suspected_us: dict[str, int] = {}
+        self._suspected_us: dict[str, list[tuple[int, int]]] = {name: [] for name in self._nodes}
+        """By node: from when until when somebody suspected it."""
         self._told: dict[str, Words] = {}
         self._pairs: list[tuple[str, str]] = []
         self._until_us = 0
@@ -75,11 +77,11 @@ class Beats:
         self._told.pop(node, None)
         self.stir()
 
-    def suspected_since(self, node: str, since_us: int) -> bool:
-        """Whether anybody suspects it, or did at a time or a moment before it."""
-        until_us = self._suspected_us.get(node, -LATELY_US)
-        return until_us > since_us - LATELY_US or any(
-            node in suspects for suspects in self._suspects.values()
+    def suspected_at(self, node: str, at_us: int) -> bool:
+        """Whether anybody suspected it then, or a moment before; what came later is no excuse."""
+        return any(
+            from_us <= at_us and until_us > at_us - LATELY_US
+            for from_us, until_us in self._suspected_us[node]
         )
 
     def words(self, node: str) -> Words:
@@ -110,13 +112,21 @@ class Beats:
                 self._told[name] = words
                 self._tell(name, words)
         judged = {name: self._judge(name, now_us) for name in speaking}
-        for suspects in (*self._suspects.values(), *judged.values()):
-            self._suspected_us |= dict.fromkeys(suspects, now_us)
         self._suspects |= judged
+        self._note_suspicions(now_us)
         if now_us < self._until_us:
             self._queue.after(BEAT_US, self._beat)
         else:
             self._is_beating = False
+
+    def _note_suspicions(self, now_us: int) -> None:
+        suspected = frozenset[str]().union(*self._suspects.values())
+        for node, spans in self._suspected_us.items():
+            is_open = bool(spans) and spans[-1][1] == FOREVER_US
+            if node in suspected and not is_open:
+                spans.append((now_us, FOREVER_US))
+            elif node not in suspected and is_open:
+                spans[-1] = (spans[-1][0], now_us)
 
     def _judge(self, name: str, now_us: int) -> frozenset[str]:
         fresh_us = now_us - self._timeout_us[name]

@@ -25,6 +25,7 @@ from tandem.cluster.exclusive import (
     guarantee,
     machine,
     ownership,
+    soft,
 )
 from tandem.cluster.exclusive import state as known
 from tandem.cluster.exclusive.events import StoredOwner
@@ -112,6 +113,14 @@ def _at_once(*_: object) -> int:
 
 def _yes(*_: object) -> bool:
     return True
+
+
+def _silent_whatever_the_store(state: Any, peer: Any) -> int:
+    return int(peer.moved_us + state.timing.wait_us)
+
+
+def _nothing(*_: object) -> None:
+    pass
 
 
 def _seen_last(peer: Any) -> int:
@@ -321,6 +330,17 @@ BUGS = [
         aimed=(_BEHIND,),
     ),
     _one("F6: promises to the evicted", failsafe, "is_not_evicted", _yes, _BEHIND),
+    Bug(
+        "E3: evicts after an outage of the store",
+        "needless",
+        ((eviction, "silent_at_us", _silent_whatever_the_store),),
+    ),
+    Bug(
+        "S1: starts again what it dropped",
+        "soft",
+        ((soft, "drop", _nothing),),
+        aimed=(stories.held_by_promises_and_unheard_for_a_moment,),
+    ),
     _one("E5: evicts whoever does not know it", eviction, "cannot_hold_at_us", _at_once, _RESTARTS),
 ]
 """Each mistake, and what it must be seen to break."""

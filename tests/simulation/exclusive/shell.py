@@ -34,12 +34,14 @@ class Sent(NamedTuple):
         boots: of its machine until then.
         at_us: when, by that machine's clock.
         true_us: when, in true time.
+        led_us: how long the store had been led until then.
         others: who else had a session at the revision that it tells to have seen.
     """
 
     boots: int
     at_us: int
     true_us: int
+    led_us: int
     others: frozenset[str]
 
 
@@ -212,7 +214,11 @@ class Shell:
         others = live_sessions(self.world.store.at(seen)) - {self.name}
         self.world.oracle.sends(self.name, others)
         self.world.sent[nonce] = Sent(
-            self.machine.boots, self.machine.clock.now_us, self.world.queue.now_us, others
+            self.machine.boots,
+            self.machine.clock.now_us,
+            self.world.queue.now_us,
+            self.world.store.led_us,
+            others,
         )
         compares = [(CLUSTER, effect.cluster_revision)]
         keys = [write.prefix + write.name for write in effect.writes]

@@ -58,6 +58,18 @@ def cut_off_while_another_restarts(random: Random, setting: Setting) -> list[Fau
     ]
 
 
+def held_by_promises_and_unheard_for_a_moment(random: Random, setting: Setting) -> list[Fault]:
+    """A node holds by promises, nobody hears it, and it is heard again: it is not evicted, but what
+    is soft has moved, and its store does not tell it."""
+    node = random.choice(nodes_of(setting))
+    at_us, _ = when(random, setting)
+    unheard_us = at_us + random.randint(500 * MS, 1_500 * MS)
+    return [
+        Fault(at_us, 9 * SECOND, "hang_store", (node,)),
+        Fault(unheard_us, random.randint(400 * MS, 1_000 * MS), "estrange", (node,)),
+    ]
+
+
 def slow_and_then_cut_off(random: Random, setting: Setting) -> list[Fault]:
     """Renewals are found to have happened long after they were sent; then there are none."""
     at_us, lasts_us = when(random, setting)

@@ -224,21 +224,20 @@ class World:
         acts = any(isinstance(value, Session | Owner) for _, value in txn.puts)
         if acts and len(live) != 1:
             self.oracle.violated("writer", f"{txn.puts} does not carry its writer's session")
-        sent = [self.sent.get(one.nonce) for one in live]
-        asked_us = min((one.true_us for one in sent if one), default=self.queue.now_us)
+        sent = next((self.sent[one.nonce] for one in live if one.nonce in self.sent), None)
         for key, value in txn.puts:
             if isinstance(value, Session):
-                self._session_written(key.removeprefix(SESSIONS), value, asked_us)
+                self._session_written(key.removeprefix(SESSIONS), value, sent)
             elif isinstance(value, Owner) and value.hold is Hold.HELD:
                 token = (value.incarnation, snapshot.revision)
                 resource = key.removeprefix(OWNERS)
                 self.oracle.took(resource, token, value.node_id, self.store.life, value.epoch)
                 self.tell(value.node_id, f"{resource} is taken, token {token}")
 
-    def _session_written(self, node: str, session: Session, asked_us: int) -> None:
+    def _session_written(self, node: str, session: Session, asked: Sent | None) -> None:
         self.oracle.session(self.store.life, node, session.epoch, session.counter)
         if session.state is SessionState.EVICTED:
-            self._check_need(node, asked_us)
+            self._check_need(node, asked)
         if session.state is not SessionState.LIVE:
             self.oracle.happened[session.state] += 1
             self.tell(node, f"is {session.state} in epoch {session.epoch}")
@@ -247,12 +246,15 @@ class World:
         if (sent := self.sent.get(session.nonce)) and sent.boots == self.machines[node].boots:
             self.oracle.renewed(node, sent.at_us + self.timing.guarantee_us, sent.others)
 
-    def _check_need(self, node: str, asked_us: int) -> None:
-        """Nobody has suspected it since that was asked for, and the store was hardly there."""
-        led_us = self.store.led_us - self._led_us.get(node, 0)
-        if led_us < self.timing.wait_us * 4 // 10 and not self.beats.suspected_since(
-            node, asked_us
-        ):
+    def _check_need(self, node: str, asked: Sent | None) -> None:
+        """When it was asked for nobody suspected it, and the store had hardly been there.
+
+        The store may carry it out much later: what has come about since then is no excuse.
+        """
+        at_us = asked.true_us if asked else self.queue.now_us
+        led_us = asked.led_us if asked else self.store.led_us
+        is_short = led_us - self._led_us.get(node, 0) < self.timing.wait_us * 4 // 10
+        if is_short and not self.beats.suspected_at(node, at_us):
             self.oracle.violated("needless", f"{node} is evicted after an outage of the store")
 
     # --- Liveness ---------------------------------------------------------------------------
