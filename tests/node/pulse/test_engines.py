@@ -14,9 +14,11 @@ from tests.node.pulse.played import LOOK_S, NODES, TELL_S, Site, site
 from tandem.cluster import keys
 from tandem.cluster.exclusive.timing import PATIENT, STANDARD, Timing
 from tandem.cluster.order import Mode, Order
+from tandem.node.store.errors import StoreRefusedError
 from tandem.node.store.etcd import Deadlines, open_store
 from tandem.node.store.fake import FakeStore, Fault, random_faults
 from tandem.node.store.keyspace import Keyspace
+from tandem.node.store.model import Snapshot
 from tandem.node.store.protocol import Store
 
 DEADLINES = Deadlines(attempt_s=1, call_s=1)
@@ -184,3 +186,27 @@ async def test_what_nodes_share_is_not_run_by_the_engine_and_costs_no_other() ->
         await until(lambda: made.holder("door") is None)
         assert [name for name, _, _ in made.started] == ["door"]
         assert node.said == []
+
+
+class Refusing(FakeStore):
+    """Refuses this node while it is told to, as with a certificate that has expired."""
+
+    is_refusing = False
+
+    async def range(self, prefix: str) -> Snapshot:
+        if self.is_refusing:
+            raise StoreRefusedError("The certificate has expired.")
+        return await super().range(prefix)
+
+
+@in_a_loop
+async def test_an_engine_that_the_store_refuses_runs_on_and_follows_again() -> None:
+    keyspace = Keyspace()
+    store = Refusing(keyspace)
+    store.is_refusing = True
+    async with site(FakeStore(keyspace)) as made:
+        node = made.boot("n1", store)
+        await until(lambda: node.engine.problem == "The certificate has expired.")
+        store.is_refusing = False
+        await made.order("door", "n1")
+        await until(lambda: made.holder("door") == "n1")

@@ -39,14 +39,14 @@ from tandem.cluster.exclusive.state import State
 from tandem.cluster.keys import IdError
 from tandem.node.pulse import store_words
 from tandem.node.pulse.hands import Hands
-from tandem.node.store.errors import StoreError
+from tandem.node.store.errors import StoreError, StoreRefusedError
 from tandem.node.store.follow import follow
 from tandem.node.store.protocol import Store
 
 log = logging.getLogger(__name__)
 
-FOUND_AGAIN_S: Final = 1.0
-"""Between attempts to write who this cluster is, on a store that does not answer."""
+AGAIN_S: Final = 1.0
+"""Until a store is asked again that did not answer who this cluster is, or refused this node."""
 
 _UNREADABLE: Final = (StoredValueError, IdError)
 
@@ -90,7 +90,7 @@ class Engine:
         async with asyncio.TaskGroup() as self._tasks:
             self._tasks.create_task(self._found(), name="founding")
             for prefix in store_words.PREFIXES:
-                self._tasks.create_task(self._follow(prefix), name=f"following {prefix}")
+                self._tasks.create_task(self._follow_always(prefix), name=f"following {prefix}")
             self.take(Tick())
             while True:
                 await self._tick()
@@ -180,9 +180,24 @@ class Engine:
                 await self._store.transact(store_words.founding(self._cluster))
             except StoreError as problem:
                 self._note(str(problem))
-                await asyncio.sleep(FOUND_AGAIN_S * self._random.uniform(0.5, 1.0))
+                await self._pause()
             else:
                 return
+
+    async def _pause(self) -> None:
+        await asyncio.sleep(AGAIN_S * self._random.uniform(0.5, 1.0))
+
+    async def _follow_always(self, prefix: str) -> None:
+        """Follow also after the store has refused this node: others may need its promises yet."""
+        while True:
+            try:
+                await self._follow(prefix)
+            except* StoreRefusedError as refused:
+                self._note(str(refused.exceptions[0]))
+            task = asyncio.current_task()
+            if task and task.cancelling():  # a refusal that crosses a cancellation swallows it
+                raise asyncio.CancelledError
+            await self._pause()
 
     async def _follow(self, prefix: str) -> None:
         async with follow(self._store, prefix, self._random) as views:
