@@ -1,8 +1,9 @@
 """Four nodes and one camera, whose recorders, heartbeats and requests are played by seconds.
 
-What is decided, the product decides (`work`, `standing`, `handover`).
+What is decided, the product decides (`work`, `standing`, `handover`, `turns`).
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
@@ -13,6 +14,7 @@ from tandem.cluster.duties import Beliefs, Word, silent
 from tandem.cluster.model import Camera, Placement
 from tandem.node.agent.handover import Handover
 from tandem.node.agent.standing import Standing, words_of_pictures
+from tandem.node.agent.turns import Turns
 from tandem.node.agent.work import work_of
 from tandem.recording.camera import StreamName, StreamOrder
 
@@ -22,6 +24,7 @@ PLACED = {"gate": Placement("gate", NODES, 1)}
 SECOND_US = 1_000_000
 STALL_S = 5
 QUIET_S = 5
+RECONNECTED_S = 2
 LINKS = dict.fromkeys(NODES, ("10.0.1.1",))
 PORT = 2381
 
@@ -43,6 +46,9 @@ class PlayedRecorder:
         old, self.order = self.order, order
         if old is None or order is None or old.relay != order.relay:
             self.said = {"connected": False, "cause": None, "since_us": 0, "keyframes": 0}
+        elif old.connection != order.connection and order.relay is None:
+            self.said |= {"connected": False, "cause": "changed"}
+            self.patient_s = RECONNECTED_S
 
     def fail(self, cause: str, now_us: int, patient_s: int = 0) -> None:
         if self.said["connected"]:
@@ -63,6 +69,7 @@ class PlayedNode:
     def __init__(self, name: str) -> None:
         self.name = name
         self.handover = Handover(name)
+        self.turns = Turns(name)
         self.standing = Standing()
         self.recorder = PlayedRecorder()
         self.heard: dict[str, Word] = {}
@@ -128,7 +135,12 @@ class World:
                 waited_s = 0
             node.waited_s[name] = waited_s
 
+    def view(self, _name: str) -> tuple[Mapping[str, Camera], Mapping[str, Placement]]:
+        """What a node knows of the store."""
+        return self.cameras, PLACED
+
     def decide(self, node: PlayedNode) -> None:
+        cameras, placements = self.view(node.name)
         unheard = frozenset(NODES) - {node.name} if node.begun_s < 2 else frozenset()
         shown = words_of_pictures(node.handover.orders, {KEY: node.recorder.said})
         words = {**shown, **node.heard, node.name: node.standing.word}
@@ -140,13 +152,17 @@ class World:
             unheard - node.suspected,
             silent(quiet, others - node.suspected),
         )
-        if node.handover.ending and self.random.random() < 0.7:
+        said = {KEY: node.recorder.said} if node.recorder.order else {}
+        node.turns.said = said
+        if (node.handover.ending or node.turns.waiting) and self.random.random() < 0.7:
             absent = self.dead | (self.dumb - {node.name})
             statuses = {name: self.status(name) for name in NODES if name not in absent}
             own = statuses.pop(node.name)
-            node.handover.release(statuses, self.cameras, PLACED, beliefs, own)
-        work = work_of(node.name, self.cameras.values(), PLACED, beliefs, unseal, LINKS)
-        orders = node.handover.streams(work.streams, self.cameras, PLACED, beliefs)
+            node.turns.look(statuses, self.now_us)
+            node.handover.release(statuses, cameras, placements, beliefs, own)
+        work = work_of(node.name, cameras.values(), placements, beliefs, unseal, LINKS)
+        orders = node.handover.streams(work.streams, cameras, placements, beliefs)
+        orders = node.turns.streams(orders, cameras, placements, beliefs, self.now_us)
         node.recorder.tell(orders[0] if orders else None)
         said = {KEY: node.recorder.said} if node.recorder.order else {}
         node.standing.look(orders, said, node.heard, self.now_us)
@@ -184,8 +200,9 @@ class World:
         return len([it for it in taken if it.name not in self.dead]) < self.sessions
 
     def status(self, name: str) -> dict[str, Any]:
-        recorder = self.nodes[name].recorder
-        stream = {"camera_id": "gate", "stream": "main", **recorder.said}
+        recorder, turns = self.nodes[name].recorder, self.nodes[name].turns
+        waits = turns.waits(KEY, recorder.said)
+        stream = {"camera_id": "gate", "stream": "main", "waits": waits, **recorder.said}
         return {"at_us": self.now_us, "streams": [stream] if recorder.order else []}
 
     @property

@@ -92,6 +92,16 @@ def test_a_node_whose_camera_does_not_answer_any_more_says_so_and_takes_it_back_
     assert is_able(bench.record())
 
 
+def test_a_session_that_the_camera_refused_to_give_back_is_held_no_more() -> None:
+    bench = Bench(RELAYS)
+    bench.record(20)
+    assert bench.standing.word.holds
+    assert not bench.wait(LOST_US, connected=False, cause="session-limit").holds
+    word = bench.wait(SECOND_US, cause="unreachable")
+    assert is_able(word)
+    assert not word.holds, "it was lost long ago"
+
+
 def test_a_connection_that_brought_nothing_for_seconds_is_not_waited_for_again() -> None:
     bench = Bench()
     bench.record(20)
