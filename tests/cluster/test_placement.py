@@ -217,3 +217,30 @@ def test_a_fresh_plan_is_balanced_to_a_camera_or_two(count: int, many: int) -> N
     assert max(copies.values()) - min(copies.values()) <= 1
     primaries = [sum(p.primary == name for p in made.placements.values()) for name in copies]
     assert max(primaries) - min(primaries) <= 1 + many // count // 3
+
+
+def placed_on(order: Mapping[str, tuple[str, ...]]) -> dict[str, Placement]:
+    return {name: Placement(name, nodes, 1) for name, nodes in order.items()}
+
+
+def test_who_is_to_stand_in_and_is_full_moves_nothing_to_make_room() -> None:
+    large, small = camera("large", Protection.FAILOVER, 80), camera("small", Protection.FAILOVER)
+    view = View(
+        (node("n1"), node("n2", mbps=85), node("n3")),
+        placed_on({"large": ("n2", "n3", "n1"), "small": ("n1", "n2", "n3")}),
+        down={"n1"},
+    )
+    made = plan(view, [large, small])
+    assert made.placements["large"].primary == "n2"
+    assert made.placements["small"].primary == "n3"
+
+
+def test_to_make_room_no_two_copies_are_brought_into_one_zone() -> None:
+    gate = camera("gate", mbps=80)
+    view = View(
+        (node("n1", "a"), node("n2", "b", mbps=60), node("n3", "a")),
+        placed_on({"gate": ("n1", "n2", "n3")}),
+    )
+    made = plan(view, [gate])
+    assert made.placements["gate"].nodes[:2] == ("n1", "n2")
+    assert [found.node_id for found in made.concerns if isinstance(found, Overcommitted)] == ["n2"]

@@ -50,6 +50,25 @@ def site(random: Random) -> tuple[View, list[Camera]]:
     return settled(settled(view, wanted), wanted), wanted
 
 
+@pytest.mark.parametrize("seed", range(12))
+def test_the_plan_after_a_loss_is_the_same_where_room_is_short(seed: int) -> None:
+    random = Random(seed)
+    names = [f"n{number}" for number in range(5)]
+    wanted = [
+        camera(f"c{number}", random.choice(list(Protection)), random.uniform(1, 12))
+        for number in range(40)
+    ]
+    total = sum(it.bit_rate_mbps * it.protection.copies for it in wanted)
+    for part in (1.2, 1.5, 1.8, 2.1):
+        nodes = tuple(node(name, zone=name, mbps=total * part / len(names)) for name in names)
+        view = settled(settled(View(nodes, {}), wanted), wanted)
+        for name in names:
+            after = replace(view, down={name})
+            planner = Replanning()
+            planner.plan(view, wanted)
+            assert planner.plan(after, wanted) == plan(after, wanted)
+
+
 def refuse(*_args: object) -> None:
     raise AssertionError("it was planned as a whole")
 
