@@ -86,7 +86,7 @@ def rows(minutes: int, work: Path) -> list[Row]:
     exported, copied, joined = (work / f"{name}.mp4" for name in ("exported", "copied", "joined"))
     with cluster(work, "n1", "n2") as (first, second):
         files = film(first, minutes, work / "first", 0, range(400, 500))
-        film(second, minutes, work / "second", LATE_US, range(300, 420))
+        film(second, minutes, work / "second", LATE_US, range(300, 450))
         listed = work / "list.txt"
         listed.write_text("".join(f"file '{file}'\n" for file in files))
         ffmpeg = ["ffmpeg", "-nostdin", "-v", "fatal", "-y", "-f", "concat", "-safe", "0"]

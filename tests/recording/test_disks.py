@@ -43,10 +43,10 @@ class Writer:
 class Bench:
     """Disks over writers that write nothing."""
 
-    def __init__(self, count: int) -> None:
+    def __init__(self, count: int, memory_bytes: int = 0) -> None:
         self.ids = [UUID(int=number) for number in range(count)]
         self.writers = {volume_id: Writer() for volume_id in self.ids}
-        self.disks = Disks()
+        self.disks = Disks(memory_bytes)
         self.orders = [VolumeOrder(Path("/srv") / str(one), one, NO_CAP) for one in self.ids]
         for wanted in self.orders:
             self.disks.expect(wanted)
@@ -166,6 +166,17 @@ def test_memory_does_not_grow_behind_the_only_disk_and_the_gap_says_why() -> Non
     assert note.gap.cause is GapCause.DISK_TOO_SLOW
     assert (note.gap.from_us, note.gap.to_us) == (T0_US + GOP_US, T0_US + 2 * GOP_US)
     assert one.disks.dropped_bytes == gop(1).size_bytes
+
+
+def test_where_there_is_memory_more_waits_and_each_disk_has_an_equal_part_of_it() -> None:
+    two = Bench(2, 4 * BACKLOG_BYTES)
+    two.disks.keep(GATE, gop(0))
+    writer = two.writers[two.holder()]
+    writer.backlog_bytes = 2 * BACKLOG_BYTES - 1
+    two.disks.keep(GATE, gop(1))
+    writer.backlog_bytes += 1
+    two.disks.keep(GATE, gop(2))
+    assert writer.written() == [(0, True), (1, False)]
 
 
 def test_a_gap_behind_a_full_disk_is_put_down_to_it() -> None:

@@ -39,8 +39,8 @@ from tandem.recording.volume_writer import VolumeWriter
 log = logging.getLogger(__name__)
 
 BACKLOG_BYTES = 256 << 20
-"""How much may wait in memory for one disk: ten seconds of 200 Mbit/s, more than any healthy disk's
-pause, and bearable for a machine that records as much."""
+"""How much may wait in memory for one disk at least: ten seconds of 200 Mbit/s, more than any
+healthy disk's pause, and bearable for a machine that records as much."""
 
 
 Joined = Callable[[VolumeOrder, VolumeQuestions], None]
@@ -76,6 +76,10 @@ class VolumeState:
 class Disks:
     """Distributes fragments over the volumes of one recorder process, which come and go.
 
+    Args:
+        memory_bytes: how much may wait for all of them together, if that is more than
+            `BACKLOG_BYTES` for each.
+
     Attributes:
         volumes: state of each that is ordered.
         ready: set since a volume came into service for the first time.
@@ -84,7 +88,8 @@ class Disks:
         dropped_bytes: video that no disk took.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, memory_bytes: int = 0) -> None:
+        self._memory_bytes = memory_bytes
         self.volumes: dict[UUID, VolumeState] = {}
         self.ready = asyncio.Event()
         self.full = asyncio.Event()
@@ -220,7 +225,8 @@ class Disks:
         """The writer of a volume, if it takes pictures now."""
         state = self.volumes.get(place) if place is not None else None
         writer = state.writer if state is not None else None
-        return writer if writer is not None and writer.backlog_bytes < BACKLOG_BYTES else None
+        most_bytes = max(BACKLOG_BYTES, self._memory_bytes // max(len(self.volumes), 1))
+        return writer if writer is not None and writer.backlog_bytes < most_bytes else None
 
     def _roomiest(self) -> UUID | None:
         """The volume with the largest share of room; unknown counts as full, ties go by id.
