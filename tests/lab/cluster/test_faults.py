@@ -204,7 +204,8 @@ def left_with_heartbeats(one: Site, name: str) -> Iterator[None]:
         one.signal(name, pids, "KILL")
         yield
     finally:
-        node.run(["sh", "-c", f"nft delete table inet mute; umount -n {program}"])
+        undo = 'nft delete table inet mute; umount -n "$1"'
+        node.run(["sh", "-c", undo, "sh", program])
 
 
 @pytest.mark.lab("loop", "nftables")
