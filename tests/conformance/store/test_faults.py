@@ -331,7 +331,7 @@ async def test_a_port_where_nobody_listens_has_certainly_done_nothing() -> None:
     async with await asyncio.start_server(lambda _r, _w: None, "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
     endpoint = Endpoint(f"http://127.0.0.1:{port}", "n1")
-    async with open_store([endpoint], Random(0), deadlines=Deadlines(0.3, 0.3)) as store:
+    async with open_store([endpoint], Random(0), deadlines=Deadlines(2.0, 2.0)) as store:
         with pytest.raises(StoreUnavailableError):
             await put(store, KEY)
 
