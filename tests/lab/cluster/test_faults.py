@@ -1,11 +1,11 @@
 """What befalls nodes, links, processes and the store; after each, every picture is counted."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Final
 
 import pytest
-from tests.lab.cluster.pictures import UNSURE_US, tell
+from tests.lab.cluster.pictures import UNSURE_US, Found, tell
 from tests.lab.cluster.site import (
     AGENT,
     CAMERAS,
@@ -58,6 +58,17 @@ def one(shared: Site) -> Site:
     return shared
 
 
+def assert_stood_in_for(
+    found: Mapping[int, Found], alone: Collection[int], when_us: tuple[int, int, int]
+) -> None:
+    """Seconds of the cameras that one node alone recorded, and nothing of the others."""
+    for number in CAMERAS:
+        if number in alone:
+            found[number].assert_stood_in_for(*when_us)
+        else:
+            found[number].assert_whole()
+
+
 def test_a_node_that_loses_its_power_costs_no_picture_where_two_record_and_seconds_where_one_does(
     one: Site,
 ) -> None:
@@ -75,11 +86,7 @@ def test_a_node_that_loses_its_power_costs_no_picture_where_two_record_and_secon
     healed_s = one.wait_until_whole()
     found = one.count_window(lost_us)
     tell("loss of power", found, stood_in_s=stood_in_s, healed_s=healed_s)
-    for number in CAMERAS:
-        if number in alone:
-            found[number].assert_stood_in_for(lost_us, sure_us, told_us)
-        else:
-            found[number].assert_whole()
+    assert_stood_in_for(found, alone, (lost_us, sure_us, told_us))
 
 
 def test_a_frozen_node_costs_no_picture_where_two_record_and_seconds_where_one_does(
@@ -99,11 +106,7 @@ def test_a_frozen_node_costs_no_picture_where_two_record_and_seconds_where_one_d
     healed_s = one.wait_until_whole()
     found = one.count(frozen_us)
     tell("freeze", found, stood_in_s=stood_in_s, healed_s=healed_s)
-    for number in CAMERAS:
-        if number in alone:
-            found[number].assert_stood_in_for(frozen_us, sure_us, told_us)
-        else:
-            found[number].assert_whole()
+    assert_stood_in_for(found, alone, (frozen_us, sure_us, told_us))
 
 
 def cut_and_heal(one: Site, links: list[str]) -> None:
@@ -238,11 +241,7 @@ def test_a_node_with_nothing_left_but_heartbeats_is_stood_in_for(one: Site) -> N
     healed_s = one.wait_until_whole()
     found = one.count_window(muted_us)
     tell("nothing left but heartbeats", found, stood_in_s=stood_in_s, healed_s=healed_s)
-    for number in CAMERAS:
-        if number in alone:
-            found[number].assert_stood_in_for(muted_us, sure_us, told_us)
-        else:
-            found[number].assert_whole()
+    assert_stood_in_for(found, alone, (muted_us, sure_us, told_us))
 
 
 def test_an_agent_that_is_killed_and_started_again_costs_nothing_where_two_record(
@@ -314,11 +313,7 @@ def test_without_the_store_recording_goes_on_a_dead_node_is_stood_in_for_and_one
     healed_s = one.wait_until_whole()
     found = one.count_window(stopped_us)
     tell("no store", found, stood_in_s=stood_in_s, memory_s=memory_s, healed_s=healed_s)
-    for number in CAMERAS:
-        if number in alone:
-            found[number].assert_stood_in_for(lost_us, sure_us, told_us)
-        else:
-            found[number].assert_whole()
+    assert_stood_in_for(found, alone, (lost_us, sure_us, told_us))
 
 
 def test_a_node_that_is_gone_is_replaced_and_a_second_fault_loses_nothing_either(one: Site) -> None:
