@@ -1,5 +1,7 @@
 """Segments that are torn, suspect, damaged or gone give what is sound in them, and no more."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from random import Random
@@ -16,9 +18,9 @@ from tests.archive.export.material import (
     request,
 )
 
-from tandem.archive.export.errors import ExportError, NothingRecordedError
+from tandem.archive.export.errors import ExportError, NothingRecordedError, SourceError
 from tandem.archive.export.export import export
-from tandem.archive.export.source import Unreachable
+from tandem.archive.export.source import SegmentBytes, Unreachable
 from tandem.archive.rows import Gap, GapCause, Interval, Segment, State
 
 pytestmark = pytest.mark.real
@@ -38,6 +40,33 @@ def spoil(source: MemorySource, number: int, *places: int) -> Segment:
         content[place] ^= 0xFF
     source.contents[row.segment_id] = bytes(content)
     return row
+
+
+class HiccupingSource(MemorySource):
+    """A node that refuses to read much, once."""
+
+    refused = False
+
+    @contextmanager
+    def open(self, segment: Segment) -> Iterator[SegmentBytes]:
+        with super().open(segment) as file:
+            yield _HiccupingBytes(self, file)
+
+
+class _HiccupingBytes:
+    def __init__(self, source: HiccupingSource, file: SegmentBytes) -> None:
+        self._source = source
+        self._file = file
+
+    @property
+    def size_bytes(self) -> int:
+        return self._file.size_bytes
+
+    def read(self, offset: int, length: int) -> bytes:
+        if length > 20_000 and not self._source.refused:
+            self._source.refused = True
+            raise SourceError("The disk is busy.")
+        return self._file.read(offset, length)
 
 
 def test_a_picture_that_the_disk_changed_comes_from_the_other_copy(tmp_path: Path) -> None:
@@ -145,6 +174,27 @@ def test_a_table_that_is_damaged_costs_its_own_fragment_alone(tmp_path: Path) ->
     result = export([source], request(tmp_path / "gate.mp4"))
     assert packets(result.files[0].path) == whole()[:125] + whole()[150:]
     assert "cannot be used" in result.problems[0].sentence
+
+
+@pytest.mark.parametrize("place", [8, 10])
+def test_times_that_are_not_those_of_the_segment_cost_their_own_fragment_alone(
+    tmp_path: Path, place: int
+) -> None:
+    sources = [record("a", film(12)), record("b", film(12), set(range(160)))]
+    content = sources[0].contents[sources[0].rows[1].segment_id]
+    second = content.index(b"tfdt", content.index(b"tfdt") + 4)
+    spoil(sources[0], 1, second + place)
+    result = export(sources, request(tmp_path / "gate.mp4"))
+    assert packets(result.files[0].path) == whole()[:160] + whole()[175:]
+    assert "times are not those of its segment" in result.problems[0].sentence
+
+
+def test_what_cannot_be_read_once_and_then_can_costs_nothing(tmp_path: Path) -> None:
+    recorded = record("a", film(12))
+    source = HiccupingSource("a", recorded.rows, recorded.contents)
+    result = export([source], request(tmp_path / "gate.mp4"))
+    assert packets(result.files[0].path) == whole()
+    assert result.unsound_frames == 0
 
 
 @pytest.mark.parametrize("seed", range(6))

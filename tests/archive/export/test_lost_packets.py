@@ -22,6 +22,7 @@ from tests.archive.export.material import (
 )
 from tests.archive.export.test_healed import heal
 
+from tandem.archive.export.errors import NothingRecordedError
 from tandem.archive.export.export import export
 from tandem.archive.export.result import ExportResult
 from tandem.archive.rows import GapCause
@@ -115,6 +116,45 @@ def test_a_long_loss_is_cut_out_like_any_gap_and_begins_no_other_file(tmp_path: 
     (file,) = result.files
     assert len(file.spans) == 2
     assert len(packets(file.path)) == file.frames == 282
+
+
+@pytest.mark.parametrize("end", [112, 125])
+def test_a_loss_that_lasts_beyond_the_end_is_listed_up_to_it(tmp_path: Path, end: int) -> None:
+    wanted = request(tmp_path / "gate.mp4", BASE_US, BASE_US + end * FRAME_US)
+    result = export([lossy("a", film(12), range(110, 128))], wanted)
+    assert listed(result) == near((110, end))
+    assert result.frames == 110
+    assert result.files[0].spans[-1].to_us == pytest.approx(BASE_US + 110 * FRAME_US, abs=100)
+
+
+def test_of_a_time_of_which_all_is_lost_there_is_no_file(tmp_path: Path) -> None:
+    wanted = request(tmp_path / "gate.mp4", *(BASE_US + at * FRAME_US for at in (113, 125)))
+    with pytest.raises(NothingRecordedError, match="packets_lost"):
+        export([lossy("a", film(12), range(110, 128))], wanted)
+
+
+def test_what_a_copy_lost_of_what_no_other_has_is_cut_out_though_one_has_the_beginning(
+    tmp_path: Path,
+) -> None:
+    camera = film(12)
+    sources = lossy("a", camera, range(110, 134)), record("b", camera, range(50, 116))
+    result = exported(tmp_path / "gate.mp4", *sources)
+    assert listed(result) == near((116, 134))
+    assert len(result.files[0].spans) == 2
+
+
+def test_where_another_copy_has_both_sides_of_a_break_its_keyframe_is_of_use_behind_it(
+    tmp_path: Path,
+) -> None:
+    camera, kept = film(12), EVERYTHING.difference(range(105, 117))
+    sources = record("a", camera, kept, breaks={117}), lossy("b", camera, range(105, 117))
+    wanted = request(tmp_path / "gate.mp4", *(BASE_US + at * FRAME_US for at in (120, 200)))
+    result = export(sources, wanted)
+    assert result.missing == []
+    assert result.files[0].spans[0].from_us == wanted.wanted.from_us
+    assert packets(result.files[0].path) == [
+        camera.pictures[at].data for at in (*range(100, 105), *range(117, 200))
+    ]
 
 
 def test_where_the_sound_went_on_the_loss_is_listed_all_the_same(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from tests.archive.export.material import (
 )
 from tests.archive.material import FailingDisk
 
+from tandem.archive.disk import Disk
 from tandem.archive.export.errors import ExportCancelledError, TargetError
 from tandem.archive.export.export import Phase, Progress, export
 from tandem.archive.rows import Segment
@@ -40,6 +41,29 @@ def test_a_full_disk_leaves_no_file_whenever_it_fills(
     with pytest.raises(TargetError, match=r"no room for .*gate.*mp4"):
         export([record("a", camera)], request(tmp_path / "gate.mp4"), disk=disk)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("nth", [1, 2])
+def test_who_stops_it_while_files_are_made_finds_none(tmp_path: Path, nth: int) -> None:
+    class Stopping(Disk):
+        made = 0
+
+        def open(self, path: str, flags: int, *, dir_fd: int) -> int:
+            self.made += 1
+            if self.made == nth:
+                raise KeyboardInterrupt
+            return super().open(path, flags, dir_fd=dir_fd)
+
+    camera = film(3, H264, "64x64").then(film(3, H265))
+    with pytest.raises(KeyboardInterrupt):
+        export([record("a", camera)], request(tmp_path / "gate.mp4"), disk=Stopping())
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_longest_name_of_any_script_is_written_to(tmp_path: Path) -> None:
+    target = tmp_path / f"{'в' * 125}.mp4"
+    export([record("a", film(3))], request(target))
+    assert list(tmp_path.iterdir()) == [target]
 
 
 def test_a_directory_that_fails_to_sync_leaves_no_file(tmp_path: Path) -> None:

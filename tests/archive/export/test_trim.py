@@ -11,11 +11,11 @@ FRAME_US = 40_000
 FRAME_TICKS = 3_600
 
 
-def row(shown: int, *, key: bool = False, at: int | None = None) -> Row:
+def row(shown: int, *, key: bool = False, at: int | None = None, run: int = 0) -> Row:
     """A picture that is shown as the nth, decoded as the nth of its list."""
     decode_us = (shown if at is None else at) * FRAME_US
     unit = Unit(b"", shown * FRAME_US, decode_us, 0, FRAME_TICKS, key, 0, shown, 1)
-    return Row(b"", shown * FRAME_US, decode_us, unit, 0, ())
+    return Row(b"", shown * FRAME_US, decode_us, unit, run, ())
 
 
 def passed(rows: Sequence[Row], first: float, end: float) -> list[int]:
@@ -55,8 +55,23 @@ def test_a_picture_that_is_decoded_early_and_shown_too_late_is_kept_for_those_th
 
 
 def test_what_was_before_a_gap_helps_nobody_behind_it() -> None:
-    rows = plain(15) + [row(number, key=number % 10 == 5) for number in range(45, 60)]
+    rows = plain(15) + [row(number, key=number % 10 == 5, run=1) for number in range(45, 60)]
     assert passed(rows, 30, 50) == list(range(45, 50))
+
+
+def test_what_was_before_lost_packets_is_decoded_from_behind_them() -> None:
+    rows = plain(15) + [row(number) for number in range(45, 60)]
+    assert passed(rows, 47, 50) == [*range(10, 15), *range(45, 50)]
+
+
+def test_it_tells_which_picture_follows_the_last_one() -> None:
+    trimmer = Trimmer(0, 5 * FRAME_US)
+    for one in plain(5):
+        trimmer.push(one)
+    assert trimmer.following is None
+    trimmer.push(row(30))
+    trimmer.push(row(31))
+    assert trimmer.following == row(30)
 
 
 def test_pictures_without_their_keyframe_are_kept_where_there_is_no_other() -> None:

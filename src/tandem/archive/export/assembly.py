@@ -30,6 +30,7 @@ class Part:
         keyframe: place of its first keyframe; None before it came.
         taken: how many pictures come from each source.
         held: how many of the pictures each source has.
+        runs: those that have any of the pictures.
     """
 
     video: VideoConfig
@@ -39,6 +40,7 @@ class Part:
     keyframe: int | None = None
     taken: Counter[int] = field(default_factory=Counter)
     held: Counter[int] = field(default_factory=Counter)
+    runs: set[int] = field(default_factory=set)
 
 
 class Assembly:
@@ -74,7 +76,7 @@ class Assembly:
             end = part.end if part.keyframe is None else part.keyframe
             if end > part.first:
                 until = (
-                    shown[end] if part.keyframe is not None else max(shown[part.first : end]) + 1
+                    shown[end] if part.keyframe is not None else self.pictures.end(part.first, end)
                 )
                 found.append(Interval(min(shown[part.first : end]) * 100 // 9, until * 100 // 9))
         return found
@@ -94,10 +96,11 @@ class Assembly:
         if part.keyframe is None and row.unit.is_keyframe:
             part.keyframe = len(self.pictures)
         part.audio = part.audio or audio
+        part.runs |= row.runs
         self.pictures.append(row)
         part.end = len(self.pictures)
         part.taken[runs[row.run].source] += 1
-        for source in {runs[run].source for run in (row.run, *row.others)}:
+        for source in {runs[run].source for run in row.runs}:
             part.held[source] += 1
 
     def _ends(self, part: Part, row: Row) -> bool:
@@ -105,7 +108,7 @@ class Assembly:
         segment = row.unit.segment
         if row.unit.is_keyframe:
             return _differs(part, self._videos[segment], self._sounds[segment])
-        return part.keyframe is not None and self.pictures.is_seam_before(row)
+        return part.keyframe is not None and self.pictures.is_seam_before(row, part.runs)
 
     def add_sound(self, row: Row) -> None:
         """Add the next frame of sound."""

@@ -105,7 +105,11 @@ class Copier:
         return total
 
     def _read(self, table: UnitTable, first: int, end: int, length: int) -> bytes | None:
-        """Read some frames that lie together; where that fails, find out which cannot be read."""
+        """Read some frames that lie together; where that fails, find out which cannot be read.
+
+        Returns:
+            None where one cannot. What failed once, and no more, is there.
+        """
         segment = table.segments[first]
         try:
             return self._segments.read(segment, table.offsets[first], length)
@@ -114,9 +118,8 @@ class Copier:
             if end - first == 1:
                 self._catalogue.unsound.add((segment, table.offsets[first]))
                 return None
-        for at in range(first, end):
-            self._read(table, at, at + 1, table.sizes[at])
-        return None
+        found = [self._read(table, at, at + 1, table.sizes[at]) for at in range(first, end)]
+        return None if None in found else b"".join(data for data in found if data is not None)
 
     def _check(self, table: UnitTable, first: int, end: int, data: bytes, verify: Verify) -> bool:
         view = memoryview(data)

@@ -197,13 +197,7 @@ def _shown(pictures: UnitTable, part: Part, from_ticks: int, to_ticks: int) -> _
         start = min(later)
     if part.keyframe is not None:
         start = max(start, pictures.shown[part.keyframe])
-    return _Shown(start, max(start + 1, min(_end(pictures, part.first, part.end), to_ticks)))
-
-
-def _end(pictures: UnitTable, first: int, end: int) -> int:
-    """When the last of some pictures is no longer shown."""
-    last = range(max(first, end - 2 * DEEPEST_REORDERING), end)
-    return max(pictures.shown[at] + pictures.durations[at] for at in last)
+    return _Shown(start, max(start + 1, min(pictures.end(part.first, part.end), to_ticks)))
 
 
 def _find_cuts(pictures: UnitTable, part: Part, sound: UnitTable | None) -> Iterator[Cut]:
@@ -213,7 +207,7 @@ def _find_cuts(pictures: UnitTable, part: Part, sound: UnitTable | None) -> Iter
         if not part.first < at < part.end:
             continue
         behind = pictures.shown[at : min(part.end, at + 2 * DEEPEST_REORDERING)]
-        start, end = _longest_silence(sound, _end(pictures, first, at), min(behind))
+        start, end = _longest_silence(sound, pictures.end(first, at), min(behind))
         if end - start > GAP_TICKS:
             total += end - start
             first = at

@@ -7,6 +7,7 @@ their names; whatever happens before that, they are removed.
 import os
 import stat
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Self
 from uuid import uuid4
@@ -41,7 +42,7 @@ class OutputFile:
         self._needed_bytes = needed_bytes
         self._disk = disk
         self._hasher = blake3()
-        self._temporary = f".{target.name[:200]}.{uuid4().hex}.part"
+        self._temporary = f".tandem-export.{uuid4().hex}.part"
         try:
             self._fd = disk.open(
                 self._temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, dir_fd=directory_fd
@@ -148,13 +149,12 @@ class Outputs:
         for target in self._targets:
             _check_free(target, replaces=self._replaces)
         self._directory_fd = _open_directory(directory)
-        try:
+        with ExitStack() as undoing:
+            undoing.callback(self._end)
             self._check_room()
             for target, size in zip(self._targets, self._sizes, strict=True):
                 self.files.append(OutputFile(self._directory_fd, target, size, self._disk))
-        except TargetError:
-            self._end()
-            raise
+            undoing.pop_all()
         return self
 
     def __exit__(self, *_: object) -> None:

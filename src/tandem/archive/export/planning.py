@@ -129,13 +129,15 @@ def plan(catalogue: Catalogue, request: Request, on_progress: Callable[[int], No
                     assembly.add_sound(row)
             if taken.video:
                 on_progress(min(max(taken.video[-1].time_us, from_us), to_us))
-            if trimmer.is_done or (
-                batch.video and batch.video[-1].decode_us > turn.to_us + MARGIN_US
-            ):
+            if trimmer.is_done or batch.horizon_us > min(turn.to_us, to_us) + 2 * MARGIN_US:
                 break
+    if trimmer.following is not None:
+        assembly.pictures.end_before(trimmer.following)
     parts = assembly.parts
+    layouts = lay_out(assembly.pictures, assembly.sound, parts, from_us, to_us)
     return Plan(
-        files=lay_out(assembly.pictures, assembly.sound, parts, from_us, to_us),
+        # One may end before: if all that follows its pictures was lost.
+        files=[layout for layout in layouts if layout.spans[-1].to_us > from_us],
         taken=sum((part.taken for part in parts), Counter()),
         held=sum((part.held for part in parts), Counter()),
         families=families,
@@ -231,4 +233,5 @@ def _within(batch: Batch, turn: Turn) -> Batch:
     return Batch(
         [row for row in batch.video if turn.from_us <= row.decode_us < turn.to_us],
         [row for row in batch.audio if turn.from_us <= row.decode_us < turn.to_us],
+        batch.horizon_us,
     )

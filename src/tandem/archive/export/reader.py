@@ -1,6 +1,6 @@
 """The frames of a run, read as they are wanted."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from uuid import UUID
@@ -10,10 +10,13 @@ from tandem.archive.export.runs import Entry, Run
 from tandem.archive.export.source import SegmentSource
 from tandem.archive.export.tables import read_fragments, read_init
 from tandem.archive.export.units import Unit, stored_units
-from tandem.archive.rows import State
+from tandem.archive.rows import Segment, State
 from tandem.media.mp4.boxes import Mp4Error
 from tandem.media.mp4.fragment import FragmentTable
 from tandem.media.units import VIDEO_CLOCK_HZ, AudioConfig, VideoConfig
+
+_BESIDE_US = 120_000_000
+"""How far from a segment's pictures any frame of it may be: sound that waited for them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,11 +130,19 @@ class RunReader:
                 file, init.init_bytes, sure_bytes, partial(catalogue.note, entry)
             )
             for placed in tables:
-                yield self._take(entry.number, placed.offset, placed.table, rate_hz)
+                yield self._take(entry, placed.offset, placed.table, rate_hz)
 
-    def _take(self, number: int, offset: int, table: FragmentTable, rate_hz: int) -> int:
+    def _take(self, entry: Entry, offset: int, table: FragmentTable, rate_hz: int) -> int:
+        number = entry.number
         video = stored_units(table.video, VIDEO_CLOCK_HZ, number, offset)
         audio = stored_units(table.audio, rate_hz, number, offset)
+        if not _are_within(entry.segment, [*video, *audio]):
+            self._catalogue.note(
+                entry,
+                f"The fragment at byte {offset} cannot be used: its times are not those of its "
+                f"segment. The disk changed them. See `dmesg` and `smartctl -a`.",
+            )
+            return self._read_until_us
         unsound = self._catalogue.unsound
         if unsound:
             video = [unit for unit in video if (number, unit.offset) not in unsound]
@@ -139,3 +150,11 @@ class RunReader:
         self.video += video
         self.audio += audio
         return (video or audio)[0].decode_us if video or audio else self._read_until_us
+
+
+def _are_within(segment: Segment, units: Iterable[Unit]) -> bool:
+    """Whether all frames are of about the time of their segment."""
+    from_us, to_us = segment.start_us - _BESIDE_US, segment.end_us + _BESIDE_US
+    return all(
+        from_us < unit.time_us < to_us and from_us < unit.decode_us < to_us for unit in units
+    )

@@ -63,6 +63,7 @@ class Batch(NamedTuple):
 
     video: list[Row]
     audio: list[Row]
+    horizon_us: int
 
 
 def join(feeds: Mapping[int, Feed], ranks: Mapping[int, int]) -> Iterator[Batch]:
@@ -94,6 +95,7 @@ def join(feeds: Mapping[int, Feed], ranks: Mapping[int, int]) -> Iterator[Batch]
         yield Batch(
             video.join([(run, feeds[run].video) for run in active], horizon_us),
             audio.join([(run, feeds[run].audio) for run in active], horizon_us),
+            horizon_us,
         )
         active = [run for run in active if not _is_spent(feeds[run])]
 

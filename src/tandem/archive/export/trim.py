@@ -5,7 +5,7 @@ picture come all since the keyframe that it needs, and no picture is left out be
 the last, since others may need it.
 """
 
-from tandem.archive.export.units import GAP_US, Row
+from tandem.archive.export.units import Row
 from tandem.media.mp4.decode_times import DEEPEST_REORDERING
 from tandem.media.units import VIDEO_CLOCK_HZ
 
@@ -15,6 +15,7 @@ class Trimmer:
 
     Attributes:
         is_done: no picture that comes can belong to it.
+        following: the picture behind the last one that was let through; None before it came.
     """
 
     def __init__(self, from_us: int, to_us: int) -> None:
@@ -24,8 +25,13 @@ class Trimmer:
         self._has_begun = False
         self._beyond = 0
         self._lead: list[Row] = []
-        self._lead_end_us = 0
+        self._lead_runs: set[int] = set()
         self._tail: list[Row] = []
+
+    @property
+    def following(self) -> Row | None:
+        """See the class."""
+        return self._tail[0] if self._tail else None
 
     def push(self, row: Row) -> list[Row]:
         """Take the next picture in decode order; returns those that are now known to belong."""
@@ -42,11 +48,10 @@ class Trimmer:
 
     def _begin(self, row: Row) -> list[Row]:
         duration_us = row.unit.duration * 1_000_000 // VIDEO_CLOCK_HZ
-        if self._lead and row.decode_us - self._lead_end_us > GAP_US:
-            self._lead = []
+        if self._lead and row.is_behind_seam(self._lead[-1], self._lead_runs):
+            self._drop_lead()
         if row.unit.is_keyframe and row.time_us <= self._from_us:
-            self._lead = []
-        self._lead_end_us = row.decode_us + duration_us
+            self._drop_lead()
         is_beyond = row.time_us >= self._to_us
         if is_beyond:
             self._beyond += 1
@@ -56,4 +61,9 @@ class Trimmer:
             return [*self._lead, row]
         if self._lead or row.unit.is_keyframe:
             self._lead.append(row)
+            self._lead_runs |= row.runs
         return []
+
+    def _drop_lead(self) -> None:
+        self._lead = []
+        self._lead_runs = set()

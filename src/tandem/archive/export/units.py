@@ -2,12 +2,14 @@
 
 from array import array
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from typing import NamedTuple
 
 from tandem.archive.rows import Interval
 from tandem.media.losses import is_late
+from tandem.media.mp4.decode_times import DEEPEST_REORDERING
 from tandem.media.mp4.fragment import StoredSample
-from tandem.media.units import IDENTITY_BYTES
+from tandem.media.units import IDENTITY_BYTES, VIDEO_CLOCK_HZ
 
 GAP_US = 200_000
 """A time without a picture is a gap from here on. Shorter ones are jitter between connections, or a
@@ -97,9 +99,26 @@ class Row(NamedTuple):
     others: tuple[int, ...]
     lossy: tuple[int, ...] = ()
 
+    @property
+    def runs(self) -> set[int]:
+        """All that have the frame."""
+        return {self.run, *self.others}
+
     def shared_with(self, before: "Row") -> set[int]:
         """The runs that have both this frame and the one before it."""
-        return {self.run, *self.others}.intersection((before.run, *before.others))
+        return self.runs.intersection(before.runs)
+
+    def is_behind_seam(self, before: "Row", known: AbstractSet[int]) -> bool:
+        """Whether neither a run leads from the pictures before to this one, nor do their times.
+
+        Lost packets make no seam: who had some of those pictures goes on decoding.
+
+        Args:
+            before: the picture before.
+            known: the runs that had any since decoding began.
+        """
+        end_us = before.decode_us + before.unit.duration * 1_000_000 // VIDEO_CLOCK_HZ
+        return self.decode_us - end_us > GAP_US and known.isdisjoint(self.runs)
 
 
 class UnitTable:
@@ -152,15 +171,19 @@ class UnitTable:
         self.keyframes.append(unit.is_keyframe)
         self._identities += unit.identity
 
-    def is_seam_before(self, row: Row) -> bool:
-        """Whether no run leads from the last frame to one that is to be added, nor do their times.
+    def is_seam_before(self, row: Row, known: AbstractSet[int]) -> bool:
+        """See `Row.is_behind_seam`: of the last picture, and one that is to be added."""
+        return self._last is not None and row.is_behind_seam(self._last, known)
 
-        Lost packets make no seam: who has both frames goes on decoding.
-        """
-        last = self._last
-        if last is None or row.decode_us - self._end_us(last) <= GAP_US:
-            return False
-        return not row.shared_with(last)
+    def end(self, first: int, end: int) -> int:
+        """When the last of some pictures is no longer shown."""
+        last = range(max(first, end - 2 * DEEPEST_REORDERING), end)
+        return max(self.shown[at] + self.durations[at] for at in last)
+
+    def end_before(self, row: Row) -> None:
+        """Note what is missing between the last frame and one that is not added."""
+        if self._last is not None:
+            self._follow(self._last, row)
 
     def _end_us(self, row: Row) -> int:
         """When a frame ends, as recorded."""
@@ -169,6 +192,8 @@ class UnitTable:
     def _follow(self, last: Row, row: Row) -> None:
         """Note what is missing between two frames."""
         end_us, step_us = self._end_us(last), row.decode_us - last.decode_us
+        # The copy that it is from may have no other picture for long.
+        self.durations[-1] = min(self.durations[-1], max(1, step_us * self.rate_hz // 1_000_000))
         if row.lossy and row.shared_with(last).issubset(row.lossy):
             usual_us = self._step_us or row.unit.duration * 1_000_000 // self.rate_hz
             if is_late(step_us, usual_us):
