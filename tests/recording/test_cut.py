@@ -56,11 +56,18 @@ def test_a_new_connection_begins_a_segment() -> None:
     assert cutter.begins_segment(fragment(T0 + GOP_US, continues=False))
 
 
+def test_pictures_that_come_behind_later_ones_are_a_file_of_their_own_and_so_are_those_after() -> (
+    None
+):
+    stream = [fragment(T0 + n * GOP_US) for n in (4, 5, 1, 2, 6, 7)]
+    assert starts(Cutter("a"), stream) == [T0 + n * GOP_US for n in (4, 1, 6)]
+
+
 def test_other_parameter_sets_begin_a_segment_and_equal_ones_do_not() -> None:
     cutter = Cutter("a")
     cutter.begins_segment(fragment(T0))
-    same = replace(fragment(T0 + 1), video_config=replace(VIDEO))
-    other = replace(fragment(T0 + 2), video_config=replace(VIDEO, width_px=1920))
+    same = replace(fragment(T0 + GOP_US), video_config=replace(VIDEO))
+    other = replace(fragment(T0 + 2 * GOP_US), video_config=replace(VIDEO, width_px=1920))
     assert not cutter.begins_segment(same)
     assert cutter.begins_segment(other)
 
@@ -69,7 +76,7 @@ def test_sound_that_comes_or_goes_begins_a_segment() -> None:
     cutter = Cutter("a")
     cutter.begins_segment(fragment(T0))
     assert cutter.begins_segment(
-        replace(fragment(T0 + 1), audio_config=AudioConfig(Codec.PCMU, 8000, 1))
+        replace(fragment(T0 + GOP_US), audio_config=AudioConfig(Codec.PCMU, 8000, 1))
     )
 
 

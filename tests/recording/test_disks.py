@@ -1,5 +1,6 @@
 """Which disk a stream goes to, when disks die, and when none is left."""
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -8,13 +9,14 @@ from uuid import UUID
 import pytest
 from tests.recording.streams import GOP_US, T0_US, gop, order
 
-from tandem.archive.rows import GapCause
+from tandem.archive.rows import Gap, GapCause, Role
 from tandem.archive.space import NO_CAP, Space
 from tandem.recording.disks import BACKLOG_BYTES, Disks
 from tandem.recording.orders import VolumeOrder
 from tandem.recording.volume_jobs import Dead, Durable, End, Full, Job, Note, Roomy, Write
 
 GATE = order()
+GAP = Gap("gate", "main", 1, 2, GapCause.CAMERA_UNREACHABLE, "no answer")
 
 
 class Writer:
@@ -28,7 +30,7 @@ class Writer:
     def submit(self, job: Job) -> None:
         self.jobs.append(job)
 
-    def leftovers(self) -> list[Job]:
+    def recall(self) -> list[Job]:
         left, self.jobs = self.jobs, []
         return left
 
@@ -43,7 +45,7 @@ class Writer:
 class Bench:
     """Disks over writers that write nothing."""
 
-    def __init__(self, count: int, memory_bytes: int = 0) -> None:
+    def __init__(self, count: int, memory_bytes: int = 8 * BACKLOG_BYTES) -> None:
         self.ids = [UUID(int=number) for number in range(count)]
         self.writers = {volume_id: Writer() for volume_id in self.ids}
         self.disks = Disks(memory_bytes)
@@ -111,7 +113,7 @@ def test_a_disk_that_does_not_keep_up_is_bypassed_in_the_middle_of_a_segment(two
     two.disks.keep(GATE, gop(0))
     slow = two.holder()
     other = next(one for one in two.ids if one != slow)
-    two.writers[slow].backlog_bytes = BACKLOG_BYTES
+    two.writers[slow].backlog_bytes = 8 * BACKLOG_BYTES
     two.disks.keep(GATE, gop(1))
     assert two.writers[other].written() == [(1, True)]
     assert isinstance(two.writers[slow].jobs[-1], End)
@@ -144,6 +146,98 @@ def test_a_full_disk_that_gets_no_room_is_left_amid_a_segment_for_one_that_has_l
     assert two.writers[full].jobs[-1] == End(GATE.key)
 
 
+def test_of_two_disks_that_are_no_better_neither_is_left_for_the_other(two: Bench) -> None:
+    two.disks.keep(GATE, gop(0))
+    full = two.holder()
+    other = next(one for one in two.ids if one != full)
+    for writer in two.writers.values():
+        writer.patience.starves = True
+    for number in range(1, 5):
+        two.room(other, 0.5 + 0.1 * (-1) ** number)
+        two.disks.keep(GATE, gop(number))
+    assert two.writers[full].written() == [(number, number == 0) for number in range(5)]
+    assert two.writers[other].jobs == []
+
+
+def test_what_waits_for_a_disk_that_hangs_goes_to_another_before_what_comes_next(
+    two: Bench,
+) -> None:
+    for number in range(3):
+        two.disks.keep(GATE, gop(number, continues=number > 0))
+    hung = two.holder()
+    other = next(one for one in two.ids if one != hung)
+    two.writers[hung].patience.hangs = True
+    two.writers[hung].backlog_bytes = 1
+    two.disks.keep(GATE, gop(3))
+    assert two.writers[other].written() == [(0, True), (1, False), (2, False), (3, False)]
+    assert two.writers[hung].jobs == [End(GATE.key)]
+
+
+def test_what_waits_for_a_disk_goes_to_another_though_its_camera_sends_nothing_more(
+    two: Bench,
+) -> None:
+    two.disks.keep(GATE, gop(0))
+    two.disks.note(GAP)
+    full = next(one for one in two.ids if Note(GAP) in two.writers[one].jobs)
+    if full != two.holder():  # the gap went to the idle one
+        two.writers[two.holder()].submit(Note(GAP))
+        full = two.holder()
+    other = next(one for one in two.ids if one != full)
+    two.writers[full].patience.starves = True
+    two.writers[full].backlog_bytes = 1
+    two.disks.relieve(full)
+    assert two.writers[other].written() == [(0, True)]
+    assert Note(GAP) in two.writers[other].jobs
+
+
+def test_what_a_disk_gives_back_late_is_a_segment_of_its_own(two: Bench) -> None:
+    for number in range(3):
+        two.disks.keep(GATE, gop(number, continues=number > 0))
+    hung = two.holder()
+    other = next(one for one in two.ids if one != hung)
+    two.writers[hung].patience.hangs = True  # and all of it is being written, so that it stays
+    for number in range(3, 6):
+        two.disks.keep(GATE, gop(number))
+    two.disks.reported(hung, Dead("/srv/a failed"))
+    two.disks.keep(GATE, gop(6))
+    assert two.writers[other].written() == [
+        (3, True), (4, False), (5, False), (0, True), (1, False), (2, False), (6, True)
+    ]  # fmt: skip
+
+
+def test_what_was_begun_anew_when_it_was_given_to_a_disk_is_begun_anew_elsewhere(
+    two: Bench,
+) -> None:
+    two.disks.keep(GATE, gop(0))
+    dead = two.holder()
+    other = next(one for one in two.ids if one != dead)
+    two.room(dead, 0.9)
+    two.disks.end(GATE.key)
+    second = replace(GATE, role=Role.SECOND)
+    two.disks.keep(second, gop(1))
+    two.disks.reported(dead, Dead("/srv/a failed"))
+    assert two.writers[other].written() == [(0, True), (1, True)]
+
+
+def test_what_is_given_back_of_a_stream_that_ended_is_a_segment_that_ends(two: Bench) -> None:
+    two.disks.keep(GATE, gop(0))
+    dead = two.holder()
+    other = next(one for one in two.ids if one != dead)
+    two.disks.end(GATE.key)
+    two.disks.reported(dead, Dead("/srv/a failed"))
+    assert two.writers[other].written() == [(0, True)]
+    assert two.writers[other].jobs[-1] == End(GATE.key)
+
+
+def test_a_gap_is_entered_where_the_disk_answers(two: Bench) -> None:
+    for hung, well in (two.ids, two.ids[::-1]):
+        two.writers[hung].patience.hangs = True
+        two.writers[well].patience.hangs = False
+        two.writers[well].backlog_bytes, two.writers[hung].backlog_bytes = 1, 0
+        two.disks.note(GAP)
+        assert Note(GAP) in two.writers[well].jobs
+
+
 def test_for_the_only_disk_that_hangs_pictures_wait_in_memory() -> None:
     one = Bench(1)
     one.disks.keep(GATE, gop(0))
@@ -157,7 +251,7 @@ def test_memory_does_not_grow_behind_the_only_disk_and_the_gap_says_why() -> Non
     one = Bench(1)
     one.disks.keep(GATE, gop(0))
     writer = one.writers[one.ids[0]]
-    writer.backlog_bytes = BACKLOG_BYTES
+    writer.backlog_bytes = 8 * BACKLOG_BYTES
     one.disks.keep(GATE, gop(1))
     writer.backlog_bytes = 0
     one.disks.keep(GATE, gop(2))
@@ -168,25 +262,69 @@ def test_memory_does_not_grow_behind_the_only_disk_and_the_gap_says_why() -> Non
     assert one.disks.dropped_bytes == gop(1).size_bytes
 
 
-def test_where_there_is_memory_more_waits_and_each_disk_has_an_equal_part_of_it() -> None:
-    two = Bench(2, 4 * BACKLOG_BYTES)
+@pytest.mark.parametrize(
+    ("memory_bytes", "most_bytes"),
+    [
+        (8 * BACKLOG_BYTES, 2 * BACKLOG_BYTES),
+        (3 * BACKLOG_BYTES, BACKLOG_BYTES),
+        (BACKLOG_BYTES, BACKLOG_BYTES // 2),
+    ],
+)
+def test_each_disk_has_an_equal_part_of_the_memory_and_more_of_it_only_where_there_is_much(
+    memory_bytes: int, most_bytes: int
+) -> None:
+    two = Bench(2, memory_bytes)
     two.disks.keep(GATE, gop(0))
     writer = two.writers[two.holder()]
-    writer.backlog_bytes = 2 * BACKLOG_BYTES - 1
+    writer.backlog_bytes = most_bytes - 1
     two.disks.keep(GATE, gop(1))
     writer.backlog_bytes += 1
     two.disks.keep(GATE, gop(2))
     assert writer.written() == [(0, True), (1, False)]
 
 
+def test_behind_a_disk_that_is_too_slow_pictures_are_taken_again_when_half_is_written() -> None:
+    one = Bench(1, BACKLOG_BYTES)
+    one.disks.keep(GATE, gop(0))
+    writer = one.writers[one.ids[0]]
+    for number, backlog_bytes in enumerate((1.0, 0.9, 0.5, 0.49, 0.9, 1.0), start=1):
+        writer.backlog_bytes = int(backlog_bytes * BACKLOG_BYTES)
+        one.disks.keep(GATE, gop(number))
+    assert writer.written() == [(0, True), (4, True), (5, False)]
+
+
 def test_a_gap_behind_a_full_disk_is_put_down_to_it() -> None:
     one = Bench(1)
     one.disks.reported(one.ids[0], Full("no space left"))
     writer = one.writers[one.ids[0]]
-    writer.backlog_bytes = BACKLOG_BYTES
+    writer.backlog_bytes = 8 * BACKLOG_BYTES
     one.disks.keep(GATE, gop(0))
     (note,) = [job for job in writer.jobs if isinstance(job, Note)]
     assert (note.gap.cause, note.gap.detail) == (GapCause.DISK_FULL, "no space left")
+
+
+def test_a_gap_behind_a_slow_disk_is_not_put_down_to_another_one_that_died(two: Bench) -> None:
+    dead, slow = two.ids
+    two.disks.reported(dead, Dead("/srv/0 failed"))
+    two.writers[slow].backlog_bytes = 8 * BACKLOG_BYTES
+    two.disks.keep(GATE, gop(0))
+    (note,) = [job for job in two.writers[slow].jobs if isinstance(job, Note)]
+    assert (note.gap.cause, note.gap.detail) == (
+        GapCause.DISK_TOO_SLOW,
+        "the disks did not keep up",
+    )
+
+
+def test_of_an_index_that_is_busy_nobody_says_that_it_waits_for_a_deletion(
+    two: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    two.disks.reported(two.ids[0], Full("The index is busy.", is_full=False))
+    assert caplog.messages == ["The index is busy. Pictures wait in memory."]
+    for writer in two.writers.values():
+        writer.backlog_bytes = 8 * BACKLOG_BYTES
+    two.disks.keep(GATE, gop(0))
+    notes = [job for one in two.ids for job in two.writers[one].jobs if isinstance(job, Note)]
+    assert [note.gap.cause for note in notes] == [GapCause.DISK_TOO_SLOW]
 
 
 def test_a_full_disk_that_has_room_again_has_no_problem(two: Bench) -> None:
@@ -229,3 +367,5 @@ def test_durable_times_of_all_disks_come_together(two: Bench) -> None:
     two.disks.reported(two.ids[0], Durable({GATE.key: 5}, space))
     two.disks.reported(two.ids[1], Durable({order("door").key: 7}, space))
     assert two.disks.durable_until_us == {GATE.key: 5, order("door").key: 7}
+    two.disks.reported(two.ids[1], Durable({GATE.key: 4}, space))
+    assert two.disks.durable_until_us[GATE.key] == 5, "a disk that hung tells late"

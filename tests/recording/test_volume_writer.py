@@ -1,124 +1,31 @@
-"""The writer of one volume: order of durability, full disks, dead disks."""
+"""The writer of one volume: order of durability, dead disks."""
 
 import errno
-import queue
 import sqlite3
 import sys
-from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from blake3 import blake3
-from tests.recording.streams import GOP_US, PICTURES, T0_US, gop, order, volume_at
+from tests.recording.streams import GOP_US, PICTURES, T0_US, gop, order
+from tests.recording.writing import Bench
 
-from tandem.archive.deletion import Deletion, Reason
-from tandem.archive.disk import Buffer, Disk
 from tandem.archive.index_reader import IndexReader
 from tandem.archive.layout import INDEX_FILE
-from tandem.archive.rows import Gap, GapCause, Segment, State
-from tandem.clock import SystemClock
+from tandem.archive.rows import Gap, GapCause, State
 from tandem.media.mp4.scan import scan
-from tandem.recording import patience
 from tandem.recording.gap_book import MOST_OF_A_STREAM
 from tandem.recording.volume_jobs import (
     Dead,
-    Delete,
-    Durable,
     End,
     Ended,
     Full,
     Note,
-    Report,
     Roomy,
     Write,
     size_bytes,
 )
-from tandem.recording.volume_writer import VolumeWriter
-
-DEADLINE_S = 60.0
-SYNC_US = 50_000
-
-
-class FaultyDisk(Disk):
-    """A disk that fails on demand."""
-
-    def __init__(self) -> None:
-        self.write_error = 0
-        self.sync_error = 0
-        self.touch_error = 0
-        self.failures = 0
-
-    def writev(self, fd: int, buffers: Sequence[Buffer]) -> int:
-        if self.write_error:
-            self.failures += 1
-            raise OSError(self.write_error, "made up")
-        return super().writev(fd, buffers)
-
-    def fdatasync(self, fd: int) -> None:
-        if self.sync_error:
-            self.failures += 1
-            raise OSError(self.sync_error, "made up")
-        super().fdatasync(fd)
-
-    def touch(self, fd: int) -> None:
-        if self.touch_error:
-            self.failures += 1
-            raise OSError(self.touch_error, "made up")
-        super().touch(fd)
-
-
-class Bench:
-    """A writer on a volume of its own, and what it reported."""
-
-    def __init__(self, root: Path) -> None:
-        self.root = root
-        self.disk = FaultyDisk()
-        self.reports: queue.SimpleQueue[Report] = queue.SimpleQueue()
-        mounted = volume_at(root, disk=self.disk)
-        self.writer = VolumeWriter(mounted, SystemClock(), self.reports.put, SYNC_US)
-        self.order = order()
-        self.writer.start()
-
-    def write(self, *numbers: int, begins: int | None = None) -> None:
-        for number in numbers:
-            self.writer.submit(Write(self.order, gop(number), begins == number))
-
-    def wait_for(self, wanted: Callable[[Report], bool]) -> Report:
-        while True:
-            report = self.reports.get(timeout=DEADLINE_S)
-            if wanted(report):
-                return report
-
-    def wait_until_durable(self, time_us: int) -> None:
-        self.wait_for(
-            lambda report: (
-                isinstance(report, Durable) and report.until_us == {self.order.key: time_us}
-            )
-        )
-
-    def stop(self) -> bool:
-        return self.writer.stop(DEADLINE_S)
-
-    def segments(self) -> list[Segment]:
-        index = IndexReader.open_for_reading(self.root / INDEX_FILE)
-        found = index.segments("gate", 0, T0_US * 2)
-        index.close()
-        return found
-
-    def gaps(self) -> list[Gap]:
-        index = IndexReader.open_for_reading(self.root / INDEX_FILE)
-        found = index.gaps("gate", 0, T0_US * 2)
-        index.close()
-        return found
-
-    def pictures(self) -> list[int]:
-        """The numbers of all pictures in all files, by a scan of the files alone."""
-        return [
-            (entry.video.first_dts - T0_US * 9 // 100) // 90_000 if entry.video else -1
-            for path in sorted(self.root.glob("gate/main/*/*.mp4"))
-            for entry in scan(memoryview(path.read_bytes())).fragments
-        ]
 
 
 @pytest.fixture
@@ -177,37 +84,6 @@ def test_an_ended_stream_is_closed_while_others_go_on(bench: Bench) -> None:
     bench.stop()
 
 
-def test_while_the_disk_is_full_pictures_wait_in_memory_and_are_written_when_it_is_not(
-    bench: Bench,
-) -> None:
-    bench.write(0, begins=0)
-    bench.wait_until_durable(T0_US + GOP_US)
-    bench.disk.write_error = errno.ENOSPC
-    bench.write(1, 2, 3)
-    bench.wait_for(lambda report: isinstance(report, Full))
-    assert bench.writer.backlog_bytes > 2 * PICTURES * 1000
-    bench.disk.write_error = 0
-    bench.wait_for(lambda report: isinstance(report, Roomy))
-    assert bench.stop()
-    assert bench.pictures() == [0, 1, 2, 3]
-    assert len(bench.segments()) == 1
-    assert bench.writer.backlog_bytes == 0
-
-
-def test_a_disk_on_which_deleting_made_no_room_in_time_is_said_to_starve_until_it_has_some(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(patience, "STARVES_US", 500_000)
-    bench.disk.write_error = errno.ENOSPC
-    bench.write(0, begins=0)
-    bench.wait_for(lambda report: isinstance(report, Full))
-    bench.wait_for(lambda _: bench.writer.patience.starves)
-    bench.disk.write_error = 0
-    bench.wait_for(lambda report: isinstance(report, Roomy))
-    assert not bench.writer.patience.starves
-    assert bench.stop()
-
-
 def test_after_a_failed_sync_a_new_file_begins_and_the_old_one_claims_no_more_than_before(
     bench: Bench,
 ) -> None:
@@ -237,7 +113,7 @@ def test_a_dead_volume_says_so_once_and_gives_back_what_it_did_not_write(bench: 
     assert isinstance(dead, Dead)
     assert "dmesg" in dead.message
     bench.write(3)
-    left = [job.fragment.start_us for job in bench.writer.leftovers() if isinstance(job, Write)]
+    left = [job.fragment.start_us for job in bench.writer.recall() if isinstance(job, Write)]
     assert left == [T0_US + number * GOP_US for number in (1, 2, 3)]
     assert not bench.stop()
 
@@ -254,17 +130,6 @@ def test_a_disk_that_takes_no_changes_is_let_go_of_though_nothing_is_to_be_writt
     assert not bench.stop()
 
 
-def test_a_disk_that_has_no_room_even_for_a_changed_time_is_not_taken_for_dead(
-    bench: Bench,
-) -> None:
-    bench.disk.touch_error = errno.ENOSPC
-    bench.wait_for(lambda _: bench.disk.failures > 0)
-    bench.disk.touch_error = 0
-    bench.write(0, begins=0)
-    assert bench.stop()
-    assert bench.pictures() == [0]
-
-
 def test_small_pictures_that_wait_count_with_the_memory_they_take() -> None:
     small = Write(order(), gop(0, size=5), begins=True)
     assert size_bytes(small) > PICTURES * sys.getsizeof(small.fragment.video[0])
@@ -275,7 +140,7 @@ def test_however_often_a_stream_fails_behind_a_disk_that_hangs_little_waits(benc
     for number in range(100_000):
         gap = Gap("gate", "main", number * 10**6, number * 10**6 + 1, GapCause.CAMERA_REFUSED)
         bench.writer.submit(Note(gap))
-    assert len(bench.writer.leftovers()) <= MOST_OF_A_STREAM
+    assert len(bench.writer.recall()) <= MOST_OF_A_STREAM
 
 
 def test_gaps_are_entered_with_the_next_sync(bench: Bench) -> None:
@@ -283,21 +148,6 @@ def test_gaps_are_entered_with_the_next_sync(bench: Bench) -> None:
     bench.writer.submit(Note(gap))
     assert bench.stop()
     assert bench.gaps() == [gap]
-
-
-def test_deletion_is_not_held_up_by_what_waits_for_the_room_it_makes(bench: Bench) -> None:
-    bench.write(0, begins=0)
-    bench.writer.submit(End(bench.order.key))
-    bench.wait_for(lambda _: [one.state for one in bench.segments()] == [State.CLOSED])
-    bench.disk.write_error = errno.ENOSPC
-    bench.write(1, begins=1)
-    bench.wait_for(lambda report: isinstance(report, Full))
-    (old,) = [one for one in bench.segments() if one.state is State.CLOSED]
-    bench.writer.submit(Delete([Deletion(old, Reason.SPACE, is_loss=False)]))
-    bench.wait_for(lambda _: not (bench.root / old.path).exists())
-    bench.disk.write_error = 0
-    assert bench.stop()
-    assert bench.pictures() == [1]
 
 
 def test_a_fragment_that_fits_no_file_costs_its_camera_that_fragment_and_others_nothing(
@@ -315,17 +165,6 @@ def test_a_fragment_that_fits_no_file_costs_its_camera_that_fragment_and_others_
     index.close()
 
 
-def test_a_segment_that_could_not_begin_leaves_neither_row_nor_file(bench: Bench) -> None:
-    bench.disk.write_error = errno.ENOSPC
-    bench.write(0, begins=0)
-    bench.wait_for(lambda report: isinstance(report, Full))
-    bench.wait_for(lambda _: bench.disk.failures > 3)
-    bench.disk.write_error = 0
-    assert bench.stop()
-    assert len(bench.segments()) == 1
-    assert len(list(bench.root.glob("gate/main/*/*.mp4"))) == 1
-
-
 def test_a_segment_that_ended_badly_does_not_take_the_next_one_with_it(bench: Bench) -> None:
     bench.write(0, begins=0)
     bench.wait_until_durable(T0_US + GOP_US)
@@ -336,6 +175,24 @@ def test_a_segment_that_ended_badly_does_not_take_the_next_one_with_it(bench: Be
     bench.write(2, begins=2)
     assert bench.stop()
     assert {one.state for one in bench.segments()} <= {State.CLOSED, State.SUSPECT}
+
+
+def test_what_was_synced_while_the_index_was_busy_is_entered_though_nothing_follows(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    bench.write(0, begins=0)
+    bench.wait_until_durable(T0_US + GOP_US)
+    bench.writer._index._connection.execute("PRAGMA busy_timeout = 10")
+    other = sqlite3.connect(bench.root / INDEX_FILE, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    bench.write(1)
+    bench.wait_until(lambda: "busy for too long" in caplog.text)
+    other.execute("COMMIT")
+    other.close()
+    bench.wait_until_durable(T0_US + 2 * GOP_US)
+    (segment,) = bench.segments()
+    assert (segment.state, segment.end_us) == (State.OPEN, T0_US + 2 * GOP_US)
+    assert bench.stop()
 
 
 def test_an_index_that_another_process_holds_is_waited_for(bench: Bench) -> None:

@@ -258,3 +258,92 @@ def test_what_a_removed_disk_that_hangs_did_not_take_goes_to_others(
         mood.goes_on.set()
 
     run(tmp_path, test)
+
+
+def test_what_waits_for_a_disk_that_hangs_is_written_elsewhere_and_once_though_nothing_follows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(patience, "HANGS_US", 1_000_000)
+    monkeypatch.setattr(volume_service, "RELIEF_S", 0.05)
+    kept: list[VolumeOrder] = []
+
+    async def test(bench: Bench) -> None:
+        hung, well = bench.order("hung"), bench.order("well")
+        mood = bench.mood(hung)
+        bench.volumes.apply([hung])
+        await bench.until(lambda: bench.is_serving(hung))
+        bench.keep(GATE, 0)
+        await bench.until(lambda: bool(bench.disks.durable_until_us))
+        mood.goes_on.clear()
+        bench.keep(GATE, 1, 2, 3)
+        bench.volumes.apply([hung, well])
+        await bench.until(lambda: {2, 3} <= set(pictures(well)))
+        bench.keep(GATE, 4)
+        mood.goes_on.set()
+        kept.extend([hung, well])
+
+    run(tmp_path, test)
+    assert pictures(*kept) == [0, 1, 2, 3, 4]
+    for one in kept:
+        found = segments(one)
+        assert {it.state for it in found} == {State.CLOSED}
+        assert [it.start_us for it in found[1:]] == [it.end_us for it in found[:-1]]
+
+
+def test_a_full_disk_that_is_removed_is_let_go_of_and_what_waited_goes_to_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(volume_service, "LAST_SYNC_S", 0.2)
+
+    async def test(bench: Bench) -> None:
+        full, well = bench.order("full"), bench.order("well")
+        mood = bench.mood(full)
+        bench.volumes.apply([full])
+        await bench.until(lambda: bench.is_serving(full))
+        bench.keep(GATE, 0)
+        await bench.until(lambda: bool(bench.disks.durable_until_us))
+        mood.error, mood.is_failing = errno.ENOSPC, True
+        bench.keep(GATE, 1, 2, 3)
+        await bench.until(lambda: "No space left" in bench.problem(full))
+        bench.volumes.apply([full, well])
+        await bench.until(lambda: bench.is_serving(well))
+        bench.volumes.apply([well])
+        await bench.until(lambda: {2, 3} <= set(pictures(well)))
+        mood.is_failing = False
+        await bench.until(lambda: bench.opened[0].volume._root_fd < 0)
+        assert pictures(full, well) == [0, 1, 2, 3]
+
+    run(tmp_path, test)
+    assert "it has no room: see `df -h`" in caplog.text
+
+
+def test_pictures_that_a_disk_gave_back_late_stand_in_files_whose_times_increase(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(volume_service, "LAST_SYNC_S", 0.2)
+    kept: list[VolumeOrder] = []
+
+    async def test(bench: Bench) -> None:
+        hung, well = bench.order("hung"), bench.order("well")
+        mood = bench.mood(hung)
+        bench.volumes.apply([hung])
+        await bench.until(lambda: bench.is_serving(hung))
+        bench.keep(GATE, 0)
+        await bench.until(lambda: bool(bench.disks.durable_until_us))
+        mood.goes_on.clear()
+        bench.keep(GATE, 1, 2, 3)
+        bench.volumes.apply([hung, well])
+        await bench.until(lambda: bench.is_serving(well))
+        bench.volumes.apply([well])
+        bench.keep(GATE, 4, 5)  # before the others are taken back
+        await bench.until(lambda: {2, 3} <= set(pictures(well)))
+        bench.keep(GATE, 6)
+        mood.goes_on.set()
+        kept.append(well)
+
+    run(tmp_path, test)
+    (well,) = kept
+    found = segments(well)
+    assert {it.state for it in found} == {State.CLOSED}
+    assert all(it.start_us < it.end_us for it in found)
+    assert [it.start_us for it in found[1:]] == [it.end_us for it in found[:-1]]

@@ -33,6 +33,10 @@ class Disk:
         """Cut a file."""
         os.ftruncate(fd, size_bytes)
 
+    def allocate(self, fd: int, size_bytes: int) -> None:
+        """Set room aside for a file's first bytes."""
+        os.posix_fallocate(fd, 0, size_bytes)
+
     def touch(self, fd: int) -> None:
         """Set a file's times to now: a change that takes no room."""
         os.utime(fd)

@@ -15,6 +15,9 @@ from tandem.archive.errors import DiskFullError, disk_error
 from tandem.archive.layout import WRITERS
 from tandem.archive.volume import Volume
 
+_ROOM_BYTES = 16 << 20
+"""What is room for more than a moment: a second of 128 Mbit/s."""
+
 
 class Writer:
     """This process, as one that writes to a volume.
@@ -63,6 +66,24 @@ class Writer:
             failure = disk_error(error, f"looking at the volume {self._volume.root}")
             if not isinstance(failure, DiskFullError):
                 raise failure from error
+
+    def has_room(self) -> bool:
+        """Whether the file system would take video, whatever it says of itself: quotas count, too.
+
+        Raises:
+            DiskError: it fails otherwise.
+        """
+        try:
+            try:
+                self._volume.disk.allocate(self._fd, _ROOM_BYTES)
+            finally:
+                self._volume.disk.truncate(self._fd, 0)
+        except OSError as error:
+            failure = disk_error(error, f"looking for room on the volume {self._volume.root}")
+            if not isinstance(failure, DiskFullError):
+                raise failure from error
+            return False
+        return True
 
     def release(self) -> None:
         """Leave; harmless when repeated. The file goes first, so that nobody finds it unlocked."""

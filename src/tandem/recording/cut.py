@@ -33,15 +33,17 @@ class Cutter:
     def begins_segment(self, fragment: Fragment) -> bool:
         """Whether `fragment` is the first of a new segment; remembers it.
 
-        A segment begins where a connection or a timeline began; where pictures or sound need
-        another init segment; with the first keyframe after pictures that could not stand alone, so
-        that such a piece is a file by itself, and every other file plays from its first picture;
-        and with the first keyframe behind a line of the grid.
+        A segment begins where a connection or a timeline began; where pictures are not those behind
+        the last ones, since a disk gave back late what it did not write; where pictures or sound
+        need another init segment; with the first keyframe after pictures that could not stand
+        alone, so that such a piece is a file by itself, and every other file plays from its first
+        picture; and with the first keyframe behind a line of the grid.
         """
         last, self._last = self._last, fragment
         begins = (
             last is None
             or not fragment.continues
+            or fragment.start_us != last.end_us
             or fragment.video_config != last.video_config
             or fragment.audio_config != last.audio_config
             or self._is_due(fragment)

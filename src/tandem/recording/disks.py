@@ -1,14 +1,14 @@
 """Which disk a stream's pictures go to, from the event loop's side.
 
 Volumes come into service one by one, die, and come back. A stream may change its disk wherever a
-segment begins: it goes to the volume with the largest share of room. When a volume dies, what it
-had not written is written to another one. Where no volume takes it, or memory runs out behind a
-slow one, pictures are lost to this copy, and the gap says why.
+segment begins: it goes to the volume with the largest share of room. What a volume had not written
+when it died, or keeps waiting for too long, is written to another one. Where no volume takes it, or
+memory runs out behind a slow one, pictures are lost to this copy, and the gap says why.
 """
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,8 +39,8 @@ from tandem.recording.volume_writer import VolumeWriter
 log = logging.getLogger(__name__)
 
 BACKLOG_BYTES = 256 << 20
-"""How much may wait in memory for one disk at least: ten seconds of 200 Mbit/s, more than any
-healthy disk's pause, and bearable for a machine that records as much."""
+"""How much may wait in memory for one disk, where there is so much: ten seconds of 200 Mbit/s, more
+than any healthy disk's pause."""
 
 
 Joined = Callable[[VolumeOrder, VolumeQuestions], None]
@@ -57,6 +57,8 @@ class VolumeState:
         questions: asks it; None likewise.
         space: how full it was last.
         problem: for the status; None while all is well.
+        is_full: it takes nothing until older recordings are deleted.
+        is_overrun: as much waited for it as may; it takes no more until half of that is written.
         has_served: it was in service since it was ordered.
     """
 
@@ -65,7 +67,16 @@ class VolumeState:
     questions: VolumeQuestions | None = None
     space: Space | None = None
     problem: str | None = None
+    is_full: bool = False
+    is_overrun: bool = False
     has_served: bool = False
+
+    @property
+    def rank(self) -> tuple[bool, bool]:
+        """What counts before room: one that hangs, then one that waits for room, is the last."""
+        if self.writer is None:
+            return False, False
+        return not self.writer.patience.hangs, not self.writer.patience.starves
 
     @property
     def is_dead(self) -> bool:
@@ -77,8 +88,8 @@ class Disks:
     """Distributes fragments over the volumes of one recorder process, which come and go.
 
     Args:
-        memory_bytes: how much may wait for all of them together, if that is more than
-            `BACKLOG_BYTES` for each.
+        memory_bytes: the most that may wait for all of them together. Each has an equal part, of
+            which it uses `BACKLOG_BYTES`, or half of it where that is more.
 
     Attributes:
         volumes: state of each that is ordered.
@@ -88,7 +99,7 @@ class Disks:
         dropped_bytes: video that no disk took.
     """
 
-    def __init__(self, memory_bytes: int = 0) -> None:
+    def __init__(self, memory_bytes: int = BACKLOG_BYTES) -> None:
         self._memory_bytes = memory_bytes
         self.volumes: dict[UUID, VolumeState] = {}
         self.ready = asyncio.Event()
@@ -127,6 +138,7 @@ class Disks:
         if state.problem is not None:
             log.info("%s is in service again", state.path)
         state.writer, state.questions, state.problem = writer, questions, None
+        state.is_full = state.is_overrun = False
         state.has_served = True
         for gap in self._unplaced.take():
             writer.submit(Note(gap))
@@ -141,17 +153,20 @@ class Disks:
 
     def keep(self, order: StreamOrder, fragment: Fragment) -> None:
         """Give a fragment to the disk that its stream is on, or to a better one."""
+        place = self._places.get(order.key)
+        if place is not None:
+            self.relieve(place)  # before what comes now, so that pictures keep their order
         cutter = self._cutters.setdefault(order.key, Cutter(order.camera_id))
         begins = cutter.begins_segment(fragment)
         place = self._places.get(order.key)
         writer = self._taking(place)
-        if begins or writer is None or writer.patience.hangs or writer.patience.starves:
+        if begins or writer is None or place is None or self._better(place) is not None:
             chosen = self._roomiest()
             if chosen != place:
                 self._end(place, order.key)
-            if begins or writer is None or chosen != place:
-                place, begins = chosen, True
-                writer = self._taking(place)
+            begins = begins or writer is None or chosen != place
+            place = chosen
+            writer = self._taking(place)
         if place is None or writer is None:
             cutter.forget()  # a segment has no hole inside: its row would cover it up
             self._drop(order, fragment)
@@ -160,9 +175,22 @@ class Disks:
         self._places[order.key] = place
         writer.submit(Write(order, fragment, begins))
 
+    def relieve(self, volume_id: UUID) -> None:
+        """Give what waits for a disk that hangs, or has no room, to a better one, if there is one.
+
+        In memory it would be lost with this process, and whoever looks at this node believes that
+        it is kept.
+        """
+        state = self.volumes.get(volume_id)
+        writer = state.writer if state is not None else None
+        if writer is not None and writer.backlog_bytes and self._better(volume_id) is not None:
+            self.rescue(writer.recall())
+
     def note(self, gap: Gap) -> None:
         """Enter a gap into the index of the least busy disk; without one, of the first to come."""
-        writers = [state.writer for state in self.volumes.values() if state.writer is not None]
+        states = [state for state in self.volumes.values() if state.writer is not None]
+        best = max((state.rank for state in states), default=None)
+        writers = [state.writer for state in states if state.writer and state.rank == best]
         if writers:
             min(writers, key=lambda writer: writer.backlog_bytes).submit(Note(gap))
         else:
@@ -179,15 +207,15 @@ class Disks:
         state = self.volumes[volume_id]
         match report:
             case Durable(until_us, space):
-                self.durable_until_us |= until_us
+                self.durable(until_us)
                 state.space = space
-            case Full(message):
-                state.problem = message
+            case Full(message, is_full):
+                state.problem, state.is_full = message, is_full
                 self.full.set()
-                said = message.removesuffix(".")
-                log.warning("%s. Pictures wait in memory until older ones are deleted.", said)
+                until = " until older ones are deleted" if is_full else ""
+                log.warning("%s. Pictures wait in memory%s.", message.removesuffix("."), until)
             case Roomy():
-                state.problem = None
+                state.problem, state.is_full = None, False
             case Dead(message):
                 writer = state.writer
                 state.problem, state.writer, state.questions = message, None, None
@@ -195,22 +223,36 @@ class Disks:
                 log.error("%s. Its cameras go on elsewhere, and it is tried again.", said)
                 self._displace(volume_id)
                 if writer is not None:
-                    self.rescue(writer.leftovers())
+                    self.rescue(writer.recall())
+
+    def durable(self, until_us: Mapping[StreamKey, int]) -> None:
+        """Streams are on a disk up to these times; one that hung tells late of old ones."""
+        for key, at_us in until_us.items():
+            self.durable_until_us[key] = max(at_us, self.durable_until_us.get(key, at_us))
 
     def problem(self) -> str:
         """Why no disk takes anything now, as a sentence."""
         return self._refusal()[1]
 
     def rescue(self, jobs: Sequence[Job]) -> None:
-        """Give what one disk did not write to others."""
+        """Give what one disk did not write to others.
+
+        A stream may have been recorded elsewhere since, or have ended. Then these are segments of
+        their own.
+        """
+        over = {job.order.key for job in jobs if isinstance(job, Write)} - self._cutters.keys()
         for job in jobs:
             match job:
-                case Write(order, fragment):
+                case Write(order, fragment, begins):
+                    if begins and order.key in self._cutters:
+                        self._cutters[order.key].forget()
                     self.keep(order, fragment)
                 case Note(gap):
                     self.note(gap)
                 case End() | Delete():
                     pass
+        for key in over:
+            self.end(key)
 
     def _displace(self, volume_id: UUID) -> None:
         """Every stream that is on a volume begins a segment elsewhere."""
@@ -224,9 +266,18 @@ class Disks:
     def _taking(self, place: UUID | None) -> VolumeWriter | None:
         """The writer of a volume, if it takes pictures now."""
         state = self.volumes.get(place) if place is not None else None
-        writer = state.writer if state is not None else None
-        most_bytes = max(BACKLOG_BYTES, self._memory_bytes // max(len(self.volumes), 1))
-        return writer if writer is not None and writer.backlog_bytes < most_bytes else None
+        if state is None or state.writer is None:
+            return None
+        most_bytes = self._most_bytes()
+        if state.is_overrun:  # one at a time would begin a file each, and cost it the more
+            most_bytes //= 2
+        state.is_overrun = state.writer.backlog_bytes >= most_bytes
+        return None if state.is_overrun else state.writer
+
+    def _most_bytes(self) -> int:
+        """How much may wait for one disk."""
+        part_bytes = self._memory_bytes // max(len(self.volumes), 1)
+        return max(part_bytes // 2, min(BACKLOG_BYTES, part_bytes))
 
     def _roomiest(self) -> UUID | None:
         """The volume with the largest share of room; unknown counts as full, ties go by id.
@@ -235,11 +286,22 @@ class Disks:
         takes some pictures for it.
         """
         ready = [
-            (not writer.patience.hangs, not writer.patience.starves, self._share(state), volume_id)
+            (state.rank, self._share(state), volume_id)
             for volume_id, state in self.volumes.items()
-            if (writer := self._taking(volume_id)) is not None
+            if self._taking(volume_id) is not None
         ]
         return max(ready)[-1] if ready else None
+
+    def _better(self, place: UUID) -> UUID | None:
+        """Another volume where a stream does not wait for what it waits for here; else None.
+
+        More room alone is no reason to leave a segment: two full disks would take turns.
+        """
+        state = self.volumes.get(place)
+        if state is None or all(state.rank):
+            return None
+        chosen = self._roomiest()
+        return chosen if chosen is not None and self.volumes[chosen].rank > state.rank else None
 
     def _share(self, state: VolumeState) -> float:
         return state.space.share_free if state.space is not None else 0.0
@@ -256,11 +318,15 @@ class Disks:
     def _refusal(self) -> tuple[GapCause, str]:
         """Why no disk takes anything now."""
         states = self.volumes.values()
+        serving = [state for state in states if state.writer is not None]
+        full = [state.problem for state in serving if state.is_full and state.problem]
+        if full:
+            return GapCause.DISK_FULL, full[0]
+        if serving:
+            told = [state.problem for state in serving if state.problem]
+            return GapCause.DISK_TOO_SLOW, told[0] if told else "the disks did not keep up"
+        died = [state.problem for state in states if state.has_served and state.problem]
+        if died:
+            return GapCause.DISK_ERROR, died[0]
         problems = [state.problem for state in states if state.problem]
-        if any(state.writer for state in states):
-            if problems:
-                return GapCause.DISK_FULL, problems[0]
-            return GapCause.DISK_TOO_SLOW, "the disks did not keep up"
-        if any(state.has_served for state in states):
-            return GapCause.DISK_ERROR, problems[0]
         return GapCause.VOLUME_MISSING, problems[0] if problems else "no volume is in service"

@@ -10,7 +10,8 @@ HANGS_US = 15_000_000
 needs a second or two for all its cameras."""
 
 STARVES_US = 3_000_000
-"""A disk that has been full for longer than this has nothing that may be deleted."""
+"""A disk that has been full for longer than this is left for another one: it has nothing that may
+be deleted, or that takes a while."""
 
 
 class Patience:
@@ -31,6 +32,11 @@ class Patience:
         return self._clock.boot_us() - self._alive_us > HANGS_US
 
     @property
+    def is_full(self) -> bool:
+        """Whether it has no room for what waits."""
+        return self._full_since_us is not None
+
+    @property
     def starves(self) -> bool:
         """Whether pictures wait for room in vain, so that others are to be preferred."""
         since_us = self._full_since_us
@@ -48,7 +54,7 @@ class Patience:
         return is_new
 
     def found_room(self) -> bool:
-        """Nothing waits any more. Returns whether that is new."""
+        """It has room, and nothing waits any more. Returns whether that is new."""
         is_new = self._full_since_us is not None
         self._full_since_us = None
         return is_new

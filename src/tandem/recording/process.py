@@ -20,6 +20,7 @@ from tandem.recording.camera import StreamOrder
 from tandem.recording.disks import Disks, Joined
 from tandem.recording.foreign.source import ForeignSource
 from tandem.recording.lines import LineReader, LineWriter
+from tandem.recording.memory import backlog_bytes, usable_bytes
 from tandem.recording.orders import Orders, OrdersError, VolumeOrder, parse_orders
 from tandem.recording.orphan import end_soon, end_without_parent
 from tandem.recording.paced_loop import paced_loop
@@ -52,16 +53,6 @@ def make_source(
     return ForeignSource(order, clock)
 
 
-def memory_bytes() -> int:
-    """How much video one recorder of this machine may let wait for disks.
-
-    An eighth of its memory for all of them, and there is one for each core. 200 cameras of 4 Mbit/s
-    are 100 MB/s: with less, a disk that others keep busy for three seconds costs pictures.
-    """
-    installed_bytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    return installed_bytes // 8 // len(os.sched_getaffinity(0))
-
-
 async def run(clock: Clock, random: Random) -> None:
     """Carry out orders until there will be no more.
 
@@ -71,7 +62,7 @@ async def run(clock: Clock, random: Random) -> None:
     lines = LineReader(sys.stdin.buffer, end_soon)
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, lines.end)
     first = parse_orders(await lines.readline())
-    disks = Disks(memory_bytes())
+    disks = Disks(backlog_bytes(usable_bytes(), len(os.sched_getaffinity(0))))
 
     def serve(order: VolumeOrder) -> VolumeService:
         number, reopening = first.cluster_number, Reopening(random)

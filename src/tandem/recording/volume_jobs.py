@@ -62,9 +62,15 @@ class Durable:
 
 @dataclass(frozen=True, slots=True)
 class Full:
-    """The disk has no room; what comes is held in memory until older recordings are deleted."""
+    """The disk takes nothing for now, and what comes is held in memory.
+
+    Attributes:
+        message: why.
+        is_full: it has no room, until older recordings are deleted; else its index is busy.
+    """
 
     message: str
+    is_full: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +80,7 @@ class Roomy:
 
 @dataclass(frozen=True, slots=True)
 class Dead:
-    """The volume takes no more. `leftovers` has what was not written and belongs elsewhere."""
+    """The volume takes no more. `recall` has what was not written and belongs elsewhere."""
 
     message: str
 

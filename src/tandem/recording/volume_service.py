@@ -26,6 +26,12 @@ log = logging.getLogger(__name__)
 LAST_SYNC_S = 10.0
 """How long a disk may take to close its segments; then it is left to itself."""
 
+RELIEF_S = 1.0
+"""How often it is looked whether what waits for the disk should go elsewhere: its cameras may send
+nothing more."""
+
+_MAY_HANG = "it may hang: see `dmesg`"
+
 SLOW_S = 10.0
 """After how long it is said that a volume is still being opened."""
 
@@ -79,7 +85,7 @@ class VolumeService:
     async def close(self) -> None:
         """Close every segment, once nothing runs or comes any more, within `LAST_SYNC_S`.
 
-        What a disk that hangs did not take goes to others.
+        What a disk that hangs, or is full, did not take goes to others.
         """
         writer = self._writer
         if writer is None:
@@ -89,12 +95,14 @@ class VolumeService:
             async with asyncio.timeout(LAST_SYNC_S):
                 await self._ended.wait()
         except TimeoutError:
+            why = "it has no room: see `df -h`" if writer.patience.is_full else _MAY_HANG
             log.error(
-                "%s: not everything reached the disk in %.0f s; it may hang: see `dmesg`",
+                "%s: not everything reached the disk in %.0f s; %s",
                 self.order.path,
                 LAST_SYNC_S,
+                why,
             )
-            self._disks.rescue(writer.leftovers())
+        self._disks.rescue(writer.recall())
 
     async def _open(self) -> Mounted:
         """Try until the volume is open."""
@@ -134,7 +142,12 @@ class VolumeService:
         self._disks.join(self.order, self._writer, questions)
         self._writer.start()
         try:
-            await self._ended.wait()
+            while not self._ended.is_set():
+                try:
+                    async with asyncio.timeout(RELIEF_S):
+                        await self._ended.wait()
+                except TimeoutError:
+                    self._disks.relieve(self.order.volume_id)
             self._writer = None
         finally:
             questions.close()
@@ -146,7 +159,7 @@ class VolumeService:
             case _ if not self._is_leaving:
                 self._disks.reported(self.order.volume_id, report)
             case Durable(until_us):
-                self._disks.durable_until_us |= until_us
+                self._disks.durable(until_us)
             case Dead(message) if self._writer is not None:
                 log.error("%s", message)
-                self._disks.rescue(self._writer.leftovers())
+                self._disks.rescue(self._writer.recall())

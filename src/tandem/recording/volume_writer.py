@@ -6,13 +6,11 @@ lost as long as there is memory: while it is full the fragments wait for the del
 recordings, and when it failed they go back, to be written elsewhere.
 """
 
-import enum
 import logging
-import queue
 import struct
 import threading
-from collections import deque
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from tandem.archive import cleaner
 from tandem.archive.errors import (
@@ -21,12 +19,14 @@ from tandem.archive.errors import (
     DiskFullError,
     IndexBusyError,
     SuspectSegmentError,
+    disk_error,
 )
 from tandem.archive.mount import Mounted
 from tandem.archive.rows import Closing, Gap, GapCause, Progress
 from tandem.clock import Clock
 from tandem.media.fragmenter import Fragment
 from tandem.media.mp4.boxes import Mp4Error
+from tandem.recording.backlog import Backlog
 from tandem.recording.camera import StreamKey, StreamOrder
 from tandem.recording.gap_book import GapBook
 from tandem.recording.open_segment import OpenSegment
@@ -43,8 +43,10 @@ from tandem.recording.volume_jobs import (
     Report,
     Roomy,
     Write,
-    size_bytes,
 )
+
+if TYPE_CHECKING:
+    from uuid import UUID
 
 log = logging.getLogger(__name__)
 
@@ -63,14 +65,6 @@ PASSING = (DiskFullError, IndexBusyError)
 
 UNWRITABLE = (Mp4Error, ValueError, struct.error)
 """What building a file's boxes says of a fragment that does not fit into them."""
-
-
-class _Nudge(enum.Enum):
-    """What the writer's queue carries beside jobs."""
-
-    DELETE = enum.auto()
-    """There is a plan."""
-    STOP = enum.auto()
 
 
 class VolumeWriter:
@@ -100,15 +94,15 @@ class VolumeWriter:
         self._index = mounted.index
         self._clock = clock
         self._report = report
-        self._jobs: queue.SimpleQueue[Write | End | _Nudge] = queue.SimpleQueue()
+        self._backlog = Backlog()
         self._plan: Delete | None = None
         self._is_deleting = False
-        self._taken_bytes = 0
-        self._done_bytes = 0
-        self._held: deque[Write | End] = deque()
+        self._is_blocked = False
         self._open: dict[StreamKey, OpenSegment] = {}
         self._ended: list[OpenSegment] = []
+        self._progress: dict[UUID, Progress] = {}
         self._closings: list[Closing] = []
+        self._until_us: dict[StreamKey, int] = {}
         self._gaps = GapBook()
         self._is_stopping = False
         self._is_dead = False
@@ -122,7 +116,7 @@ class VolumeWriter:
     @property
     def backlog_bytes(self) -> int:
         """How much video waits in memory for this disk."""
-        return self._taken_bytes - self._done_bytes
+        return self._backlog.size_bytes
 
     @property
     def is_deleting(self) -> bool:
@@ -143,16 +137,15 @@ class VolumeWriter:
             case Note(gap):
                 self._gaps.add([gap])
             case Delete():
-                self._plan, is_first = job, self._plan is None
-                if is_first:
-                    self._jobs.put(_Nudge.DELETE)
+                self._plan = job
+                self._backlog.nudge()
             case _:
-                self._taken_bytes += size_bytes(job)
-                self._jobs.put(job)
+                self._backlog.put(job)
 
     def finish(self) -> None:
         """Write what is queued, close every segment, and end; `Ended` tells when."""
-        self._jobs.put(_Nudge.STOP)
+        self._is_stopping = True
+        self._backlog.nudge()
 
     def stop(self, deadline_s: float) -> bool:
         """`finish`, and wait for it. Blocks.
@@ -167,32 +160,25 @@ class VolumeWriter:
         self._thread.join(deadline_s)
         return not self._thread.is_alive() and not self._is_dead
 
-    def leftovers(self) -> list[Job]:
-        """What was not written: once `Dead` was reported, or of a writer that hangs for good."""
-        left: list[Job] = []
-        if self._is_dead:
-            left += self._held
-            self._held.clear()
-        while True:
-            try:
-                job = self._jobs.get_nowait()
-            except queue.Empty:
-                break
-            if not isinstance(job, _Nudge):
-                left.append(job)
-        if not self._is_dead:
-            self.finish()  # the order to end was among what was taken out
-        return left + [Note(gap) for gap in self._gaps.take()]
+    def recall(self) -> list[Job]:
+        """Take back what waits, to have it written elsewhere; never waits.
+
+        What is being written just now is not among it, and is not lost when a disk that hangs goes
+        on. Ends stay: whatever came before them is to be closed.
+        """
+        return [*self._backlog.recall(), *(Note(gap) for gap in self._gaps.take())]
 
     def _run(self) -> None:
         message = f"{self.volume.root}: its writer ended by a defect; the log has it"
         try:
-            while not (self._is_stopping and not self._held):
+            while not (self._is_stopping and self._backlog.is_empty):
                 self._step()
             self._finish()
             message = ""
         except ArchiveError as failure:
             message = str(failure)
+        except OSError as error:
+            message = str(disk_error(error, f"using the volume {self.volume.root}"))
         finally:
             if message:  # told first: to let go of a disk that failed may take long
                 self._tell_unsure(message)
@@ -204,21 +190,16 @@ class VolumeWriter:
                 self._report(Ended())
 
     def _step(self) -> None:
-        """Take the next job, do what can be done, look and sync if that is due."""
+        """Wait for something to do, do what can be done, look and sync if that is due."""
         self.patience.answered()
         next_us = min(self._next_sync_us, self._next_look_us)
         wait_s = max(0.0, (next_us - self._clock.boot_us()) / 1e6)
-        try:
-            job = self._jobs.get(timeout=min(wait_s, RETRY_FULL_S) if self._held else wait_s)
-        except queue.Empty:
-            pass
+        if self._is_blocked and not self._backlog.is_empty:
+            self._backlog.wait(min(wait_s, RETRY_FULL_S), for_jobs=False)
         else:
-            if job is _Nudge.STOP:
-                self._is_stopping = True
-            elif job is not _Nudge.DELETE:
-                self._held.append(job)
+            self._backlog.wait(wait_s, for_jobs=True)
         self._delete()  # never behind what waits for the room that it makes
-        self._do_held()
+        self._do_waiting()
         if self._clock.boot_us() >= self._next_look_us:
             self._look()
             self._next_look_us = self._clock.boot_us() + LOOK_US
@@ -229,26 +210,42 @@ class VolumeWriter:
     def _look(self) -> None:
         """Let go of a disk that cannot be written, though nothing is to be written just now.
 
+        One that was full stays so until it has room for more than a moment: what waited for it was
+        taken back, maybe, and is not to come again only to wait once more.
+
         Raises:
             VolumeMissingError: it was unmounted.
             DiskError: it takes no changes.
         """
         self.volume.check_present()
         self._mounted.writer.check_writable()
+        if self._is_blocked and self._backlog.is_empty and self._mounted.writer.has_room():
+            self._is_blocked = False
 
-    def _do_held(self) -> None:
-        """Do the jobs in order; where the disk is full, they stay for the next time."""
-        while self._held:
+    def _do_waiting(self) -> None:
+        """Do the jobs in order until a sync is due; where the disk is full, they stay."""
+        while self._clock.boot_us() < self._next_sync_us:
+            job = self._backlog.take()
+            if job is None:
+                break
             try:
-                self._do(self._held[0])
+                self._do(job)
             except UNWRITABLE as defect:
-                self._refuse(self._held[0], defect)
+                self._refuse(job, defect)
             except PASSING as full:
+                self._backlog.put_back(job)
+                self._is_blocked = True
                 if self.patience.found_full():
-                    self._report(Full(str(full)))
+                    self._report(Full(str(full), is_full=isinstance(full, DiskFullError)))
                 return
-            self._done_bytes += size_bytes(self._held.popleft())
-        if self.patience.found_room():
+            except BaseException:
+                self._backlog.put_back(job)
+                raise
+            if isinstance(job, Write):
+                self._is_blocked = False
+            self._backlog.done(job)
+            self.patience.answered()
+        if self._backlog.is_empty and not self._is_blocked and self.patience.found_room():
             self._report(Roomy())
 
     def _refuse(self, job: Write | End, defect: Exception) -> None:
@@ -330,46 +327,47 @@ class VolumeWriter:
             VolumeMissingError: it was unmounted: what is written now, nobody would find.
         """
         self.volume.check_present()
-        progress: list[Progress] = []
-        until_us: dict[StreamKey, int] = {}
         for segment in [*self._open.values()]:
             try:
                 if segment.is_dirty:
-                    progress.append(segment.sync())
-                    until_us[segment.order.key] = segment.durable_end_us
+                    self._progress[segment.segment_id] = segment.sync()
+                    self._is_durable(segment)
             except SuspectSegmentError as failure:
                 self._give_up(segment, failure)
         for segment in self._ended:
-            self._close(segment, progress, until_us)
+            self._close(segment)
         self._ended = [segment for segment in self._ended if segment.is_open]
         gaps = self._gaps.take()
         try:
-            self._index.sync_round(progress, self._closings, gaps)
+            self._index.sync_round(self._progress.values(), self._closings, gaps)
         except ArchiveError as failure:
-            # Nothing of the round was entered. Progress is overtaken by the next round's; endings
-            # and gaps are said once, so they wait for it.
+            # Nothing of the round was entered: it waits for the next one. A stream that has come to
+            # a stop is told of in no other.
             self._gaps.add(gaps)
             if not isinstance(failure, PASSING):
                 raise
             log.warning("%s: %s", self.volume.root, failure)
             return
-        self._closings = []
+        until_us, self._until_us = self._until_us, {}
+        self._progress, self._closings = {}, []
         self._report(Durable(until_us, self.volume.space(self._index.recorded_bytes())))
 
-    def _close(
-        self, segment: OpenSegment, progress: list[Progress], until_us: dict[StreamKey, int]
-    ) -> None:
+    def _close(self, segment: OpenSegment) -> None:
         """Close a segment; without room for its last bytes it is durable at least, and waits."""
         try:
             try:
                 self._closings.append(segment.close())
             except DiskFullError:
                 if segment.is_dirty:
-                    progress.append(segment.sync())
+                    self._progress[segment.segment_id] = segment.sync()
         except SuspectSegmentError as failure:
             self._give_up(segment, failure)
         else:
-            until_us.setdefault(segment.order.key, segment.durable_end_us)
+            self._is_durable(segment)
+
+    def _is_durable(self, segment: OpenSegment) -> None:
+        key = segment.order.key
+        self._until_us[key] = max(self._until_us.get(key, 0), segment.durable_end_us)
 
     def _tell_unsure(self, message: str) -> None:
         """What the disk took and never confirmed is missing, unless recovery finds it whole."""
