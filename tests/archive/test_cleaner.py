@@ -151,6 +151,29 @@ def test_a_disk_that_others_filled_to_the_last_byte_can_be_deleted_from(
             assert mounted.index.segment(segment_uuid(9)) is not None
 
 
+@pytest.mark.parametrize("others", ["tmpfs", "ext4"])
+@pytest.mark.lab("loop")
+def test_a_disk_that_others_filled_while_nobody_recorded_is_opened_and_can_be_deleted_from(
+    tmp_path: Path, others: str
+) -> None:
+    place = tmp_path / "disk"
+    maker = tmpfs(place, 16) if others == "tmpfs" else ext4(tmp_path, 32)
+    with maker:
+        create(place)
+        with mounted_at(place) as mounted:
+            segments = [record(mounted, number, 8, frame_bytes=4000) for number in range(4)]
+            left_open = Writing(mounted, 9)
+            left_open.append(1)
+        fill(place)
+        with mounted_at(place) as mounted:
+            assert [one.state for one in mounted.index.segments("gate", 0, 1 << 60)] == [
+                State.CLOSED
+            ] * 5
+            gone = delete(mounted.volume, mounted.index, [forever(one) for one in segments[:2]])
+            assert len(gone) == 2
+            assert (place / BALLAST_FILE).exists()
+
+
 def test_deleting_what_is_gone_already_is_no_failure(root: Path) -> None:
     with mounted_at(root) as mounted:
         segment = record(mounted, 1)

@@ -114,6 +114,8 @@ def words_of(error: OSError) -> str:
 
 
 _SQLITE_FULL = frozenset({sqlite3.SQLITE_FULL})
+# The file that its processes share could not be made or grow: it takes 32 KiB.
+_SQLITE_FULL_EXTENDED = frozenset({sqlite3.SQLITE_IOERR_SHMSIZE})
 _SQLITE_DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 # PROTOCOL: in WAL mode, the race to begin a transaction was lost again and again.
 _SQLITE_BUSY = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL})
@@ -131,7 +133,7 @@ def index_error(error: sqlite3.Error, path: str) -> ArchiveError:
     """
     extended = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
     code = extended & 0xFF  # the low byte is the primary result code (sqlite.org/rescode.html)
-    if code in _SQLITE_FULL:
+    if code in _SQLITE_FULL or extended in _SQLITE_FULL_EXTENDED:
         return DiskFullError(f"No space left for the index {path}; see `df -h`.", errno.ENOSPC)
     if code == sqlite3.SQLITE_READONLY:
         return DiskReadOnlyError(

@@ -1,13 +1,15 @@
 """Bringing a volume into service: the right one, its index whole, a crash's traces removed."""
 
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 from uuid import UUID
 
 from tandem.archive import ballast
 from tandem.archive.disk import SYSTEM_DISK, Disk
-from tandem.archive.errors import IndexDamagedError, VolumeBusyError
+from tandem.archive.errors import DiskFullError, IndexDamagedError, VolumeBusyError
 from tandem.archive.index import Index
 from tandem.archive.index_reader import IndexReader
 from tandem.archive.layout import INDEX_FILE
@@ -20,6 +22,8 @@ from tandem.archive.turn import turn_at
 from tandem.archive.volume import Access, Volume
 from tandem.archive.walk import segment_files
 from tandem.archive.writers import Writer, living
+
+T = TypeVar("T")
 
 
 @dataclass(slots=True)
@@ -120,10 +124,10 @@ def mount(
         with turn_at(volume):
             writer = Writer.claim(volume)
             undo.callback(writer.release)
-            index, old = _open_index(volume, writer)
+            index, old = _with_ballast(volume, lambda: _open_index(volume, writer))
             undo.callback(index.close)
             volume.check_present()
-            report = recover(volume, index, on_progress)
+            report = _with_ballast(volume, lambda: recover(volume, index, on_progress))
             if old is not None:
                 count = salvage_gaps(old, index)
                 report.problems.append(
@@ -162,6 +166,15 @@ def rebuild(
             index.close()
     finally:
         volume.close()
+
+
+def _with_ballast(volume: Volume, work: Callable[[], T]) -> T:
+    """Do what has to be done on a full disk, too: nobody deletes from one that is not open."""
+    try:
+        return work()
+    except DiskFullError:
+        ballast.drop(volume)
+        return work()
 
 
 def _open_index(volume: Volume, writer: Writer) -> tuple[Index, Path | None]:
