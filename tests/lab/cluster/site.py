@@ -3,7 +3,7 @@
 import json
 import sys
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -263,14 +263,25 @@ class Site:
         return [int(pid) for pid in self.node(name).run(asked).split()]
 
     def wait_for_a_write(self, name: str) -> None:
-        """Until a recording of a node is seen to grow: its recorder is at work that moment."""
+        """Until a recording of a node is seen to grow: its recorder is at work that moment.
+
+        File by file: a second's copies are deleted all the while, so all of them together may not
+        grow.
+        """
         root = self.node(name).outside("/mnt/v1")
 
-        def size_bytes() -> int:
-            return sum(file.stat().st_size for file in root.glob("camera-*/*/*/*.mp4"))
+        def sizes_bytes() -> dict[Path, int]:
+            found = {}
+            for file in root.glob("camera-*/*/*/*.mp4"):
+                with suppress(FileNotFoundError):
+                    found[file] = file.stat().st_size
+            return found
 
-        before_bytes = size_bytes()
-        wait_until(lambda: size_bytes() > before_bytes, f"nothing is recorded on {name}")
+        before = sizes_bytes()
+        wait_until(
+            lambda: any(size > before.get(file, 0) for file, size in sizes_bytes().items()),
+            f"nothing is recorded on {name}",
+        )
 
     def signal(self, name: str, pids: list[int], word: str) -> None:
         self.node(name).run(["kill", f"-{word}", *map(str, pids)])
