@@ -1,6 +1,7 @@
 """Making room over all volumes, though one of them hangs."""
 
 import asyncio
+import threading
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
@@ -15,7 +16,7 @@ from tandem.archive.index import Index
 from tandem.archive.layout import INDEX_FILE
 from tandem.archive.rows import Gap, GapCause, Role, State
 from tandem.archive.space import Limits, Space
-from tandem.recording import volume_questions
+from tandem.recording import sweep, volume_questions
 from tandem.recording.orders import VolumeOrder
 from tandem.recording.steadiness import SETTLED_US
 from tandem.recording.sweep import FORGET_US, Sweeper
@@ -347,6 +348,30 @@ def test_questions_to_a_disk_that_hangs_are_few_and_answered_in_time(tmp_path: P
             goes_on.set()
             await bench.until(lambda: questions._waiting == 0)
             assert await questions.ask(lambda _, reader: reader.held_bytes()) == {}
+
+    asyncio.run(test())
+
+
+def test_a_disk_that_hangs_while_gaps_are_forgotten_holds_up_no_sweep(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    goes_on = threading.Event()
+    monkeypatch.setattr(sweep, "ANSWER_S", 0.1)
+    monkeypatch.setattr(sweep, "forget_gaps", lambda *_: goes_on.wait(60))
+
+    async def test() -> None:
+        async with Bench(tmp_path) as bench, asyncio.TaskGroup() as tasks:
+            clock = SetClock(T0_US + 40 * DAY_US)
+            sweeper = Sweeper(bench.disks, 1, clock, tasks)
+            one = bench.order("one")
+            with bench.disks.telling(sweeper.joined):
+                bench.volumes.apply([one])
+                await bench.until(lambda: bench.is_serving(one))
+            sweeper.keep(MONTH, trusts_clock=True)
+            clock.now_us += 2 * FORGET_US
+            await sweeper.sweep()
+            assert "does not answer" in caplog.text
+            goes_on.set()
 
     asyncio.run(test())
 

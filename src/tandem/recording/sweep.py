@@ -32,7 +32,7 @@ from tandem.recording.own_thread import in_own_thread
 from tandem.recording.steadiness import Steadiness
 from tandem.recording.volume_jobs import Delete
 from tandem.recording.volume_opening import adopt_files, forget_gaps
-from tandem.recording.volume_questions import VolumeQuestions
+from tandem.recording.volume_questions import ANSWER_S, VolumeQuestions
 
 log = logging.getLogger(__name__)
 
@@ -165,7 +165,10 @@ class Sweeper:
         for order in [self._orders[it] for it in self._disks.volumes if it in self._orders]:
             work = partial(forget_gaps, order, self._cluster_number, before_us)
             try:
-                await in_own_thread(f"forgetting gaps {order.path}", work, lambda _: None)
+                async with asyncio.timeout(ANSWER_S):
+                    await in_own_thread(f"forgetting gaps {order.path}", work, lambda _: None)
+            except TimeoutError:  # or one disk that hangs would keep all others from being swept
+                log.error("gaps of %s are kept for now: its disk does not answer", order.path)
             except ArchiveError as problem:
                 log.error("gaps of %s are kept for now: %s", order.path, problem)
 
