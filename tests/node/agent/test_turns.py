@@ -83,6 +83,16 @@ def test_the_first_node_changes_while_another_is_seen_to_record() -> None:
     assert not bench.turns.waiting
 
 
+def test_the_first_node_relies_on_nobody_who_may_be_making_room_for_the_next() -> None:
+    bench = Bench("n1")
+    bench.order(transport=NEW)
+    bench.now_us += SURE_US
+    assert not bench.look(MOST_US, node="n3")
+    bench.suspected = {"n2"}
+    assert bench.transport() == OLD
+    assert bench.look(MOST_US, node="n3"), "now it is the one that is to"
+
+
 def test_the_first_node_changes_in_the_end_though_nobody_is_seen_to_record() -> None:
     bench = Bench("n1")
     bench.order(transport=NEW)

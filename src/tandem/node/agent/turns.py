@@ -156,9 +156,13 @@ def _is_asked_anew(told: StreamOrder, order: StreamOrder) -> bool:
 
 
 def _may_change(key: StreamKey, turn: _Turn, theirs: Mapping[str, Said], waited_us: int) -> bool:
-    """Whether another node is seen to record meanwhile, by what was asked since the change."""
+    """Whether another node is seen to record meanwhile, by what was asked since the change.
+
+    Where this node is the first, one of those that are to. Any other may end its session without a
+    word, to make room for one of them that the camera refuses.
+    """
     if not turn.before:
-        return any(_recorded_for_us(key, said) >= SURE_US for said in theirs.values())
+        return any(_recorded_for_us(key, theirs.get(node)) >= SURE_US for node in turn.beside)
     return any(
         SURE_US <= _recorded_for_us(key, said) <= waited_us + EARLIER_US
         and not said.streams[key].get("waits")
