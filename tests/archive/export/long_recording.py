@@ -6,7 +6,6 @@ Two nodes record it, with a hole of some seconds each in every other minute, one
 """
 
 import json
-import resource
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -18,6 +17,7 @@ from uuid import UUID, uuid4
 from blake3 import blake3
 from tests.media.mp4.material import BASE_US, FRAME_TICKS
 from tests.media.mp4.synthetic import AAC, H264
+from tests.peak import most_kb
 
 from tandem.archive.export.export import export
 from tandem.archive.export.local import FileBytes
@@ -119,14 +119,14 @@ def main(arguments: Sequence[str]) -> None:
     sources = [FolderSource(name, folder) for name in ("north", "south")]
     record(sources[0], minutes, size, 0, range(400, 500))
     record(sources[1], minutes, size, LATE_US, range(300, 450))
-    before_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before_kb = most_kb()
     wanted = Interval(BASE_US - MINUTE_US, BASE_US + (minutes + 1) * MINUTE_US)
     began_s = time.perf_counter()
     result = export(sources, Request("gate", "main", wanted, folder / "export.mp4"))
     told = {
         "took_s": time.perf_counter() - began_s,
         "before_kb": before_kb,
-        "peak_kb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
+        "peak_kb": most_kb(),
         "frames": result.frames,
         "spans": len(result.files[0].spans),
         "files": len(result.files),

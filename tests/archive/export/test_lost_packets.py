@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from tests.archive.export.material import (
     BASE_US,
+    FRAME_TICKS,
     FRAME_US,
     H264,
     H264_B,
@@ -22,6 +23,7 @@ from tests.archive.export.material import (
 )
 from tests.archive.export.test_healed import heal
 
+from tandem.archive.coverage import coverage
 from tandem.archive.export.errors import NothingRecordedError
 from tandem.archive.export.export import export
 from tandem.archive.export.result import ExportResult
@@ -116,6 +118,31 @@ def test_a_long_loss_is_cut_out_like_any_gap_and_begins_no_other_file(tmp_path: 
     (file,) = result.files
     assert len(file.spans) == 2
     assert len(packets(file.path)) == file.frames == 282
+
+
+@pytest.mark.parametrize("encoder", [H264_B, H265], ids=["h264-b", "h265"])
+@pytest.mark.parametrize(
+    "lost", [{110}, {111}, {112}, {113}, {52, 114, 200}, set(range(109, 127)), {90, *range(93, 99)}]
+)
+def test_of_reordered_pictures_each_that_is_lost_is_listed_where_it_was_to_be_shown(
+    tmp_path: Path, encoder: tuple[str, ...], lost: set[int]
+) -> None:
+    camera = film(12, encoder)
+    result = exported(tmp_path / "gate.mp4", lossy("a", camera, lost))
+    places = (camera.pictures[at].pts // FRAME_TICKS for at in lost)
+    assert listed(result) == near(*coverage((at, at + 1) for at in places))
+    (file,) = result.files
+    assert packets(file.path) == [camera.pictures[at].data for at in sorted(EVERYTHING - lost)]
+
+
+def test_what_a_node_lost_of_reordered_pictures_is_filled_by_one_that_ended_meanwhile(
+    tmp_path: Path,
+) -> None:
+    camera = film(12, H265)
+    sources = lossy("a", camera, range(195, 215)), record("b", camera, range(160, 203))
+    result = exported(tmp_path / "gate.mp4", *sources)
+    held = [*range(203), *range(215, 300)]
+    assert packets(result.files[0].path) == [camera.pictures[at].data for at in held]
 
 
 @pytest.mark.parametrize("end", [112, 125])

@@ -4,6 +4,7 @@ Why it is built as it is stands in `docs/design/export.md`. May import `media` a
 
     Deciding, pure:
     units        a stored frame, and where its bytes are; compact tables of many
+    steady       decode times that do not fall behind where pictures are missing
     runs         which segments go on from each other without a break
     fitting      pictures of one recording in the holes of another
     strands      where recordings stand that share no picture

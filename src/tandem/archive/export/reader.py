@@ -8,6 +8,7 @@ from uuid import UUID
 from tandem.archive.export.errors import SourceError
 from tandem.archive.export.runs import Entry, Run
 from tandem.archive.export.source import SegmentSource
+from tandem.archive.export.steady import SteadyTimes
 from tandem.archive.export.tables import read_fragments, read_init
 from tandem.archive.export.units import Unit, stored_units
 from tandem.archive.rows import Segment, State
@@ -84,6 +85,7 @@ class RunReader:
         self._catalogue = catalogue
         self._run = run
         self._tables = self._read()
+        self._times = SteadyTimes()
         self._read_until_us = run.start_us
 
     @property
@@ -134,7 +136,8 @@ class RunReader:
 
     def _take(self, entry: Entry, offset: int, table: FragmentTable, rate_hz: int) -> int:
         number = entry.number
-        video = stored_units(table.video, VIDEO_CLOCK_HZ, number, offset)
+        pictures = self._times.steady(table.video)
+        video = stored_units(pictures, VIDEO_CLOCK_HZ, number, offset)
         audio = stored_units(table.audio, rate_hz, number, offset)
         if not _are_within(entry.segment, [*video, *audio]):
             self._catalogue.note(

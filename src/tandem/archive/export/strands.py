@@ -178,15 +178,17 @@ def _blocks(strand: Strand) -> list[_Block]:
     """The stretches of a strand."""
     rows = strand.rows
     ends_us = [row.decode_us + length for row, length in zip(rows, _lengths_us(rows), strict=True)]
+    # So early at most is what was reordered, where another run goes on; see `steady`.
+    early_us = max(row.time_us - row.decode_us for row in rows) + JITTER_US
     starts = [
         at
         for at, row in enumerate(rows)
-        if at == 0 or abs(row.decode_us - ends_us[at - 1]) > JITTER_US
+        if at == 0 or not -early_us <= row.decode_us - ends_us[at - 1] <= JITTER_US
     ]
     blocks: list[_Block] = []
     middle_us = rows[0].decode_us
     for first, end in pairwise([*starts, len(rows)]):
-        span = Interval(rows[first].decode_us, ends_us[end - 1])
+        span = Interval(rows[first].decode_us, max(ends_us[first:end]))
         middle_us = max(middle_us, sum(span) // 2)
         blocks.append(_Block(rows[first:end], *span, middle_us, strand.is_fixed))
     return blocks

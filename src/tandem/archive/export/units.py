@@ -1,10 +1,14 @@
 """A stored frame, and where its bytes are; compact tables of many. Pure."""
 
 from array import array
+from bisect import bisect_left
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
+from itertools import pairwise
+from statistics import median_low
 from typing import NamedTuple
 
+from tandem.archive.coverage import coverage
 from tandem.archive.rows import Interval
 from tandem.media.losses import is_late
 from tandem.media.mp4.decode_times import DEEPEST_REORDERING
@@ -136,7 +140,6 @@ class UnitTable:
         offsets: of the data in the segment.
         keyframes: 1 where decoding may begin.
         holes: places of the frames that do not follow the one before within `GAP_US`.
-        losses: when pictures are missing since their packets were lost, in every run.
     """
 
     def __init__(self, rate_hz: int) -> None:
@@ -148,10 +151,12 @@ class UnitTable:
         self.offsets = array("Q")
         self.keyframes = bytearray()
         self.holes: list[int] = []
-        self.losses: list[Interval] = []
         self._identities = bytearray()
         self._last: Row | None = None
         self._step_us = 0
+        self._losses: list[Interval] = []
+        self._behind_losses: list[int] = []
+        self._beyond: list[int] = []
 
     def __len__(self) -> int:
         return len(self.sizes)
@@ -184,6 +189,38 @@ class UnitTable:
         """Note what is missing between the last frame and one that is not added."""
         if self._last is not None:
             self._follow(self._last, row)
+            self._beyond = [row.time_us * self.rate_hz // 1_000_000]
+
+    @property
+    def losses(self) -> list[Interval]:
+        """When pictures are missing since their packets were lost, in every run."""
+        found = [gap for place in self._behind_losses for gap in self._gaps_around(place)]
+        return coverage([*self._losses, *found])
+
+    def _gaps_around(self, place: int) -> list[Interval]:
+        """When no picture is shown, where some were lost before one of reordered pictures.
+
+        What was lost was to be shown before some that came before it, or behind some that came
+        behind it.
+        """
+        hole = bisect_left(self.holes, place)
+        first = max([0, *self.holes[max(0, hole - 1) : hole]])
+        end = min([len(self), *(at for at in self.holes[hole : hole + 2] if at > place)])
+        beyond = self._beyond if end == len(self) else []
+
+        def near(pictures: int) -> list[int]:
+            behind = self.shown[max(first, place - pictures) : min(end, place + pictures)]
+            return sorted([*behind, *(beyond if place + pictures >= end else ())])
+
+        nearest = near(DEEPEST_REORDERING)
+        shown = near(2 * DEEPEST_REORDERING)  # all that may stand between those
+        around = sorted(self.shown[max(0, place - DEEPEST_REORDERING) : place + DEEPEST_REORDERING])
+        usual = median_low([after - before for before, after in pairwise([*around, *beyond])])
+        return [
+            Interval(*(ticks * 1_000_000 // self.rate_hz for ticks in (before + usual, after)))
+            for before, after in pairwise(shown)
+            if is_late(after - before, usual) and nearest[0] <= before and after <= nearest[-1]
+        ]
 
     def _end_us(self, row: Row) -> int:
         """When a frame ends, as recorded."""
@@ -192,16 +229,21 @@ class UnitTable:
     def _follow(self, last: Row, row: Row) -> None:
         """Note what is missing between two frames."""
         end_us, step_us = self._end_us(last), row.decode_us - last.decode_us
-        # The copy that it is from may have no other picture for long.
-        self.durations[-1] = min(self.durations[-1], max(1, step_us * self.rate_hz // 1_000_000))
+        if step_us > 0:  # the copy that it is from may have no other picture for long
+            step = max(1, step_us * self.rate_hz // 1_000_000)
+            self.durations[-1] = min(self.durations[-1], step)
         if row.lossy and row.shared_with(last).issubset(row.lossy):
             usual_us = self._step_us or row.unit.duration * 1_000_000 // self.rate_hz
+            is_reordered = row.time_us != row.decode_us
+            if is_reordered:
+                self._behind_losses.append(len(self))
             if is_late(step_us, usual_us):
                 # Recorded until the next one, which stands for what was lost.
                 end_us = last.decode_us + usual_us
-                self.losses.append(Interval(end_us, row.decode_us))
                 self.durations[-1] = usual_us * self.rate_hz // 1_000_000
-        elif step_us <= GAP_US:
+                if not is_reordered:
+                    self._losses.append(Interval(end_us, row.decode_us))
+        elif 0 < step_us <= GAP_US:
             self._step_us = step_us
         if row.decode_us - end_us > GAP_US:
             self.holes.append(len(self))
