@@ -20,6 +20,7 @@ from tests.node.archivist.running import mounted_of, orders_of, running
 from tests.node.retrieval.cluster import free_host, write_settings
 from tests.node.retrieval.hours import PER_MINUTE, film, number_shown, take_turns
 from tests.node.test_tls import Files
+from tests.peak import COMMAND, most_kb
 
 from tandem.archive.export.result import rfc3339
 from tandem.node.archivist.view import ARCHIVIST_PORT, Address
@@ -49,7 +50,9 @@ def export(settings: Path, target: Path, minutes: int) -> Exported:
     """Run `tandem export` as somebody at a terminal does."""
     words = ["export", "gate", "--settings", str(settings), "-o", str(target), "--json"]
     words += ["--from", rfc3339(BASE_US), "--to", rfc3339(BASE_US + minutes * 60_000_000)]
-    command = [sys.executable, "-c", "from tandem.cli.main import main; main()", *words]
+    status = target.with_suffix(".status")
+    program = f"{COMMAND} from tandem.cli.main import main; main()"
+    command = [sys.executable, "-c", program, str(status), *words]
     ours, theirs = pty.openpty()
     shown = b""
     began_s = perf_counter()
@@ -62,12 +65,10 @@ def export(settings: Path, target: Path, minutes: int) -> Exported:
             pass  # EIO: whoever had the other end has closed it
         assert process.stdout is not None
         told = process.stdout.read()
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
     took_s = perf_counter() - began_s
     os.close(ours)
     assert process.returncode == 0, (told, shown)
-    return Exported(json.loads(told), shown.decode(), took_s, usage.ru_maxrss)
+    return Exported(json.loads(told), shown.decode(), took_s, most_kb(status))
 
 
 def recorded_and_exported(folder: Path, minutes: int, turn: int, frame_bytes: int) -> Exported:
