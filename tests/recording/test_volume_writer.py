@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 from blake3 import blake3
-from tests.recording.streams import GOP_US, PICTURES, T0_US, gop, order
+from tests.recording.streams import CONFIG, GOP_US, PICTURES, T0_US, gop, order
 from tests.recording.writing import Bench
 
 from tandem.archive.index_reader import IndexReader
 from tandem.archive.layout import INDEX_FILE
 from tandem.archive.rows import Gap, GapCause, State
+from tandem.media.fragmenter import Fragment
 from tandem.media.mp4.scan import scan
 from tandem.recording.gap_book import MOST_OF_A_STREAM
 from tandem.recording.volume_jobs import (
@@ -150,11 +151,20 @@ def test_gaps_are_entered_with_the_next_sync(bench: Bench) -> None:
     assert bench.gaps() == [gap]
 
 
+LONG = [replace(gop(0).video[0], composition_offset=1 << 40)]
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        replace(gop(0), video=LONG),
+        replace(gop(0), video_config=replace(CONFIG, parameter_sets=())),
+    ],
+    ids=["a time that no box holds", "no parameter sets"],
+)
 def test_a_fragment_that_fits_no_file_costs_its_camera_that_fragment_and_others_nothing(
-    bench: Bench,
+    bench: Bench, bad: Fragment
 ) -> None:
-    endless = replace(gop(0).video[0], composition_offset=1 << 40)
-    bad = replace(gop(0), video=[endless])
     bench.writer.submit(Write(order("yard"), bad, begins=True))
     bench.write(0, 1, begins=0)
     assert bench.stop()

@@ -63,8 +63,17 @@ RETRY_FULL_S = 0.25
 PASSING = (DiskFullError, IndexBusyError)
 """What goes by: deletion makes room, and another process ends its transaction."""
 
-UNWRITABLE = (Mp4Error, ValueError, struct.error)
-"""What building a file's boxes says of a fragment that does not fit into them."""
+UNWRITABLE = (
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    Mp4Error,
+    TypeError,
+    ValueError,
+    struct.error,
+)
+"""What building a file's boxes says of a fragment that does not fit into them, foreseen or not: it
+would go from disk to disk, and put each of them out of service."""
 
 
 class VolumeWriter:
@@ -250,7 +259,7 @@ class VolumeWriter:
 
     def _refuse(self, job: Write | End, defect: Exception) -> None:
         """A fragment that cannot be put into a file harms its own camera, and no other."""
-        log.error("%s: a job cannot be carried out: %s", self.volume.root, defect)
+        log.error("%s: a job cannot be carried out: %r", self.volume.root, defect, exc_info=defect)
         if isinstance(job, Write):
             order, fragment = job.order, job.fragment
             self._end(order.key)  # the segment has no hole inside
