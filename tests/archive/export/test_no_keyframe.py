@@ -102,6 +102,28 @@ def test_one_copy_that_begins_in_the_middle_beside_one_that_has_all_changes_noth
     assert (complaints(file.path), result.missing) == ("", [])
 
 
+@pytest.mark.parametrize("between", [[], [85, 86]])
+def test_pictures_that_lead_the_keyframe_behind_a_gap_are_not_shown(
+    tmp_path: Path, between: list[int]
+) -> None:
+    camera = film(12, H265)
+    key = next(at for at in range(100, 300) if camera.pictures[at].is_keyframe)
+    leading = [at for at in range(300) if at > key and camera.shown_us(at) < camera.shown_us(key)]
+    assert leading
+    whole = export([record("a", camera)], request(tmp_path / "whole.mp4", BASE_US, TO_US))
+    kept = [*range(60), *between, *range(key, 300)]
+    source = record("a", camera, kept, breaks={key})
+    result = export([source], request(tmp_path / "gate.mp4", BASE_US, TO_US))
+    assert [file.frames for file in result.files] == [60, len(kept) - 60]
+    assert sum(copy.frames_taken for copy in result.copies) == len(kept)
+    assert all_packets(result) == [camera.pictures[at].data for at in kept]
+    truth = pictures_shown(whole.files[0].path)
+    shown = [one for file in result.files for one in pictures_shown(file.path)]
+    assert shown == [*truth[:60], *truth[key + len(leading) :]]
+    ((_, end),) = hidden(result)
+    assert end == key + len(leading)
+
+
 @ENCODERS
 def test_several_beginnings_without_a_keyframe_wait_for_it_in_one_file(
     tmp_path: Path, encoder: tuple[str, ...]

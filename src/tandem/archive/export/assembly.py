@@ -5,7 +5,9 @@ where a keyframe needs other parameter sets than the ones before it, or where so
 
 It also ends before pictures that nobody has the keyframe of: in the middle of a file a player would
 show them on top of what was before the gap. They are the beginning of the next file, which is shown
-from its first keyframe on. Where no keyframe follows, nothing can show them: they are left out.
+from its first keyframe on. Where no keyframe follows, nothing can show them: they are left out. The
+same goes for pictures that follow a keyframe behind a gap, and are to be shown before it: they need
+what was before it, too (open GOPs).
 """
 
 from collections import Counter
@@ -15,6 +17,7 @@ from dataclasses import dataclass, field
 from tandem.archive.export.runs import Run
 from tandem.archive.export.units import Row, UnitTable
 from tandem.archive.rows import Interval
+from tandem.media.mp4.decode_times import DEEPEST_REORDERING
 from tandem.media.units import VIDEO_CLOCK_HZ, AudioConfig, VideoConfig
 
 
@@ -42,6 +45,13 @@ class Part:
     held: Counter[int] = field(default_factory=Counter)
     runs: set[int] = field(default_factory=set)
 
+    def count(self, row: Row, runs: Sequence[Run], by: int) -> None:
+        """Count its last picture, or no longer."""
+        self.end += by
+        self.taken[runs[row.run].source] += by
+        for source in {runs[run].source for run in row.runs}:
+            self.held[source] += by
+
 
 class Assembly:
     """Gathers rows into tables.
@@ -61,6 +71,7 @@ class Assembly:
         self.pictures = UnitTable(VIDEO_CLOCK_HZ)
         self.sound: dict[AudioConfig, UnitTable] = {}
         self._parts: list[Part] = []
+        self._key: Row | None = None
         self._videos = videos
         self._sounds = sounds
 
@@ -71,14 +82,15 @@ class Assembly:
 
     def undecodable(self) -> list[Interval]:
         """When pictures are recorded, and the keyframe that they need is not; UTC."""
-        shown, found = self.pictures.shown, []
+        found = []
         for part in self._parts:
-            end = part.end if part.keyframe is None else part.keyframe
-            if end > part.first:
-                until = (
-                    shown[end] if part.keyframe is not None else self.pictures.end(part.first, end)
-                )
-                found.append(Interval(min(shown[part.first : end]) * 100 // 9, until * 100 // 9))
+            until, last = self.pictures.end(part.first, part.end), part.end
+            if part.keyframe is not None:
+                until = self.pictures.shown[part.keyframe]
+                last = min(last, part.keyframe + DEEPEST_REORDERING)
+            first = min(self.pictures.shown[part.first : last])
+            if first < until:
+                found.append(Interval(first * 100 // 9, until * 100 // 9))
         return found
 
     def add_picture(self, row: Row, runs: Sequence[Run]) -> None:
@@ -90,18 +102,35 @@ class Assembly:
         """
         video, audio = self._videos[row.unit.segment], self._sounds[row.unit.segment]
         part = self._parts[-1] if self._parts else None
-        if part is None or self._ends(part, row):
-            part = Part(video, audio, len(self.pictures), 0)
+        key, self._key = self._key, None
+        if part is not None and key is not None and row.time_us < key.time_us:
+            part = self._move_to_next(part, key, runs)
+        elif part is None or self._ends(part, row):
+            part = Part(video, audio, len(self.pictures), len(self.pictures))
             self._parts.append(part)
+        elif part.keyframe is not None and self._may_lead(part, row):
+            self._key = row
         if part.keyframe is None and row.unit.is_keyframe:
             part.keyframe = len(self.pictures)
         part.audio = part.audio or audio
         part.runs |= row.runs
         self.pictures.append(row)
-        part.end = len(self.pictures)
-        part.taken[runs[row.run].source] += 1
-        for source in {runs[run].source for run in row.runs}:
-            part.held[source] += 1
+        part.count(row, runs, 1)
+
+    def _move_to_next(self, part: Part, key: Row, runs: Sequence[Run]) -> Part:
+        """Let the next file begin with the last picture, a keyframe."""
+        part.count(key, runs, -1)
+        segment = key.unit.segment
+        following = Part(self._videos[segment], self._sounds[segment], part.end, part.end)
+        following.keyframe = following.first
+        following.runs |= key.runs
+        following.count(key, runs, 1)
+        self._parts.append(following)
+        return following
+
+    def _may_lead(self, part: Part, row: Row) -> bool:
+        """Whether a picture is a keyframe behind a gap: those that it leads are not to be shown."""
+        return row.unit.is_keyframe and self.pictures.is_seam_before(row, part.runs)
 
     def _ends(self, part: Part, row: Row) -> bool:
         """Whether a picture cannot go into a file that was begun."""
