@@ -283,6 +283,15 @@ def test_each_disk_has_an_equal_part_of_the_memory_and_more_of_it_only_where_the
     assert writer.written() == [(0, True), (1, False)]
 
 
+def test_a_disk_that_is_not_in_service_has_no_part_of_the_memory() -> None:
+    two = Bench(2, BACKLOG_BYTES)
+    dead, well = two.ids
+    two.disks.reported(dead, Dead("/srv/0 failed"))
+    two.writers[well].backlog_bytes = BACKLOG_BYTES - 1
+    two.disks.keep(GATE, gop(0))
+    assert two.writers[well].written() == [(0, True)]
+
+
 def test_behind_a_disk_that_is_too_slow_pictures_are_taken_again_when_half_is_written() -> None:
     one = Bench(1, BACKLOG_BYTES)
     one.disks.keep(GATE, gop(0))

@@ -88,8 +88,8 @@ class Disks:
     """Distributes fragments over the volumes of one recorder process, which come and go.
 
     Args:
-        memory_bytes: the most that may wait for all of them together. Each has an equal part, of
-            which it uses `BACKLOG_BYTES`, or half of it where that is more.
+        memory_bytes: the most that may wait for all of them together. Each that is in service has
+            an equal part, of which it uses `BACKLOG_BYTES`, or half of it where that is more.
 
     Attributes:
         volumes: state of each that is ordered.
@@ -276,7 +276,8 @@ class Disks:
 
     def _most_bytes(self) -> int:
         """How much may wait for one disk."""
-        part_bytes = self._memory_bytes // max(len(self.volumes), 1)
+        serving = sum(state.writer is not None for state in self.volumes.values())
+        part_bytes = self._memory_bytes // max(serving, 1)
         return max(part_bytes // 2, min(BACKLOG_BYTES, part_bytes))
 
     def _roomiest(self) -> UUID | None:
