@@ -1,73 +1,13 @@
 """Which disk a stream goes to, when disks die, and when none is left."""
 
-from dataclasses import replace
-from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
-from uuid import UUID
-
 import pytest
+from tests.recording.placing import GAP, GATE, Bench
 from tests.recording.streams import GOP_US, T0_US, gop, order
 
-from tandem.archive.rows import Gap, GapCause, Role
+from tandem.archive.rows import GapCause
 from tandem.archive.space import NO_CAP, Space
-from tandem.recording.disks import BACKLOG_BYTES, Disks
-from tandem.recording.orders import VolumeOrder
-from tandem.recording.volume_jobs import Dead, Durable, End, Full, Job, Note, Roomy, Write
-
-GATE = order()
-GAP = Gap("gate", "main", 1, 2, GapCause.CAMERA_UNREACHABLE, "no answer")
-
-
-class Writer:
-    """What `Disks` needs of a writer; remembers its jobs."""
-
-    def __init__(self) -> None:
-        self.jobs: list[Job] = []
-        self.backlog_bytes = 0
-        self.patience = SimpleNamespace(hangs=False, starves=False)
-
-    def submit(self, job: Job) -> None:
-        self.jobs.append(job)
-
-    def recall(self) -> list[Job]:
-        left, self.jobs = self.jobs, []
-        return left
-
-    def written(self) -> list[tuple[int, bool]]:
-        return [
-            ((job.fragment.start_us - T0_US) // GOP_US, job.begins)
-            for job in self.jobs
-            if isinstance(job, Write)
-        ]
-
-
-class Bench:
-    """Disks over writers that write nothing."""
-
-    def __init__(self, count: int, memory_bytes: int = 8 * BACKLOG_BYTES) -> None:
-        self.ids = [UUID(int=number) for number in range(count)]
-        self.writers = {volume_id: Writer() for volume_id in self.ids}
-        self.disks = Disks(memory_bytes)
-        self.orders = [VolumeOrder(Path("/srv") / str(one), one, NO_CAP) for one in self.ids]
-        for wanted in self.orders:
-            self.disks.expect(wanted)
-        for wanted in self.orders:
-            self.join(wanted)
-
-    def join(self, wanted: VolumeOrder) -> None:
-        writer: Any = self.writers[wanted.volume_id]
-        questions: Any = None
-        self.disks.join(wanted, writer, questions)
-        self.room(wanted.volume_id, 0.5)
-
-    def room(self, volume_id: UUID, share: float) -> None:
-        total = 100 << 30
-        space = Space(total, NO_CAP.min_free_bytes + int(share * total), 0, NO_CAP)
-        self.disks.reported(volume_id, Durable({}, space))
-
-    def holder(self) -> UUID:
-        return next(one for one in self.ids if self.writers[one].written())
+from tandem.recording.disks import BACKLOG_BYTES
+from tandem.recording.volume_jobs import Dead, Durable, End, Full, Note, Roomy
 
 
 @pytest.fixture
@@ -95,18 +35,6 @@ def test_streams_go_where_the_largest_share_of_room_is(two: Bench) -> None:
     two.room(two.ids[0], 0.9)
     two.disks.keep(GATE, gop(0))
     assert two.holder() == two.ids[0]
-
-
-def test_what_a_dead_disk_did_not_write_is_written_to_the_other_one(two: Bench) -> None:
-    for number in range(3):
-        two.disks.keep(GATE, gop(number, continues=number > 0))
-    dead = two.holder()
-    other = next(one for one in two.ids if one != dead)
-    two.disks.reported(dead, Dead("/srv/a failed"))
-    two.disks.keep(GATE, gop(3))
-    assert [number for number, _ in two.writers[other].written()] == [0, 1, 2, 3]
-    assert two.writers[other].written()[0][1]
-    assert two.disks.dropped_bytes == 0
 
 
 def test_a_disk_that_does_not_keep_up_is_bypassed_in_the_middle_of_a_segment(two: Bench) -> None:
@@ -157,76 +85,6 @@ def test_of_two_disks_that_are_no_better_neither_is_left_for_the_other(two: Benc
         two.disks.keep(GATE, gop(number))
     assert two.writers[full].written() == [(number, number == 0) for number in range(5)]
     assert two.writers[other].jobs == []
-
-
-def test_what_waits_for_a_disk_that_hangs_goes_to_another_before_what_comes_next(
-    two: Bench,
-) -> None:
-    for number in range(3):
-        two.disks.keep(GATE, gop(number, continues=number > 0))
-    hung = two.holder()
-    other = next(one for one in two.ids if one != hung)
-    two.writers[hung].patience.hangs = True
-    two.writers[hung].backlog_bytes = 1
-    two.disks.keep(GATE, gop(3))
-    assert two.writers[other].written() == [(0, True), (1, False), (2, False), (3, False)]
-    assert two.writers[hung].jobs == [End(GATE.key)]
-
-
-def test_what_waits_for_a_disk_goes_to_another_though_its_camera_sends_nothing_more(
-    two: Bench,
-) -> None:
-    two.disks.keep(GATE, gop(0))
-    two.disks.note(GAP)
-    full = next(one for one in two.ids if Note(GAP) in two.writers[one].jobs)
-    if full != two.holder():  # the gap went to the idle one
-        two.writers[two.holder()].submit(Note(GAP))
-        full = two.holder()
-    other = next(one for one in two.ids if one != full)
-    two.writers[full].patience.starves = True
-    two.writers[full].backlog_bytes = 1
-    two.disks.relieve(full)
-    assert two.writers[other].written() == [(0, True)]
-    assert Note(GAP) in two.writers[other].jobs
-
-
-def test_what_a_disk_gives_back_late_is_a_segment_of_its_own(two: Bench) -> None:
-    for number in range(3):
-        two.disks.keep(GATE, gop(number, continues=number > 0))
-    hung = two.holder()
-    other = next(one for one in two.ids if one != hung)
-    two.writers[hung].patience.hangs = True  # and all of it is being written, so that it stays
-    for number in range(3, 6):
-        two.disks.keep(GATE, gop(number))
-    two.disks.reported(hung, Dead("/srv/a failed"))
-    two.disks.keep(GATE, gop(6))
-    assert two.writers[other].written() == [
-        (3, True), (4, False), (5, False), (0, True), (1, False), (2, False), (6, True)
-    ]  # fmt: skip
-
-
-def test_what_was_begun_anew_when_it_was_given_to_a_disk_is_begun_anew_elsewhere(
-    two: Bench,
-) -> None:
-    two.disks.keep(GATE, gop(0))
-    dead = two.holder()
-    other = next(one for one in two.ids if one != dead)
-    two.room(dead, 0.9)
-    two.disks.end(GATE.key)
-    second = replace(GATE, role=Role.SECOND)
-    two.disks.keep(second, gop(1))
-    two.disks.reported(dead, Dead("/srv/a failed"))
-    assert two.writers[other].written() == [(0, True), (1, True)]
-
-
-def test_what_is_given_back_of_a_stream_that_ended_is_a_segment_that_ends(two: Bench) -> None:
-    two.disks.keep(GATE, gop(0))
-    dead = two.holder()
-    other = next(one for one in two.ids if one != dead)
-    two.disks.end(GATE.key)
-    two.disks.reported(dead, Dead("/srv/a failed"))
-    assert two.writers[other].written() == [(0, True)]
-    assert two.writers[other].jobs[-1] == End(GATE.key)
 
 
 def test_a_gap_is_entered_where_the_disk_answers(two: Bench) -> None:
@@ -352,6 +210,15 @@ def test_what_a_disk_said_stays_a_sentence_in_the_log(
         "No space left; see `df -h`. Pictures wait in memory until older ones are deleted.",
         "The disk failed; see `dmesg`. Its cameras go on elsewhere, and it is tried again.",
     ]
+
+
+def test_a_gap_behind_disks_that_hang_says_that_they_do() -> None:
+    one = Bench(1)
+    writer = one.writers[one.ids[0]]
+    writer.patience.hangs, writer.backlog_bytes = True, 8 * BACKLOG_BYTES
+    one.disks.keep(GATE, gop(0))
+    (note,) = [job for job in writer.jobs if isinstance(job, Note)]
+    assert note.gap.detail == "no disk answers: see `dmesg`"
 
 
 def test_with_every_disk_dead_pictures_are_counted_as_dropped_and_nothing_breaks() -> None:

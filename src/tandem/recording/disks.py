@@ -183,8 +183,18 @@ class Disks:
         """
         state = self.volumes.get(volume_id)
         writer = state.writer if state is not None else None
-        if writer is not None and writer.backlog_bytes and self._better(volume_id) is not None:
-            self.rescue(writer.recall())
+        if state is None or writer is None or not writer.backlog_bytes:
+            return
+        if self._better(volume_id) is None:
+            return
+        jobs = writer.recall()
+        if any(isinstance(job, Write) for job in jobs):
+            hangs = writer.patience.hangs
+            why = (
+                "has not answered for a while: see `dmesg`" if hangs else "has no room: see `df -h`"
+            )
+            log.warning("%s %s. What waits for it goes to other volumes.", state.path, why)
+        self.rescue(jobs)
 
     def note(self, gap: Gap) -> None:
         """Enter a gap into the index of the least busy disk; without one, of the first to come."""
@@ -219,8 +229,11 @@ class Disks:
             case Dead(message):
                 writer = state.writer
                 state.problem, state.writer, state.questions = message, None, None
-                said = message.removesuffix(".")
-                log.error("%s. Its cameras go on elsewhere, and it is tried again.", said)
+                is_alone = not any(other.writer for other in self.volumes.values())
+                cameras = (
+                    "No other volume is in service" if is_alone else "Its cameras go on elsewhere"
+                )
+                log.error("%s. %s, and it is tried again.", message.removesuffix("."), cameras)
                 self._displace(volume_id)
                 if writer is not None:
                     self.rescue(writer.recall())
@@ -325,7 +338,9 @@ class Disks:
             return GapCause.DISK_FULL, full[0]
         if serving:
             told = [state.problem for state in serving if state.problem]
-            return GapCause.DISK_TOO_SLOW, told[0] if told else "the disks did not keep up"
+            answers = any(not state.writer.patience.hangs for state in serving if state.writer)
+            slow = "the disks did not keep up" if answers else "no disk answers: see `dmesg`"
+            return GapCause.DISK_TOO_SLOW, told[0] if told else slow
         died = [state.problem for state in states if state.has_served and state.problem]
         if died:
             return GapCause.DISK_ERROR, died[0]
