@@ -119,6 +119,20 @@ def test_a_dead_volume_says_so_once_and_gives_back_what_it_did_not_write(bench: 
     assert not bench.stop()
 
 
+def test_a_disk_that_fails_in_an_unusual_place_is_not_called_a_defect_of_the_writer(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: object) -> int:
+        raise OSError(errno.EIO, "made up")
+
+    monkeypatch.setattr(bench.writer.volume, "size_bytes", fail)  # of what is kept in hand
+    bench.writer.submit(Delete([]))
+    dead = bench.wait_for(lambda report: isinstance(report, Dead))
+    assert isinstance(dead, Dead)
+    assert "The disk failed" in dead.message
+    assert not bench.stop()
+
+
 def test_a_disk_that_takes_no_changes_is_let_go_of_though_nothing_is_to_be_written(
     bench: Bench,
 ) -> None:
