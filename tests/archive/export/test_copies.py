@@ -125,6 +125,20 @@ def test_a_scene_so_still_that_every_gop_is_the_same_is_neither_thinned_nor_doub
     assert found == expected(camera, *kept)
 
 
+def test_sound_that_only_the_copy_has_whose_pictures_are_not_taken_is_heard(
+    tmp_path: Path,
+) -> None:
+    camera = film(12, H264, sound=True)
+    mute = record("a", Film(camera.pictures, []))
+    result = export(
+        [mute, record("b", camera, set(range(250)))],
+        request(tmp_path / "gate.mp4", BASE_US, BASE_US + 240 * FRAME_US),
+    )
+    assert [copy.frames_taken for copy in result.copies] == [240, 0]
+    heard = [one.data for one in camera.sounds if one.pts * 1_000_000 // 16_000 < 240 * FRAME_US]
+    assert packets(result.files[0].path, "audio") == heard
+
+
 def test_a_still_scene_that_the_next_node_took_over_after_a_pause_keeps_what_both_have(
     tmp_path: Path,
 ) -> None:

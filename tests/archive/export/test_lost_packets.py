@@ -184,6 +184,20 @@ def test_where_another_copy_has_both_sides_of_a_break_its_keyframe_is_of_use_beh
     ]
 
 
+def test_a_loss_of_sound_and_pictures_alike_is_cut_out(tmp_path: Path) -> None:
+    camera, lost = film(12, sound=True), range(110, 133)
+    heard = [
+        one for one in camera.sounds if one.pts < 12 * 16_000 and one.pts * 25 // 16_000 not in lost
+    ]
+    result = exported(tmp_path / "gate.mp4", lossy("a", Film(camera.pictures, heard), lost))
+    (first, until), (behind, last) = listed(result)
+    assert [first, last, until] == [pytest.approx(at, abs=0.01) for at in (110, 133, behind)]
+    (file,) = result.files
+    before, after = file.spans
+    assert after.from_us - before.to_us > len(lost) * FRAME_US - 300_000
+    assert packets(file.path, "audio") == [one.data for one in heard]
+
+
 def test_where_the_sound_went_on_the_loss_is_listed_all_the_same(tmp_path: Path) -> None:
     result = exported(tmp_path / "gate.mp4", lossy("a", film(12, sound=True), range(110, 128)))
     assert listed(result) == near((110, 128))

@@ -9,7 +9,7 @@ from array import array
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import NamedTuple
 
 from tandem.archive.export.assembly import Part
@@ -122,6 +122,13 @@ class _Shown:
     end: int
 
 
+class _Sound(NamedTuple):
+    """What is heard in a file."""
+
+    config: AudioConfig
+    table: UnitTable
+
+
 def lay_out(
     pictures: UnitTable,
     sounds: Mapping[AudioConfig, UnitTable],
@@ -143,20 +150,22 @@ def lay_out(
     shown = [_shown(pictures, part, from_ticks, to_ticks) for part in parts]
     layouts = []
     for number, part in enumerate(parts):
-        sound = sounds.get(part.audio) if part.audio else None
         ends = shown[number + 1].start if number + 1 < len(parts) else to_ticks
-        layouts.append(_lay_out_file(pictures, sound, part, shown[number], ends))
+        captured = range(shown[number].start, ends)
+        audio = part.audio or _heard(sounds, captured)
+        sound = _Sound(audio, sounds[audio]) if audio and audio in sounds else None
+        layouts.append(_lay_out_file(pictures, sound, part, shown[number], captured))
     return layouts
 
 
 def _lay_out_file(
-    pictures: UnitTable, sound: UnitTable | None, part: Part, shown: _Shown, sound_end: int
+    pictures: UnitTable, sound: _Sound | None, part: Part, shown: _Shown, captured: range
 ) -> FileLayout:
-    cuts = list(_find_cuts(pictures, part, sound))
+    cuts = list(_find_cuts(pictures, part, sound.table if sound else None))
     video, line = _pictures(pictures, part, shown, cuts)
     runs = [video]
-    if sound is not None and part.audio is not None:
-        runs += _sound(sound, part, range(shown.start, sound_end), shown, line)
+    if sound is not None:
+        runs += _sound(sound, part, captured, shown, line)
     chunks, offsets, data_bytes = _chunks(runs)
     return FileLayout(
         part=part,
@@ -224,7 +233,7 @@ def _longest_silence(sound: UnitTable | None, start: int, end: int) -> tuple[int
             begins = sound.shown[at] * VIDEO_CLOCK_HZ // rate
             if begins >= end:
                 break
-            ends = begins + sound.durations[at] * VIDEO_CLOCK_HZ // rate
+            ends = begins + min(sound.durations[at] * VIDEO_CLOCK_HZ // rate, GAP_TICKS)
             if ends > start:
                 edges += [max(begins, start), min(ends, end)]
     edges.append(end)
@@ -263,23 +272,39 @@ def _pictures(
     return run, line
 
 
-def _sound(sound: UnitTable, part: Part, captured: range, shown: _Shown, line: _Line) -> list[_Run]:
+def _heard(sounds: Mapping[AudioConfig, UnitTable], captured: range) -> AudioConfig | None:
+    """What most is heard of in a time, be it that of copies whose pictures are not taken."""
+    frames = {audio: len(_frames(table, captured)) for audio, table in sounds.items()}
+    return max(frames, key=lambda audio: frames[audio], default=None)
+
+
+def _frames(sound: UnitTable, captured: range) -> range:
+    """Places of the frames that begin in a time."""
+    first = bisect_left(sound.shown, captured.start * sound.rate_hz // VIDEO_CLOCK_HZ)
+    end = bisect_left(sound.shown, captured.stop * sound.rate_hz // VIDEO_CLOCK_HZ, first)
+    return range(first, end)
+
+
+def _sound(heard: _Sound, part: Part, captured: range, shown: _Shown, line: _Line) -> list[_Run]:
     """What is heard: every frame that begins in time; of the first file also the one before."""
+    audio, sound = heard
     rate = sound.rate_hz
-    first = bisect_left(sound.shown, captured.start * rate // VIDEO_CLOCK_HZ)
-    end = bisect_left(sound.shown, captured.stop * rate // VIDEO_CLOCK_HZ, first)
+    frames = _frames(sound, captured)
+    first, end = frames.start, frames.stop
     if part.first == 0 and first > 0:
         ends = sound.shown[first - 1] + sound.durations[first - 1]
         first -= ends * VIDEO_CLOCK_HZ // rate > captured.start
-    if first == end or part.audio is None:
+    if first == end:
         return []
     times = [line.at(ticks * VIDEO_CLOCK_HZ // rate) for ticks in sound.shown[first:end]]
     begins = [time * rate // VIDEO_CLOCK_HZ for time in times]
-    steps = array("I", [max(1, after - before) for before, after in pairwise(begins)])
+    # One that goes back must not make all that follow it late.
+    forth = accumulate(begins, lambda before, at: max(before + 1, at))
+    steps = array("I", [after - before for before, after in pairwise(forth)])
     steps.append(max(1, sound.durations[end - 1]))
     ends = times[0] + sum(steps) * VIDEO_CLOCK_HZ // rate
     edits = _sound_edits(rate, times[0], min(ends, line.at(shown.end)), line.at(shown.start))
-    return [_Run(part.audio, sound, first, end, steps, array("i"), times[0], edits)]
+    return [_Run(audio, sound, first, end, steps, array("i"), times[0], edits)]
 
 
 def _sound_edits(rate: int, begins: int, ends: int, zero: int) -> list[Edit]:
