@@ -19,6 +19,7 @@ from tandem.media.mp4.scan import scan
 from tandem.recording.gap_book import MOST_OF_A_STREAM
 from tandem.recording.volume_jobs import (
     Dead,
+    Delete,
     End,
     Ended,
     Full,
