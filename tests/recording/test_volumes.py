@@ -10,11 +10,13 @@ from tests.recording.serving import Bench, gaps, pictures, segments
 from tests.recording.streams import GOP_US, T0_US, order
 
 from tandem.archive.rows import GapCause, State
-from tandem.recording import patience, volume_service
+from tandem.archive.space import NO_CAP, Space
+from tandem.recording import patience, volume_service, volume_writer
 from tandem.recording.orders import VolumeOrder
 from tandem.recording.status import volume_status
 
 GATE = order()
+ROOMY = Space(100 << 30, 100 << 30, 0, NO_CAP)
 
 
 def run(root: Path, test: Callable[[Bench], Awaitable[None]]) -> None:
@@ -291,7 +293,7 @@ def test_what_waits_for_a_disk_that_hangs_is_written_elsewhere_and_once_though_n
 
 
 def test_a_full_disk_that_is_removed_is_let_go_of_and_what_waited_goes_to_others(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(volume_service, "LAST_SYNC_S", 0.2)
 
@@ -314,7 +316,27 @@ def test_a_full_disk_that_is_removed_is_let_go_of_and_what_waited_goes_to_others
         assert pictures(full, well) == [0, 1, 2, 3]
 
     run(tmp_path, test)
+
+
+def test_of_the_only_disk_it_is_said_at_the_end_that_it_is_full(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(volume_service, "LAST_SYNC_S", 0.2)
+    benches: list[Bench] = []
+
+    async def test(bench: Bench) -> None:
+        full = bench.order("full")
+        mood = bench.mood(full)
+        bench.volumes.apply([full])
+        await bench.until(lambda: bench.is_serving(full))
+        mood.error, mood.is_failing = errno.ENOSPC, True
+        bench.keep(GATE, 0)
+        await bench.until(lambda: "No space left" in bench.problem(full))
+        benches.append(bench)
+
+    run(tmp_path, test)
     assert "it has no room: see `df -h`" in caplog.text
+    benches[0].moods.popitem()[1].is_failing = False
 
 
 def test_pictures_that_a_disk_gave_back_late_stand_in_files_whose_times_increase(
@@ -347,3 +369,26 @@ def test_pictures_that_a_disk_gave_back_late_stand_in_files_whose_times_increase
     assert {it.state for it in found} == {State.CLOSED}
     assert all(it.start_us < it.end_us for it in found)
     assert [it.start_us for it in found[1:]] == [it.end_us for it in found[:-1]]
+
+
+def test_what_waits_for_a_full_disk_at_the_end_is_written_to_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(volume_writer, "RETRY_FULL_S", 1e6)
+    kept: list[VolumeOrder] = []
+
+    async def test(bench: Bench) -> None:
+        well, full = bench.order("well"), bench.order("full")
+        mood = bench.mood(full)
+        bench.volumes.apply([well, full])
+        await bench.until(lambda: bench.is_serving(well) and bench.is_serving(full))
+        bench.disks.volumes[full.volume_id].space = ROOMY
+        bench.keep(GATE, 0)
+        await bench.until(lambda: bool(segments(full)))
+        mood.error, mood.is_failing = errno.ENOSPC, True
+        bench.keep(GATE, 1, 2, 3)
+        await bench.until(lambda: "No space left" in bench.problem(full))
+        kept.extend([well, full])
+
+    run(tmp_path, test)
+    assert pictures(*kept) == [0, 1, 2, 3]

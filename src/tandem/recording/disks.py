@@ -229,9 +229,10 @@ class Disks:
             case Dead(message):
                 writer = state.writer
                 state.problem, state.writer, state.questions = message, None, None
-                is_alone = not any(other.writer for other in self.volumes.values())
                 cameras = (
-                    "No other volume is in service" if is_alone else "Its cameras go on elsewhere"
+                    "No other volume is in service"
+                    if not self.is_serving
+                    else "Its cameras go on elsewhere"
                 )
                 log.error("%s. %s, and it is tried again.", message.removesuffix("."), cameras)
                 self._displace(volume_id)
@@ -242,6 +243,11 @@ class Disks:
         """Streams are on a disk up to these times; one that hung tells late of old ones."""
         for key, at_us in until_us.items():
             self.durable_until_us[key] = max(at_us, self.durable_until_us.get(key, at_us))
+
+    @property
+    def is_serving(self) -> bool:
+        """Whether any volume is in service."""
+        return any(state.writer is not None for state in self.volumes.values())
 
     def problem(self) -> str:
         """Why no disk takes anything now, as a sentence."""

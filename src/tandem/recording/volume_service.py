@@ -77,10 +77,17 @@ class VolumeService:
             served_s = (self._clock.boot_us() - began_us) / 1_000_000
             await asyncio.sleep(self._reopening.failed(served_s))
 
+    @property
+    def is_full(self) -> bool:
+        """Whether pictures wait for room."""
+        return self._writer is not None and self._writer.patience.is_full
+
     def leave(self) -> None:
-        """Take no more from now on; whatever comes goes to other volumes."""
+        """Take no more from now on; whatever comes, or waits for room, goes to other volumes."""
         self._is_leaving = True
         self._disks.leave(self.order.volume_id)
+        if self._writer is not None and self.is_full and self._disks.is_serving:
+            self._disks.rescue(self._writer.recall())
 
     async def close(self) -> None:
         """Close every segment, once nothing runs or comes any more, within `LAST_SYNC_S`.

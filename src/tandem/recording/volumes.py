@@ -59,9 +59,12 @@ class Volumes:
                 self._running[volume_id] = (service, task)
 
     async def _close_all(self) -> None:
-        """All at once; disks that hang are left to themselves."""
+        """All at once; disks that hang are left to themselves.
+
+        Those that are full leave first: what waits for them is still written to the others.
+        """
         async with asyncio.TaskGroup() as closing:
-            for service, task in self._running.values():
+            for service, task in sorted(self._running.values(), key=lambda it: not it[0].is_full):
                 task.cancel()
                 service.leave()
                 closing.create_task(service.close())
