@@ -5,6 +5,7 @@ import sqlite3
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import pytest
 from blake3 import blake3
@@ -166,6 +167,7 @@ def test_gaps_are_entered_with_the_next_sync(bench: Bench) -> None:
     assert bench.gaps() == [gap]
 
 
+STRANGE = [replace(gop(0).video[0], data=cast(bytes, ["no", "bytes"]))]
 LONG = [replace(gop(0).video[0], composition_offset=1 << 40)]
 
 
@@ -174,8 +176,9 @@ LONG = [replace(gop(0).video[0], composition_offset=1 << 40)]
     [
         replace(gop(0), video=LONG),
         replace(gop(0), video_config=replace(CONFIG, parameter_sets=())),
+        replace(gop(0), video=STRANGE),
     ],
-    ids=["a time that no box holds", "no parameter sets"],
+    ids=["a time that no box holds", "no parameter sets", "what nobody foresaw"],
 )
 def test_a_fragment_that_fits_no_file_costs_its_camera_that_fragment_and_others_nothing(
     bench: Bench, bad: Fragment
