@@ -145,6 +145,25 @@ def test_what_a_node_lost_of_reordered_pictures_is_filled_by_one_that_ended_mean
     assert packets(result.files[0].path) == [camera.pictures[at].data for at in held]
 
 
+@pytest.mark.parametrize("encoder", [H264_B, H265], ids=["h264-b", "h265"])
+@pytest.mark.parametrize("place", range(120, 128))
+def test_what_two_nodes_lost_of_reordered_pictures_one_after_the_other_is_in_order(
+    tmp_path: Path, encoder: tuple[str, ...], place: int
+) -> None:
+    camera = film(12, encoder)
+    for first, second in (
+        (range(place, place + 1), range(place + 1, place + 20)),
+        (range(place, place + 5), range(place + 4, place + 12)),
+    ):
+        (tmp_path / "gate.mp4").unlink(missing_ok=True)
+        sources = lossy("a", camera, second), lossy("b", camera, first)
+        result = exported(tmp_path / "gate.mp4", *sources)
+        gone = {*first}.intersection(second)
+        assert packets(result.files[0].path) == [
+            camera.pictures[at].data for at in sorted(EVERYTHING - gone)
+        ]
+
+
 @pytest.mark.parametrize("end", [112, 125])
 def test_a_loss_that_lasts_beyond_the_end_is_listed_up_to_it(tmp_path: Path, end: int) -> None:
     wanted = request(tmp_path / "gate.mp4", BASE_US, BASE_US + end * FRAME_US)

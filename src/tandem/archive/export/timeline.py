@@ -203,7 +203,8 @@ class _Track:
                     is_clock = local_us - lag_us <= TWIN_US
                     if is_clock or _would_leap(rows, units, run, pairs, lag_us):
                         late_us = local_us
-                joined += _in_order(rows[at:our_twin], _rows(units[place:their_twin], run, late_us))
+                theirs = _rows(units[place:their_twin], run, late_us)
+                joined += _in_order(joined[-1] if joined else None, rows[at:our_twin], theirs)
             else:
                 joined += rows[at:our_twin]
             if next_us is not None:
@@ -294,10 +295,34 @@ def _would_leap(
     return goes_on and is_steady and theirs[0].from_us < ours[0].from_us
 
 
-def _in_order(ours: list[Row], theirs: list[Row]) -> list[Row]:
-    """What only one copy has, between two twins, by time."""
+def _in_order(twin: Row | None, ours: list[Row], theirs: list[Row]) -> list[Row]:
+    """What only one copy has, between two twins, by time.
+
+    Where pictures are reordered, decode times behind a loss are inexact. But what goes on from the
+    twin without a loss has no picture of another copy in it.
+    """
     if not ours:
         return theirs
+    if twin is not None and any(row.time_us != row.decode_us for row in (*ours, *theirs)):
+        on = [_going_on(twin, ours), _going_on(twin, theirs)]
+        if 0 in on and any(on):
+            first = ours[: on[0]] + theirs[: on[1]]
+            return first + _by_time(ours[on[0] :], theirs[on[1] :])
+    return _by_time(ours, theirs)
+
+
+def _going_on(before: Row, rows: Sequence[Row]) -> int:
+    """How many rows go on from one without a loss."""
+    for at, row in enumerate(rows):
+        if row.shared_with(before).issubset(row.lossy):
+            return at
+        before = row
+    return len(rows)
+
+
+def _by_time(ours: list[Row], theirs: list[Row]) -> list[Row]:
+    if not ours or not theirs:
+        return ours or theirs
     if ours[-1].decode_us <= theirs[0].decode_us:
         return ours + theirs
     return list(heap_merge(ours, theirs, key=lambda row: row.decode_us))
