@@ -173,6 +173,17 @@ def test_a_loss_that_lasts_beyond_the_end_is_listed_up_to_it(tmp_path: Path, end
     assert result.files[0].spans[-1].to_us == pytest.approx(BASE_US + 110 * FRAME_US, abs=100)
 
 
+@pytest.mark.parametrize("encoder", [H264_B, H265], ids=["h264-b", "h265"])
+def test_a_loss_of_reordered_pictures_is_listed_up_to_the_end_as_well(
+    tmp_path: Path, encoder: tuple[str, ...]
+) -> None:
+    camera, end = film(12, encoder), 115
+    wanted = request(tmp_path / "gate.mp4", BASE_US, BASE_US + end * FRAME_US)
+    result = export([lossy("a", camera, range(110, 134))], wanted)
+    shown = [one.pts // FRAME_TICKS for one in camera.pictures[:110]]
+    assert listed(result)[-1] == pytest.approx((max(shown) + 1, end), abs=0.01)
+
+
 def test_of_a_time_of_which_all_is_lost_there_is_no_file(tmp_path: Path) -> None:
     wanted = request(tmp_path / "gate.mp4", *(BASE_US + at * FRAME_US for at in (113, 125)))
     with pytest.raises(NothingRecordedError, match="packets_lost"):
