@@ -1,8 +1,10 @@
 """Access units to fragments: boundaries, times, and that nothing is lost between them."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from dataclasses import replace
 from itertools import pairwise
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -297,6 +299,73 @@ def test_pictures_that_a_camera_left_out_by_itself_are_not_lost() -> None:
 
 def test_what_is_lost_before_the_first_picture_is_the_gap_between_connections() -> None:
     assert lost(range(7, 100), {7}) == []
+
+
+def decoded() -> list[int]:
+    """Pictures in decode order: a GOP of 25, in which two B-frames stand before each P-frame."""
+    gop = [0, *(number for p in range(3, 25, 3) for number in (p, p - 2, p - 1))]
+    return [25 * turn + number for turn in range(5) for number in gop]
+
+
+def lost_reordered(
+    missing: Collection[int], *, depth: int | None = 1
+) -> tuple[list[tuple[int, int]], Bench]:
+    """What the fragments tell where these are lost on the way, by number; the last is complete."""
+    bench, follows = Bench(), False
+    config = replace(CONFIG, reorder_depth=depth)
+    for place, number in enumerate(decoded()):
+        if number in missing:
+            follows = True
+            continue
+        bench.video(place, key=number % 25 == 0, at=number, after_loss=follows, config=config)
+        follows = False
+    bench.finish()
+    begin_us = min(
+        (sample.dts + sample.composition_offset) * 100 // 9 for sample in bench.fragments[0].video
+    )
+    found = [
+        (round((from_us - begin_us) / 40_000), round((to_us - begin_us) / 40_000))
+        for fragment in bench.fragments
+        for from_us, to_us in fragment.losses
+    ]
+    return found, bench
+
+
+def runs(missing: Collection[int]) -> list[tuple[int, int]]:
+    """Where pictures are missing, by number: from and to."""
+    begins = sorted(number for number in missing if number - 1 not in missing)
+    ends = sorted(number + 1 for number in missing if number + 1 not in missing)
+    return list(zip(begins, ends, strict=True))
+
+
+@pytest.mark.parametrize("depth", [1, None])
+@pytest.mark.parametrize(
+    "missing", [{3}, {4}, {7}, {6, 4, 5}, {24, 22, 23}, {25}, {49, 50, 53}, {3, 30, 61, 62}]
+)
+def test_with_b_frames_lost_pictures_are_told_by_when_they_were_to_be_shown(
+    missing: set[int], depth: int | None
+) -> None:
+    found, bench = lost_reordered(missing, depth=depth)
+    assert found == runs(missing)
+    assert touching(bench.fragments)
+
+
+@given(st.sets(st.sampled_from([*range(1, 120)]), max_size=25))
+def test_with_b_frames_each_lost_picture_is_told_once_wherever_fragments_end(
+    missing: set[int],
+) -> None:
+    found, _ = lost_reordered(missing)
+    assert found == runs(missing)
+
+
+def test_with_b_frames_packets_without_a_picture_leave_nothing_missing() -> None:
+    bench = Bench()
+    config = replace(CONFIG, reorder_depth=1)
+    for place, number in enumerate(decoded()):
+        key = number % 25 == 0
+        bench.video(place, key=key, at=number, after_loss=place in {10, 50, 51}, config=config)
+    bench.finish()
+    assert not [fragment.losses for fragment in bench.fragments if fragment.losses]
 
 
 def test_where_nearly_all_is_lost_what_is_missing_is_told_all_the_same() -> None:

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from tandem.media.losses import losses_us, usual_step
+from tandem.media.losses import ReorderedLosses, losses_us, usual_step
 from tandem.media.mp4.decode_times import DecodeTimes
 from tandem.media.mp4.fragment import Sample
 from tandem.media.rtp.clock import CaptureClock
@@ -120,6 +120,7 @@ class Fragmenter:
         self._sound_bytes = 0
         self._next_sound_dts: int | None = None
         self._continues = False
+        self._reordered_losses = ReorderedLosses()
         self.undecodable_units = 0
 
     def video(self, unit: AccessUnit, boot_us: int) -> Fragment | None:
@@ -179,6 +180,7 @@ class Fragmenter:
         self._next_sound_dts = None
         self._continues = False
         self._decode_times = DecodeTimes(self._config.reorder_depth if self._config else None)
+        self._reordered_losses = ReorderedLosses()
         return closed
 
     def _begin(self, unit: AccessUnit) -> bool:
@@ -244,7 +246,7 @@ class Fragmenter:
         else:
             times.append(successor.dts)
             follow_loss.append(successor.unit.follows_loss)
-        losses = losses_us(times, follow_loss)
+        losses = self._losses_us(timed, times, follow_loss, successor)
         fragment = self._build(timed, times, self._config, losses, is_last=successor is None)
         self._head = successor
         self._pending = []
@@ -254,9 +256,24 @@ class Fragmenter:
             self._begin_again(following)
         return fragment
 
+    def _losses_us(
+        self,
+        timed: Sequence[_Timed],
+        times: Sequence[int],
+        follow_loss: Sequence[bool],
+        successor: _Timed | None,
+    ) -> list[tuple[int, int]]:
+        if not self._decode_times.reorder_depth:
+            return losses_us(times, follow_loss)
+        shown = [picture.pts for picture in timed]
+        if successor is None:
+            return self._reordered_losses.push(shown, follow_loss[:-1], None)
+        return self._reordered_losses.push([*shown, successor.pts], follow_loss, successor.dts)
+
     def _begin_again(self, unit: AccessUnit) -> None:
         """Capture time was stepped at this unit: its fragment does not touch the one before."""
         self._decode_times = DecodeTimes(self._config.reorder_depth if self._config else None)
+        self._reordered_losses = ReorderedLosses()
         self._last_dts = None
         (self._head,) = self._time([unit])
         self._continues = False

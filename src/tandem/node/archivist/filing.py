@@ -27,7 +27,7 @@ from tandem.archive.loss_book import LossBook
 from tandem.archive.mount import Mounted
 from tandem.archive.rows import Closing, Gap, GapCause, Progress, Role, Segment, State
 from tandem.archive.segment_file import SegmentFile
-from tandem.media.losses import losses_us
+from tandem.media.losses import ReorderedLosses, losses_us
 from tandem.media.mp4.fragment import StoredSample
 from tandem.media.mp4.init import InitSegment, init_segment
 from tandem.media.mp4.mfra import mfra
@@ -339,9 +339,13 @@ def _losses(row: Segment, parts: Sequence[Placed], behind: StoredSample | None) 
     """
     pictures = [picture for part in parts for picture in part.table.video]
     pictures += [behind] if behind else []
-    lost = losses_us(
-        [picture.dts for picture in pictures], [picture.follows_loss for picture in pictures]
-    )
+    follow_loss = [picture.follows_loss for picture in pictures]
+    if any(picture.composition_offset for picture in pictures):
+        shown = [picture.dts + picture.composition_offset for picture in pictures]
+        until = behind.dts if behind else None
+        lost = ReorderedLosses().push(shown, follow_loss, until)
+    else:
+        lost = losses_us([picture.dts for picture in pictures], follow_loss)
     book = LossBook(_LOSSES_FILED)
     entered = {one.from_us: one for loss in lost for one in book.add([loss], loss[1])}
     of_stream = row.camera_id, row.stream
