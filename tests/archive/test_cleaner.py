@@ -1,6 +1,7 @@
 """Deletion that is interrupted anywhere ends as if it had not been, and takes nothing else."""
 
 import errno
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -43,6 +44,15 @@ class LastCall(FailingDisk):
 
 def forever(segment: Segment) -> Deletion:
     return Deletion(segment, Reason.SPACE, is_loss=True)
+
+
+@pytest.fixture(params=["tmpfs", "ext4"])
+def small(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Path]:
+    """A volume on a small disk of its own."""
+    place = tmp_path / "disk"
+    with tmpfs(place, 16) if request.param == "tmpfs" else ext4(tmp_path, 32):
+        create(place)
+        yield place
 
 
 def test_a_promise_that_came_after_the_plan_keeps_a_second_copy(root: Path) -> None:
@@ -129,49 +139,37 @@ def test_an_open_segment_is_not_deleted_whatever_is_asked(root: Path) -> None:
         assert writing.close().state is State.CLOSED
 
 
-@pytest.mark.parametrize("others", ["tmpfs", "ext4"])
 @pytest.mark.lab("loop")
-def test_a_disk_that_others_filled_to_the_last_byte_can_be_deleted_from(
-    tmp_path: Path, others: str
-) -> None:
-    place = tmp_path / "disk"
-    maker = tmpfs(place, 16) if others == "tmpfs" else ext4(tmp_path, 32)
-    with maker:
-        create(place)
-        with mounted_at(place) as mounted:
-            segments = [record(mounted, number, 8, frame_bytes=4000) for number in range(4)]
-            # the log is at its smallest, as after a restart
-            mounted.index._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-            fill(place)
-            assert mounted.space().free_bytes == 0
-            gone = delete(mounted.volume, mounted.index, [forever(one) for one in segments[:2]])
-            assert len(gone) == 2
-            record(mounted, 9, start_us=BASE_US)
-            assert (place / BALLAST_FILE).exists()
-            assert mounted.index.segment(segment_uuid(9)) is not None
+def test_a_disk_that_others_filled_to_the_last_byte_can_be_deleted_from(small: Path) -> None:
+    with mounted_at(small) as mounted:
+        segments = [record(mounted, number, 8, frame_bytes=4000) for number in range(4)]
+        # the log is at its smallest, as after a restart
+        mounted.index._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        fill(small)
+        assert mounted.space().free_bytes == 0
+        gone = delete(mounted.volume, mounted.index, [forever(one) for one in segments[:2]])
+        assert len(gone) == 2
+        record(mounted, 9, start_us=BASE_US)
+        assert (small / BALLAST_FILE).exists()
+        assert mounted.index.segment(segment_uuid(9)) is not None
 
 
-@pytest.mark.parametrize("others", ["tmpfs", "ext4"])
 @pytest.mark.lab("loop")
 def test_a_disk_that_others_filled_while_nobody_recorded_is_opened_and_can_be_deleted_from(
-    tmp_path: Path, others: str
+    small: Path,
 ) -> None:
-    place = tmp_path / "disk"
-    maker = tmpfs(place, 16) if others == "tmpfs" else ext4(tmp_path, 32)
-    with maker:
-        create(place)
-        with mounted_at(place) as mounted:
-            segments = [record(mounted, number, 8, frame_bytes=4000) for number in range(4)]
-            left_open = Writing(mounted, 9)
-            left_open.append(1)
-        fill(place)
-        with mounted_at(place) as mounted:
-            assert [one.state for one in mounted.index.segments("gate", 0, 1 << 60)] == [
-                State.CLOSED
-            ] * 5
-            gone = delete(mounted.volume, mounted.index, [forever(one) for one in segments[:2]])
-            assert len(gone) == 2
-            assert (place / BALLAST_FILE).exists()
+    with mounted_at(small) as mounted:
+        segments = [record(mounted, number, 8, frame_bytes=4000) for number in range(4)]
+        left_open = Writing(mounted, 9)
+        left_open.append(1)
+    fill(small)
+    with mounted_at(small) as mounted:
+        assert [one.state for one in mounted.index.segments("gate", 0, 1 << 60)] == [
+            State.CLOSED
+        ] * 5
+        gone = delete(mounted.volume, mounted.index, [forever(one) for one in segments[:2]])
+        assert len(gone) == 2
+        assert (small / BALLAST_FILE).exists()
 
 
 def test_deleting_what_is_gone_already_is_no_failure(root: Path) -> None:

@@ -66,3 +66,6 @@ class Bench:
 
     def holder(self) -> UUID:
         return next(one for one in self.ids if self.writers[one].written())
+
+    def other(self, than: UUID) -> UUID:
+        return next(one for one in self.ids if one != than)

@@ -18,7 +18,7 @@ def two() -> Bench:
 def test_a_stream_stays_on_its_disk_until_a_segment_begins(two: Bench) -> None:
     two.disks.keep(GATE, gop(0, continues=False))
     first = two.holder()
-    other = next(one for one in two.ids if one != first)
+    other = two.other(first)
     two.room(other, 0.9)
     for number in range(1, 130):
         two.disks.keep(GATE, gop(number))
@@ -40,7 +40,7 @@ def test_streams_go_where_the_largest_share_of_room_is(two: Bench) -> None:
 def test_a_disk_that_does_not_keep_up_is_bypassed_in_the_middle_of_a_segment(two: Bench) -> None:
     two.disks.keep(GATE, gop(0))
     slow = two.holder()
-    other = next(one for one in two.ids if one != slow)
+    other = two.other(slow)
     two.writers[slow].backlog_bytes = 8 * BACKLOG_BYTES
     two.disks.keep(GATE, gop(1))
     assert two.writers[other].written() == [(1, True)]
@@ -50,7 +50,7 @@ def test_a_disk_that_does_not_keep_up_is_bypassed_in_the_middle_of_a_segment(two
 def test_a_disk_that_hangs_is_left_at_once_if_there_is_another(two: Bench) -> None:
     two.disks.keep(GATE, gop(0))
     hung = two.holder()
-    other = next(one for one in two.ids if one != hung)
+    other = two.other(hung)
     two.room(hung, 0.9)
     two.writers[hung].patience.hangs = True
     two.disks.keep(GATE, gop(1))
@@ -64,7 +64,7 @@ def test_a_full_disk_that_gets_no_room_is_left_amid_a_segment_for_one_that_has_l
 ) -> None:
     two.disks.keep(GATE, gop(0))
     full = two.holder()
-    other = next(one for one in two.ids if one != full)
+    other = two.other(full)
     two.room(full, 0.0)
     two.room(other, -0.1)
     two.writers[full].patience.starves = True
@@ -77,7 +77,7 @@ def test_a_full_disk_that_gets_no_room_is_left_amid_a_segment_for_one_that_has_l
 def test_of_two_disks_that_are_no_better_neither_is_left_for_the_other(two: Bench) -> None:
     two.disks.keep(GATE, gop(0))
     full = two.holder()
-    other = next(one for one in two.ids if one != full)
+    other = two.other(full)
     for writer in two.writers.values():
         writer.patience.starves = True
     for number in range(1, 5):

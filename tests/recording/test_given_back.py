@@ -19,7 +19,7 @@ def test_what_a_dead_disk_did_not_write_is_written_to_the_other_one(two: Bench) 
     for number in range(3):
         two.disks.keep(GATE, gop(number, continues=number > 0))
     dead = two.holder()
-    other = next(one for one in two.ids if one != dead)
+    other = two.other(dead)
     two.disks.reported(dead, Dead("/srv/a failed"))
     two.disks.keep(GATE, gop(3))
     assert [number for number, _ in two.writers[other].written()] == [0, 1, 2, 3]
@@ -33,7 +33,7 @@ def test_what_waits_for_a_disk_that_hangs_goes_to_another_before_what_comes_next
     for number in range(3):
         two.disks.keep(GATE, gop(number, continues=number > 0))
     hung = two.holder()
-    other = next(one for one in two.ids if one != hung)
+    other = two.other(hung)
     two.writers[hung].patience.hangs = True
     two.writers[hung].backlog_bytes = 1
     two.disks.keep(GATE, gop(3))
@@ -50,7 +50,7 @@ def test_what_waits_for_a_disk_goes_to_another_though_its_camera_sends_nothing_m
     if full != two.holder():  # the gap went to the idle one
         two.writers[two.holder()].submit(Note(GAP))
         full = two.holder()
-    other = next(one for one in two.ids if one != full)
+    other = two.other(full)
     two.writers[full].patience.starves = True
     two.writers[full].backlog_bytes = 1
     two.disks.relieve(full)
@@ -62,7 +62,7 @@ def test_what_a_disk_gives_back_late_is_a_segment_of_its_own(two: Bench) -> None
     for number in range(3):
         two.disks.keep(GATE, gop(number, continues=number > 0))
     hung = two.holder()
-    other = next(one for one in two.ids if one != hung)
+    other = two.other(hung)
     two.writers[hung].patience.hangs = True  # and all of it is being written, so that it stays
     for number in range(3, 6):
         two.disks.keep(GATE, gop(number))
@@ -78,7 +78,7 @@ def test_what_was_begun_anew_when_it_was_given_to_a_disk_is_begun_anew_elsewhere
 ) -> None:
     two.disks.keep(GATE, gop(0))
     dead = two.holder()
-    other = next(one for one in two.ids if one != dead)
+    other = two.other(dead)
     two.room(dead, 0.9)
     two.disks.end(GATE.key)
     second = replace(GATE, role=Role.SECOND)
@@ -90,7 +90,7 @@ def test_what_was_begun_anew_when_it_was_given_to_a_disk_is_begun_anew_elsewhere
 def test_what_is_given_back_of_a_stream_that_ended_is_a_segment_that_ends(two: Bench) -> None:
     two.disks.keep(GATE, gop(0))
     dead = two.holder()
-    other = next(one for one in two.ids if one != dead)
+    other = two.other(dead)
     two.disks.end(GATE.key)
     two.disks.reported(dead, Dead("/srv/a failed"))
     assert two.writers[other].written() == [(0, True)]
@@ -102,7 +102,7 @@ def test_the_log_says_where_the_cameras_of_a_disk_go(
 ) -> None:
     two.disks.keep(GATE, gop(0))
     hung = two.holder()
-    other = next(one for one in two.ids if one != hung)
+    other = two.other(hung)
     path = two.disks.volumes[hung].path
     two.writers[hung].patience.hangs, two.writers[hung].backlog_bytes = True, 1
     two.disks.relieve(hung)

@@ -102,17 +102,31 @@ class ReorderedLosses:
         return (self._until is None or end > self._until) and (until is None or end <= until)
 
 
+def late_gaps(shown: Sequence[int], nearest: Sequence[int], usual: int) -> list[tuple[int, int]]:
+    """When no picture is shown though one usually would be, near a loss.
+
+    Args:
+        shown: when pictures around the loss are presented, ascending.
+        nearest: the same of those next to it: only what lies between them was lost there.
+        usual: how long pictures usually last.
+
+    Returns:
+        From and to, in the unit of what was given, ascending.
+    """
+    return [
+        (before + usual, after)
+        for before, after in pairwise(shown)
+        if is_late(after - before, usual) and nearest[0] <= before and after <= nearest[-1]
+    ]
+
+
 def _gaps_around(at: int, shown: Sequence[int]) -> list[tuple[int, int]]:
-    """When no picture is shown though one usually would be, near the one with that place."""
+    """Those near the picture with that place, of pictures in the order of their decoding."""
 
     def near(pictures: int) -> list[int]:
         return sorted(shown[max(0, at - pictures) : at + pictures])
 
-    nearest, around = near(DEEPEST_REORDERING), near(2 * DEEPEST_REORDERING)
+    around = near(2 * DEEPEST_REORDERING)
     steps = sorted(after - before for before, after in pairwise(around))
     usual = steps[len(steps) // 4] if steps else 1  # most may be longer, where much is lost
-    return [
-        (before + usual, after)
-        for before, after in pairwise(around)
-        if is_late(after - before, usual) and nearest[0] <= before and after <= nearest[-1]
-    ]
+    return late_gaps(around, near(DEEPEST_REORDERING), usual)

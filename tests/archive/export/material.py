@@ -8,7 +8,7 @@ import functools
 import json
 import subprocess
 import tempfile
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from heapq import merge
@@ -174,12 +174,14 @@ class MemoryBytes:
 
     content: bytes
     bad: range
+    reading: Callable[[int], None]
 
     @property
     def size_bytes(self) -> int:
         return len(self.content)
 
     def read(self, offset: int, length: int) -> bytes:
+        self.reading(length)
         if offset < self.bad.stop and offset + length > self.bad.start:
             raise SourceError("The disk failed.")
         return self.content[offset : offset + length]
@@ -208,8 +210,11 @@ class MemorySource:
 
     @contextmanager
     def open(self, segment: Segment) -> Iterator[SegmentBytes]:
-        segment_id = segment.segment_id
-        yield MemoryBytes(self.contents[segment_id], self.bad.get(segment_id, range(0)))
+        bad = self.bad.get(segment.segment_id, range(0))
+        yield MemoryBytes(self.contents[segment.segment_id], bad, self.reading)
+
+    def reading(self, length: int) -> None:
+        """Somebody wants so many bytes; raises what the node would."""
 
     def write(self, fragments: Sequence[Fragment], role: Role = Role.PRIMARY) -> Segment:
         """Lay fragments down as one segment, as a recorder does."""

@@ -1,7 +1,5 @@
 """Segments that are torn, suspect, damaged or gone give what is sound in them, and no more."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from random import Random
@@ -20,7 +18,7 @@ from tests.archive.export.material import (
 
 from tandem.archive.export.errors import ExportError, NothingRecordedError, SourceError
 from tandem.archive.export.export import export
-from tandem.archive.export.source import SegmentBytes, Unreachable
+from tandem.archive.export.source import Unreachable
 from tandem.archive.rows import Gap, GapCause, Interval, Segment, State
 
 pytestmark = pytest.mark.real
@@ -47,26 +45,10 @@ class HiccupingSource(MemorySource):
 
     refused = False
 
-    @contextmanager
-    def open(self, segment: Segment) -> Iterator[SegmentBytes]:
-        with super().open(segment) as file:
-            yield _HiccupingBytes(self, file)
-
-
-class _HiccupingBytes:
-    def __init__(self, source: HiccupingSource, file: SegmentBytes) -> None:
-        self._source = source
-        self._file = file
-
-    @property
-    def size_bytes(self) -> int:
-        return self._file.size_bytes
-
-    def read(self, offset: int, length: int) -> bytes:
-        if length > 20_000 and not self._source.refused:
-            self._source.refused = True
+    def reading(self, length: int) -> None:
+        if length > 20_000 and not self.refused:
+            self.refused = True
             raise SourceError("The disk is busy.")
-        return self._file.read(offset, length)
 
 
 def test_a_picture_that_the_disk_changed_comes_from_the_other_copy(tmp_path: Path) -> None:

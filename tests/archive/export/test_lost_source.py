@@ -1,7 +1,5 @@
 """A node that is lost in the middle of an export: the others go on, and what it had is told."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -18,8 +16,7 @@ from tests.archive.export.material import (
 
 from tandem.archive.export.errors import NothingRecordedError, SourceLostError
 from tandem.archive.export.export import Phase, Progress, export
-from tandem.archive.export.source import SegmentBytes
-from tandem.archive.rows import GapCause, Segment
+from tandem.archive.rows import GapCause
 
 pytestmark = pytest.mark.real
 
@@ -31,25 +28,9 @@ class DyingSource(MemorySource):
 
     is_dead = False
 
-    @contextmanager
-    def open(self, segment: Segment) -> Iterator[SegmentBytes]:
-        with super().open(segment) as file:
-            yield _DyingBytes(self, file)
-
-
-class _DyingBytes:
-    def __init__(self, source: DyingSource, file: SegmentBytes) -> None:
-        self._source = source
-        self._file = file
-
-    @property
-    def size_bytes(self) -> int:
-        return self._file.size_bytes
-
-    def read(self, offset: int, length: int) -> bytes:
-        if self._source.is_dead:
-            raise SourceLostError(self._source.node_id, "b answers on no link.")
-        return self._file.read(offset, length)
+    def reading(self, length: int) -> None:
+        if self.is_dead:
+            raise SourceLostError(self.node_id, "b answers on no link.")
 
 
 def dying(kept: range) -> DyingSource:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from tandem.archive.coverage import coverage
 from tandem.archive.rows import Interval
-from tandem.media.losses import is_late
+from tandem.media.losses import is_late, late_gaps
 from tandem.media.mp4.decode_times import DEEPEST_REORDERING
 from tandem.media.mp4.fragment import StoredSample
 from tandem.media.units import IDENTITY_BYTES, VIDEO_CLOCK_HZ
@@ -217,9 +217,8 @@ class UnitTable:
         around = sorted(self.shown[max(0, place - DEEPEST_REORDERING) : place + DEEPEST_REORDERING])
         usual = median_low([after - before for before, after in pairwise([*around, *beyond])])
         return [
-            Interval(*(ticks * 1_000_000 // self.rate_hz for ticks in (before + usual, after)))
-            for before, after in pairwise(shown)
-            if is_late(after - before, usual) and nearest[0] <= before and after <= nearest[-1]
+            Interval(*(ticks * 1_000_000 // self.rate_hz for ticks in gap))
+            for gap in late_gaps(shown, nearest, usual)
         ]
 
     def _end_us(self, row: Row) -> int:
