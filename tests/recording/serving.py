@@ -147,6 +147,11 @@ class Bench:
         for number in numbers:
             self.disks.keep(stream, gop(number, continues=number > 0))
 
+    async def serve(self, order: VolumeOrder) -> None:
+        """Have this volume alone ordered, and wait until it is in service."""
+        self.volumes.apply([order])
+        await self.until(lambda: self.is_serving(order))
+
     async def until(self, condition: Callable[[], bool]) -> None:
         """Wait for a condition."""
         async with asyncio.timeout(DEADLINE_S):

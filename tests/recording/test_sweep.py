@@ -56,12 +56,10 @@ def test_a_cameras_share_is_counted_over_the_node_and_freed_once(tmp_path: Path)
     async def test() -> None:
         async with Bench(tmp_path) as bench, asyncio.TaskGroup() as tasks:
             one, two = bench.order("one"), bench.order("two")
-            bench.volumes.apply([one])
-            await bench.until(lambda: bench.is_serving(one))
+            await bench.serve(one)
             await fill(bench, 0, 1)
             await bench.until(lambda: closed(one) == 2)
-            bench.volumes.apply([two])
-            await bench.until(lambda: bench.is_serving(two))
+            await bench.serve(two)
             await fill(bench, 2)
             await bench.until(lambda: closed(two) == 1)
             bench.volumes.apply([one, two])
@@ -105,8 +103,7 @@ def test_evidence_costs_nothing_else_of_its_camera(tmp_path: Path) -> None:
     async def test() -> None:
         async with Bench(tmp_path) as bench, asyncio.TaskGroup() as tasks:
             one = bench.order("one")
-            bench.volumes.apply([one])
-            await bench.until(lambda: bench.is_serving(one))
+            await bench.serve(one)
             await fill(bench, 0, 1, 2)
             await bench.until(lambda: closed(one) == 3)
             first, *others = sorted(segments(one), key=lambda it: it.start_us)
@@ -132,8 +129,7 @@ def test_while_no_camera_is_known_a_second_copy_goes_last_and_as_a_loss(tmp_path
     async def test() -> None:
         async with Bench(tmp_path) as bench, asyncio.TaskGroup() as tasks:
             one = bench.order("one")
-            bench.volumes.apply([one])
-            await bench.until(lambda: bench.is_serving(one))
+            await bench.serve(one)
             second = order(role="second")
             bench.disks.keep(second, gop(0))
             bench.disks.end(second.key)
@@ -188,8 +184,7 @@ def test_gaps_of_times_that_are_kept_no_more_are_forgotten_each_hour(tmp_path: P
             sweeper = Sweeper(bench.disks, 1, clock, tasks)
             one = bench.order("one")
             with bench.disks.telling(sweeper.joined):
-                bench.volumes.apply([one])
-                await bench.until(lambda: bench.is_serving(one))
+                await bench.serve(one)
             for day in (1, 20):
                 at_us = T0_US + day * DAY_US
                 cause = GapCause.CAMERA_UNREACHABLE
@@ -233,8 +228,7 @@ def test_only_a_clock_that_is_trusted_and_runs_evenly_deletes_for_an_age(tmp_pat
     async def test() -> None:
         async with Bench(tmp_path) as bench, asyncio.TaskGroup() as tasks:
             one = bench.order("one")
-            bench.volumes.apply([one])
-            await bench.until(lambda: bench.is_serving(one))
+            await bench.serve(one)
             await fill(bench, 0, 1)
             await bench.until(lambda: closed(one) == 2)
             clock = SetClock(T0_US)
@@ -265,8 +259,7 @@ def test_what_should_have_gone_long_ago_goes_and_is_told_once(
     async def test() -> None:
         async with Bench(tmp_path) as bench, asyncio.TaskGroup() as tasks:
             one = bench.order("one")
-            bench.volumes.apply([one])
-            await bench.until(lambda: bench.is_serving(one))
+            await bench.serve(one)
             clock = SetClock(T0_US + 31 * DAY_US)
             sweeper = Sweeper(bench.disks, 1, clock, tasks)
             sweeper.keep(MONTH, trusts_clock=True)
@@ -286,8 +279,7 @@ def test_what_goes_at_its_time_is_no_news(tmp_path: Path, caplog: pytest.LogCapt
     async def test() -> None:
         async with Bench(tmp_path) as bench, asyncio.TaskGroup() as tasks:
             one = bench.order("one")
-            bench.volumes.apply([one])
-            await bench.until(lambda: bench.is_serving(one))
+            await bench.serve(one)
             await fill(bench, 0)
             await bench.until(lambda: closed(one) == 1)
             clock = SetClock(T0_US + 30 * DAY_US + 10_000_000)
@@ -307,8 +299,7 @@ def test_a_volume_that_does_not_answer_keeps_no_other_from_being_swept(
     async def test() -> None:
         async with Bench(tmp_path) as bench, asyncio.TaskGroup() as tasks:
             well, hung = bench.order("well"), bench.order("hung")
-            bench.volumes.apply([well])
-            await bench.until(lambda: bench.is_serving(well))
+            await bench.serve(well)
             await fill(bench, 0, 1)
             await bench.until(lambda: closed(well) == 2)
             bench.volumes.apply([well, hung])
@@ -330,8 +321,7 @@ def test_questions_to_a_disk_that_hangs_are_few_and_answered_in_time(tmp_path: P
     async def test() -> None:
         async with Bench(tmp_path) as bench:
             one = bench.order("one")
-            bench.volumes.apply([one])
-            await bench.until(lambda: bench.is_serving(one))
+            await bench.serve(one)
             questions = bench.disks.volumes[one.volume_id].questions
             assert questions is not None
             goes_on = bench.mood(one).goes_on
@@ -365,8 +355,7 @@ def test_a_disk_that_hangs_while_gaps_are_forgotten_holds_up_no_sweep(
             sweeper = Sweeper(bench.disks, 1, clock, tasks)
             one = bench.order("one")
             with bench.disks.telling(sweeper.joined):
-                bench.volumes.apply([one])
-                await bench.until(lambda: bench.is_serving(one))
+                await bench.serve(one)
             sweeper.keep(MONTH, trusts_clock=True)
             clock.now_us += 2 * FORGET_US
             await sweeper.sweep()
@@ -381,8 +370,7 @@ def test_of_plans_that_wait_behind_a_disk_that_hangs_the_last_one_counts(tmp_pat
         async with Bench(tmp_path) as bench:
             one = bench.order("one")
             mood = bench.mood(one)
-            bench.volumes.apply([one])
-            await bench.until(lambda: bench.is_serving(one))
+            await bench.serve(one)
             (writer,) = writers(bench)
             mood.goes_on.clear()
             bench.keep(GATE, 0)

@@ -58,8 +58,7 @@ def test_a_disk_that_hangs_is_told_and_is_well_again_when_it_goes_on(
     async def test(bench: Bench) -> None:
         one = bench.order("one")
         mood = bench.mood(one)
-        bench.volumes.apply([one])
-        await bench.until(lambda: bench.is_serving(one))
+        await bench.serve(one)
         state = bench.disks.volumes[one.volume_id]
         mood.goes_on.clear()
         bench.keep(GATE, 0)
@@ -107,8 +106,7 @@ def test_a_disk_that_hangs_at_the_end_is_left_to_itself_after_a_while(
     async def test(bench: Bench) -> None:
         hung = bench.order("hung")
         mood = bench.mood(hung)
-        bench.volumes.apply([hung])
-        await bench.until(lambda: bench.is_serving(hung))
+        await bench.serve(hung)
         bench.keep(GATE, 0)
         mood.goes_on.clear()
         benches.append(bench)
@@ -144,8 +142,7 @@ def test_a_volume_that_died_is_opened_anew_and_what_it_left_open_is_closed(tmp_p
     async def test(bench: Bench) -> None:
         ill, well = bench.order("ill"), bench.order("well")
         mood = bench.mood(ill)
-        bench.volumes.apply([ill])
-        await bench.until(lambda: bench.is_serving(ill))
+        await bench.serve(ill)
         bench.keep(GATE, 0, 1)
         await bench.until(lambda: bool(bench.disks.durable_until_us))
         bench.volumes.apply([ill, well])
@@ -170,8 +167,7 @@ def test_a_volume_that_died_is_opened_anew_and_what_it_left_open_is_closed(tmp_p
 def test_a_volume_that_is_unmounted_under_a_recorder_is_left_and_taken_back(tmp_path: Path) -> None:
     async def test(bench: Bench) -> None:
         away = bench.order("away")
-        bench.volumes.apply([away])
-        await bench.until(lambda: bench.is_serving(away))
+        await bench.serve(away)
         elsewhere = away.path.with_name("elsewhere")
         away.path.rename(elsewhere)
         await bench.until(lambda: bench.disks.volumes[away.volume_id].is_dead)
@@ -187,8 +183,7 @@ def test_a_disk_that_is_only_read_only_is_tried_at_the_same_pace_however_long_it
     async def test(bench: Bench) -> None:
         one = bench.order("one")
         mood = bench.mood(one)
-        bench.volumes.apply([one])
-        await bench.until(lambda: bench.is_serving(one))
+        await bench.serve(one)
         told = bench.reopenings[one.volume_id].told
         mood.error, mood.is_failing = errno.EROFS, True
         await bench.until(lambda: len(told) > 5)
@@ -203,8 +198,7 @@ def test_a_disk_that_is_only_read_only_is_tried_at_the_same_pace_however_long_it
 def test_volumes_are_added_and_removed_while_recording_goes_on(tmp_path: Path) -> None:
     async def test(bench: Bench) -> None:
         old, new = bench.order("old"), bench.order("new")
-        bench.volumes.apply([old])
-        await bench.until(lambda: bench.is_serving(old))
+        await bench.serve(old)
         bench.keep(GATE, 0, 1)
         bench.volumes.apply([old, new])
         await bench.until(lambda: bench.is_serving(new))
@@ -225,8 +219,7 @@ def test_volumes_are_added_and_removed_while_recording_goes_on(tmp_path: Path) -
 def test_a_volume_whose_limits_change_is_closed_and_opened_anew(tmp_path: Path) -> None:
     async def test(bench: Bench) -> None:
         one = bench.order("one")
-        bench.volumes.apply([one])
-        await bench.until(lambda: bench.is_serving(one))
+        await bench.serve(one)
         bench.keep(GATE, 0)
         smaller = VolumeOrder(one.path, one.volume_id, type(one.limits)(1 << 30, 1 << 20))
         bench.volumes.apply([smaller])
@@ -247,8 +240,7 @@ def test_what_a_removed_disk_that_hangs_did_not_take_goes_to_others(
     async def test(bench: Bench) -> None:
         hung, well = bench.order("hung"), bench.order("well")
         mood = bench.mood(hung)
-        bench.volumes.apply([hung])
-        await bench.until(lambda: bench.is_serving(hung))
+        await bench.serve(hung)
         bench.keep(GATE, 0)
         await bench.until(lambda: bool(bench.disks.durable_until_us))
         mood.goes_on.clear()
@@ -272,8 +264,7 @@ def test_what_waits_for_a_disk_that_hangs_is_written_elsewhere_and_once_though_n
     async def test(bench: Bench) -> None:
         hung, well = bench.order("hung"), bench.order("well")
         mood = bench.mood(hung)
-        bench.volumes.apply([hung])
-        await bench.until(lambda: bench.is_serving(hung))
+        await bench.serve(hung)
         bench.keep(GATE, 0)
         await bench.until(lambda: bool(bench.disks.durable_until_us))
         mood.goes_on.clear()
@@ -300,8 +291,7 @@ def test_a_full_disk_that_is_removed_is_let_go_of_and_what_waited_goes_to_others
     async def test(bench: Bench) -> None:
         full, well = bench.order("full"), bench.order("well")
         mood = bench.mood(full)
-        bench.volumes.apply([full])
-        await bench.until(lambda: bench.is_serving(full))
+        await bench.serve(full)
         bench.keep(GATE, 0)
         await bench.until(lambda: bool(bench.disks.durable_until_us))
         mood.error, mood.is_failing = errno.ENOSPC, True
@@ -327,8 +317,7 @@ def test_of_the_only_disk_it_is_said_at_the_end_that_it_is_full(
     async def test(bench: Bench) -> None:
         full = bench.order("full")
         mood = bench.mood(full)
-        bench.volumes.apply([full])
-        await bench.until(lambda: bench.is_serving(full))
+        await bench.serve(full)
         mood.error, mood.is_failing = errno.ENOSPC, True
         bench.keep(GATE, 0)
         await bench.until(lambda: "No space left" in bench.problem(full))
@@ -348,8 +337,7 @@ def test_pictures_that_a_disk_gave_back_late_stand_in_files_whose_times_increase
     async def test(bench: Bench) -> None:
         hung, well = bench.order("hung"), bench.order("well")
         mood = bench.mood(hung)
-        bench.volumes.apply([hung])
-        await bench.until(lambda: bench.is_serving(hung))
+        await bench.serve(hung)
         bench.keep(GATE, 0)
         await bench.until(lambda: bool(bench.disks.durable_until_us))
         mood.goes_on.clear()
