@@ -6,6 +6,7 @@ without loss are 40 ms apart, each from the next, over all its files.
 
 import os
 import shutil
+import socket
 import subprocess
 import tempfile
 import time
@@ -23,6 +24,7 @@ FRAME_US = 40_000
 SOAK_S = 1800
 GROWTH_BYTES = 8 << 20
 POLL_S = 0.1
+STARTS_S = 60.0
 
 
 @contextmanager
@@ -61,9 +63,24 @@ def vlc(length_s: int) -> Iterator[dict[str, str]]:
         command = [*as_nobody, "cvlc", "-q", str(film), "--sout", f"#rtp{{sdp={url}}}"]
         with subprocess.Popen(command, stderr=subprocess.DEVNULL, env=environment) as process:
             try:
+                wait_until_it_listens(port)
                 yield {"vlc": url}
             finally:
                 process.kill()
+
+
+def wait_until_it_listens(port: int) -> None:
+    """A busy machine may need seconds to start VLC; a camera that is not there yet has failed."""
+    until_s = time.monotonic() + STARTS_S
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        except OSError:
+            if time.monotonic() > until_s:
+                raise
+            time.sleep(POLL_S)
+        else:
+            return
 
 
 def encode(film: Path, length_s: int) -> None:
