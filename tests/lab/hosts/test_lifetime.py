@@ -13,7 +13,7 @@ from tests.lab.hosts.conftest import SMALL
 
 from tandem.lab.hosts import Lab, LabError, Plan, VolumeFault
 from tandem.lab.hosts.commands import run, wait_until
-from tandem.lab.hosts.freezer import groups_called
+from tandem.lab.hosts.freezer import Group, groups_called, make_group
 from tandem.lab.hosts.launch import Launch, launch
 from tandem.lab.hosts.processes import Process
 
@@ -155,6 +155,18 @@ def test_a_lab_whose_directory_was_lost_is_found_by_its_control_group(tmp_path: 
     shutil.rmtree(lab.directory)
     with pytest.raises(LabError, match="still runs"):
         Lab.up(lab.directory, SMALL)
+    lab.down()
+    assert traces.are_gone()
+
+
+@pytest.mark.lab("freezer")
+def test_empty_control_groups_of_a_lab_that_was_killed_are_in_nobodys_way(tmp_path: Path) -> None:
+    lab = Lab(tmp_path / "lab")
+    left = make_group(lab.book.name)
+    assert left is not None
+    Group(left.path / "node-1").create()
+    Lab.up(lab.directory, SMALL)
+    traces = Traces(lab)
     lab.down()
     assert traces.are_gone()
 

@@ -42,6 +42,10 @@ class Group:
         """Who is in it."""
         return [int(line) for line in self.members.read_text(encoding="ascii").split()]
 
+    def has_processes(self) -> bool:
+        """Whether anybody is in it, or in a group below."""
+        return any(Group(Path(directory)).processes() for directory, _, _ in os.walk(self.path))
+
     def freeze(self) -> None:
         """Stop all that is in it, and wait until it stands still.
 

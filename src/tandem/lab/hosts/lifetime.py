@@ -106,11 +106,13 @@ def _claim(book: Book) -> None:
         raise LabError(f"There is a lab in {book.directory} already. Take it down first.")
     if any(book.directory.iterdir()):
         raise LabError(f"{book.directory} is not empty. A lab needs a directory of its own.")
-    if groups_called(book.name):
-        raise LabError(
-            f"A lab that was in {book.directory} still runs (control group {book.name}), though "
-            f"its directory was removed. Take it down first."
-        )
+    for group in groups_called(book.name):
+        if group.has_processes():
+            raise LabError(
+                f"A lab that was in {book.directory} still runs (control group {book.name}), "
+                f"though its directory was removed. Take it down first."
+            )
+        group.remove()
 
 
 def _sweep(book: Book) -> None:
