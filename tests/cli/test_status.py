@@ -34,7 +34,8 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
 
 
 def link(name: str, *, up: bool = True) -> dict[str, object]:
-    return {"link": name, "inbound": up, "outbound": up, "latency_us": 310, "loss": 0.001}
+    said = {"round_trip_us": 310, "usual_round_trip_us": 300, "loss": 0.001, "loss_there": 0.002}
+    return {"link": name, "inbound": up, "outbound": up, **said}
 
 
 def set_scene(desk: Desk) -> None:
@@ -51,7 +52,7 @@ def test_all_well_is_one_sentence_and_exit_status_0(desk: Desk) -> None:
     assert result.exit_code == 0, result.output
     lines = result.output.splitlines()
     assert lines[0] == "The only camera is recorded, in two copies."
-    assert "  node1 - node2  a      0.3 ms  0.1%  up" in lines
+    assert "  node1 - node2  a         0.3 ms        0.2%       0.1%  up" in lines
     assert "  node2  well   live, epoch 3  leader        1  +1 ms  0.1.0" in lines
     assert "  node1  /srv/video1    107 GB  429 GB  full in 9 d 22 h" in lines
     assert "  Gate (gate)  hot         node1    node2      4.0  +1 ms  2 s ago" in lines

@@ -30,6 +30,7 @@ BEAT = Heartbeat(
     sent_us=5_000_000,
     echo_sent_us=4_900_000,
     echo_held_us=20_000,
+    loss=0.015,
     heard=(Heard("n2", "a", 40), Heard("n3", "b", OLDEST_MS)),
 )
 
@@ -46,6 +47,7 @@ beats = st.builds(
     numbers,
     numbers,
     st.integers(0, 2**32 - 1),
+    st.none() | st.integers(0, 10_000).map(lambda part: part / 10_000),
     st.lists(st.builds(Heard, names, names, st.integers(0, OLDEST_MS)), max_size=7).map(tuple),
 )
 
@@ -61,8 +63,8 @@ def test_what_is_sent_is_received(beat: Heartbeat) -> None:
 
 def test_the_form_on_the_wire_is_this() -> None:
     assert encode(BEAT, KEY)[:-CODE_BYTES].hex(" ", -4) == (
-        "54420100 00000007 00066517 28988000 00000000 00000063 00000000 004c4b40"
-        " 00000000 004ac4a0 00004e20 026e3102 6e320161 02026e32 01610028 026e3301 62ffff"
+        "54420200 00000007 00066517 28988000 00000000 00000063 00000000 004c4b40 00000000 004ac4a0"
+        " 00004e20 0096026e 31026e32 01610201 61016202 026e3201 00002802 6e330101 ffff"
     )
 
 
@@ -97,8 +99,8 @@ def test_an_authentic_sender_with_a_mistake_breaks_nothing(cut: int, tail: bytes
 
 def test_a_later_version_says_what_to_do() -> None:
     body = bytearray(encode(BEAT, KEY)[:-CODE_BYTES])
-    body[2] = 2
-    with pytest.raises(HeartbeatError, match=r"version 2 .*same release"):
+    body[2] = 3
+    with pytest.raises(HeartbeatError, match=r"version 3 .*same release"):
         decode(signed(bytes(body)), KEY, 7)
 
 
@@ -108,14 +110,32 @@ def test_what_follows_the_end_is_refused() -> None:
 
 
 def test_a_beat_that_would_be_fragmented_is_not_sent() -> None:
-    many = replace(BEAT, heard=(Heard("n" * 60, "link", 5),) * 30)
+    many = replace(BEAT, heard=tuple(Heard("n" * 60 + str(n), "link", 5) for n in range(30)))
     with pytest.raises(HeartbeatError, match=f"fit into {MOST_BYTES} bytes"):
         encode(many, KEY)
 
 
-def test_a_cluster_of_eleven_nodes_and_three_links_fits() -> None:
-    heard = tuple(Heard(f"recorder-{n:02}", f"link{i}", 5) for n in range(10) for i in range(3))
-    assert len(encode(replace(BEAT, heard=heard), KEY)) <= MOST_BYTES
+def test_a_cluster_of_64_nodes_fits_into_one_packet() -> None:
+    heard = tuple(Heard(f"recorder-{n:03}", f"link{i}", 5) for n in range(63) for i in range(2))
+    beat = replace(BEAT, sender="recorder-063", receiver="recorder-001", link="link1", heard=heard)
+    assert len(encode(beat, KEY)) <= MOST_BYTES
+
+
+def test_a_beat_of_the_first_version_is_refused_with_what_to_do() -> None:
+    """It told of no loss, and named the link again with each node."""
+    first = bytes.fromhex(
+        "54420100 00000007 00066517 28988000 00000000 00000063 00000000 004c4b40 00000000 004ac4a0"
+        " 00004e20 026e3102 6e320161 02026e32 01610028 026e3301 62ffff"
+    )
+    with pytest.raises(HeartbeatError, match=r"version 1 arrived.*reads version 2.*same release"):
+        decode(signed(first), KEY, 7)
+
+
+def test_a_word_about_a_link_that_is_not_named_is_refused() -> None:
+    body = bytearray(encode(BEAT, KEY)[:-CODE_BYTES])
+    body[-3] = 9
+    with pytest.raises(HeartbeatError, match="does not name"):
+        decode(signed(bytes(body)), KEY, 7)
 
 
 def test_a_very_old_age_is_sent_as_the_oldest() -> None:

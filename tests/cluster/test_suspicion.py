@@ -38,8 +38,8 @@ def test_while_all_is_well_nothing_is_noticed() -> None:
     hearing = Hearing()
     assert hearing.run(60_000) == []
     link = hearing.states["a"].peers["b"].links["x"]
-    assert link.latency_us == LATENCY_US
-    assert link.loss == 0
+    assert link.quality.round_trip_us == link.quality.usual_us == 2 * LATENCY_US
+    assert link.quality.loss == link.quality.loss_there == 0
     assert link.timeout_us == BASE_US
 
 
@@ -208,8 +208,21 @@ def test_loss_is_counted_by_what_is_missing_between_counters() -> None:
     hearing.passes = lambda beat: None if beat.link == "y" and random.random() < 0.3 else 0
     hearing.run(30_000)
     links = hearing.states["a"].peers["b"].links
-    assert links["x"].loss == 0
-    assert 0.1 < links["y"].loss < 0.5
+    assert links["x"].quality.loss == 0
+    assert 0.2 < links["y"].quality.loss < 0.4
+
+
+def test_each_end_of_a_link_knows_what_is_lost_in_either_direction() -> None:
+    random = Random(3)
+    hearing = Hearing()
+    hearing.passes = lambda beat: None if beat.sender == "a" and random.random() < 0.3 else 0
+    hearing.run(30_000)
+    at_a = hearing.states["a"].peers["b"].links["x"].quality
+    at_b = hearing.states["b"].peers["a"].links["x"].quality
+    assert at_a.loss == at_b.loss_there == 0
+    assert at_a.loss_there is not None
+    assert abs(at_a.loss_there - at_b.loss) < 0.02
+    assert 0.2 < at_b.loss < 0.4
 
 
 def test_a_peer_that_was_never_heard_is_suspected_after_a_timeout() -> None:

@@ -295,7 +295,7 @@ def test_a_beat_is_sent_although_the_one_before_it_was_refused() -> None:
         await until(lambda: node.counts.refused > before, "a beat is refused")
         await beats_pass(site, 8)
         assert node.counts.unsent == 0
-        assert site.nodes["n2"].state.peers["n1"].links["a"].loss == 0
+        assert site.nodes["n2"].state.peers["n1"].links["a"].quality.loss == 0
 
     play(scenario)
 

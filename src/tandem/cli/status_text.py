@@ -70,7 +70,7 @@ def status_lines(document: Json, width: int = WIDTH) -> Iterator[str]:
         f" {at:%Y-%m-%d %H:%M:%S} UTC"
     )
     yield from node_lines(document)
-    yield from _section("Links", _link_rows(document), right=(2, 3))
+    yield from _section("Links", _link_rows(document), right=(2, 3, 4))
     yield from _section("Disks", _disk_rows(document, width), right=(2, 3))
     if document["cameras"]:
         rows = _camera_rows(document["cameras"], width)
@@ -223,37 +223,35 @@ def _offset(offset_us: int | None) -> str:
 
 
 def _link_rows(document: Json) -> list[tuple[str, ...]]:
-    rows: list[tuple[str, ...]] = [("BETWEEN", "LINK", "LATENCY", "LOSS", "STATE")]
-    for node_id, node in document["nodes"].items():
-        for peer in (node["status"] or {}).get("peers") or ():
-            for link in peer.get("links") or ():
-                latency_us, loss = link.get("latency_us"), link.get("loss")
-                heard, hears = link.get("inbound"), link.get("outbound")
-                state = "up" if heard and hears else "down"
-                if heard != hears:
-                    state = f"{peer['node_id'] if heard else node_id} hears nothing"
-                rows.append(
-                    (
-                        f"{node_id} - {peer['node_id']}",
-                        str(link["link"]),
-                        "-" if latency_us is None else f"{latency_us / 1000:.1f} ms",
-                        "-" if loss is None else f"{loss:.1%}",
-                        state,
-                    )
-                )
-    return _each_pair_once(rows)
+    rows: list[tuple[str, ...]] = [
+        ("BETWEEN", "LINK", "ROUND TRIP", "LOST THERE", "LOST BACK", "STATE")
+    ]
+    for link in document.get("links") or ():
+        first, second = link["nodes"]
+        round_trip_us = link["round_trip_us"]
+        rows.append(
+            (
+                f"{first} - {second}",
+                str(link["link"]),
+                "-" if round_trip_us is None else f"{round_trip_us / 1000:.1f} ms",
+                _part(link["lost_at"].get(second)),
+                _part(link["lost_at"].get(first)),
+                _link_state(link),
+            )
+        )
+    return rows
 
 
-def _each_pair_once(rows: list[tuple[str, ...]]) -> list[tuple[str, ...]]:
-    """Both ends tell of a link; the end that comes first speaks."""
-    seen: set[tuple[frozenset[str], str]] = set()
-    kept = rows[:1]
-    for row in rows[1:]:
-        pair = (frozenset(row[0].split(" - ")), row[1])
-        if pair not in seen:
-            seen.add(pair)
-            kept.append(row)
-    return kept
+def _link_state(link: Json) -> str:
+    if link["state"] != "one_way":
+        return str(link["state"])
+    (deaf,) = link["deaf"]
+    (other,) = (node_id for node_id in link["nodes"] if node_id != deaf)
+    return f"one way: {deaf} hears nothing of {other}"
+
+
+def _part(loss: float | None) -> str:
+    return "-" if loss is None else f"{loss:.1%}"
 
 
 def _room(rows: Sequence[Sequence[str]], column: int, width: int, most: int) -> int:

@@ -3,9 +3,13 @@
     magic "TB" | version u8 | reserved u8 (0)
     cluster u32 | started_us u64 | counter u64 | sent_us u64
     echo_sent_us u64 | echo_held_us u32          both 0 where nothing was heard on this link
+    loss u16                                     in 1/10,000; 65535: not known
     sender, receiver, link                       each: length u8, UTF-8
-    count u8, then as often: node, link (as above), age_ms u16
+    count u8, then as often: a link's name (as above)
+    count u8, then as often: a node, count u8, then as often: place of a link above u8, age_ms u16
     HMAC-SHA256 (RFC 2104) of all of the above, 32 bytes
+
+Of 64 nodes on two links with names of twelve letters a beat has 1380 bytes.
 
 Numbers are big-endian. The code covers the receiver and the link, so that a datagram is good for no
 other node and no other network; (`started_us`, `counter`) grows, so that it is good once. It is
@@ -14,10 +18,12 @@ checked before anything is parsed: who does not have the cluster's key reaches n
 
 import hmac
 import struct
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Final
 
-VERSION: Final = 1
+VERSION: Final = 2
 MAGIC: Final = b"TB"
 CODE_BYTES: Final = 32
 MOST_BYTES: Final = 1400
@@ -25,8 +31,11 @@ MOST_BYTES: Final = 1400
 OLDEST_MS: Final = 0xFFFF
 """An age that means: not for a minute or more."""
 
-_HEAD = struct.Struct(">2sBBIQQQQI")
-_AGE = struct.Struct(">H")
+_HEAD = struct.Struct(">2sBBIQQQQIH")
+_AGE = struct.Struct(">BH")
+_LOSS_UNIT: Final = 10_000
+_UNKNOWN: Final = 0xFFFF
+_MOST_COUNTED: Final = 0xFF
 
 
 class HeartbeatError(ValueError):
@@ -62,6 +71,7 @@ class Heartbeat:
         sent_us: CLOCK_BOOTTIME of the sender.
         echo_sent_us: `sent_us` of the beat that it last received from `receiver` over this link.
         echo_held_us: how long ago that was.
+        loss: the part of `receiver`'s beats over this link that it misses; None: not known.
         heard: whom it hears, by link.
     """
 
@@ -74,6 +84,7 @@ class Heartbeat:
     sent_us: int
     echo_sent_us: int = 0
     echo_held_us: int = 0
+    loss: float | None = None
     heard: tuple[Heard, ...] = ()
 
 
@@ -94,15 +105,13 @@ def encode(beat: Heartbeat, key: bytes) -> bytes:
             beat.sent_us,
             beat.echo_sent_us,
             min(beat.echo_held_us, 0xFFFFFFFF),
+            _UNKNOWN if beat.loss is None else round(beat.loss * _LOSS_UNIT),
         ),
         *map(_text, (beat.sender, beat.receiver, beat.link)),
-        bytes([min(len(beat.heard), 0xFF)]),
+        *_words(beat.heard),
     ]
-    for heard in beat.heard:
-        age = _AGE.pack(min(heard.age_ms, OLDEST_MS))
-        parts += [_text(heard.node_id), _text(heard.link), age]
     body = b"".join(parts)
-    if len(body) + CODE_BYTES > MOST_BYTES or len(beat.heard) > 0xFF:
+    if len(body) + CODE_BYTES > MOST_BYTES:
         raise HeartbeatError(
             f"A heartbeat about {len(beat.heard)} links does not fit into {MOST_BYTES} bytes."
             " Use shorter names of nodes and links, or fewer of them."
@@ -136,12 +145,10 @@ def decode(data: bytes, key: bytes, cluster: int) -> Heartbeat:
         )
     if number != cluster:
         raise HeartbeatError(f"A heartbeat of cluster {number} arrived; this is {cluster}.")
-    started_us, counter, sent_us, echo_sent_us, echo_held_us = times
+    started_us, counter, sent_us, echo_sent_us, echo_held_us, loss = times
     reader = _Reader(body, _HEAD.size)
     sender, receiver, link = reader.text(), reader.text(), reader.text()
-    heard = tuple(
-        Heard(reader.text(), reader.text(), reader.age_ms()) for _ in range(reader.count())
-    )
+    heard = tuple(reader.words())
     reader.end()
     return Heartbeat(
         cluster=number,
@@ -153,8 +160,28 @@ def decode(data: bytes, key: bytes, cluster: int) -> Heartbeat:
         sent_us=sent_us,
         echo_sent_us=echo_sent_us,
         echo_held_us=echo_held_us,
+        loss=None if loss == _UNKNOWN else loss / _LOSS_UNIT,
         heard=heard,
     )
+
+
+def _words(heard: Sequence[Heard]) -> Iterator[bytes]:
+    """What is heard, node by node; each link's name is sent once."""
+    links = list(dict.fromkeys(word.link for word in heard))
+    yield _count(len(links))
+    yield from map(_text, links)
+    nodes = [(node_id, list(words)) for node_id, words in groupby(heard, lambda it: it.node_id)]
+    yield _count(len(nodes))
+    for node_id, words in nodes:
+        yield _text(node_id) + _count(len(words))
+        for word in words:
+            yield _AGE.pack(links.index(word.link), min(word.age_ms, OLDEST_MS))
+
+
+def _count(number: int) -> bytes:
+    if number > _MOST_COUNTED:
+        raise HeartbeatError(f"A heartbeat cannot tell of {number} nodes or links. Use fewer.")
+    return bytes([number])
 
 
 def _code(body: bytes, key: bytes) -> bytes:
@@ -178,9 +205,15 @@ class _Reader:
     def count(self) -> int:
         return self._take(1)[0]
 
-    def age_ms(self) -> int:
-        (age,) = _AGE.unpack(self._take(_AGE.size))
-        return int(age)
+    def words(self) -> Iterator[Heard]:
+        links = [self.text() for _ in range(self.count())]
+        for _ in range(self.count()):
+            node_id = self.text()
+            for _ in range(self.count()):
+                place, age_ms = _AGE.unpack(self._take(_AGE.size))
+                if place >= len(links):
+                    raise HeartbeatError("A heartbeat tells of a link that it does not name.")
+                yield Heard(node_id, links[place], age_ms)
 
     def text(self) -> str:
         try:

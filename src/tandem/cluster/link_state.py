@@ -2,14 +2,13 @@
 
 gap deviation   d += (|gap - period| - d) / 4        RFC 6298 section 2, beta
 timeout         min(400 ms + 4 d, 2 s)               RFC 6298's four deviations on top of the base
-latency         l += ((now - echo sent - echo held) / 2 - l) / 8        RFC 6298, alpha
-loss            p += (1 - p) / 16 for each beat that is missing, p -= p / 16 for each that came
 """
 
 from dataclasses import dataclass, field, replace
 from typing import Final
 
 from tandem.cluster.heartbeat import Heartbeat
+from tandem.cluster.link_quality import Quality, with_arrival, with_round_trip
 from tandem.cluster.settling import Verdict
 
 PERIOD_US: Final = 100_000
@@ -22,9 +21,6 @@ in a million. Less would suspect on a garbage collection, more would lose more o
 MOST_US: Final = 2_000_000
 """The longest timeout: a peer whose beats vary more than this is as good as gone."""
 
-LOSSES_COUNTED: Final = 64
-"""A longer gap in the counters is an outage, and makes the loss no more certain."""
-
 
 @dataclass(frozen=True, slots=True)
 class LinkState:
@@ -36,8 +32,7 @@ class LinkState:
         counter: of that beat, as it said.
         echo_us: when that beat was sent, by the peer's clock; what is echoed to it.
         deviation_us: by how much the gaps between its beats deviate from the period.
-        latency_us: one way, if both are alike; None: not measured yet.
-        loss: the part of its beats that are lost.
+        quality: its loss and its round trip.
         arrived_us: when the peer last heard this node over this link, by its own word.
         inbound: whether its beats come here.
         outbound: whether beats from here reach it.
@@ -48,8 +43,7 @@ class LinkState:
     counter: int = 0
     echo_us: int = 0
     deviation_us: int = 0
-    latency_us: int | None = None
-    loss: float = 0.0
+    quality: Quality = field(default_factory=Quality)
     arrived_us: int | None = None
     inbound: Verdict = field(default_factory=Verdict)
     outbound: Verdict = field(default_factory=Verdict)
@@ -79,8 +73,9 @@ def hear(link: LinkState, beat: Heartbeat, now_us: int) -> LinkState:
         counter=beat.counter,
         echo_us=beat.sent_us,
         deviation_us=_deviation(link, now_us) if same_process else 0,
-        loss=_loss(link.loss, beat.counter - link.counter - 1) if same_process else 0.0,
-        latency_us=_latency(link.latency_us, beat, now_us),
+        quality=_quality(
+            link.quality, beat, beat.counter - link.counter - 1 if same_process else 0, now_us
+        ),
     )
 
 
@@ -92,15 +87,9 @@ def _deviation(link: LinkState, now_us: int) -> int:
     return link.deviation_us + (abs(gap_us - PERIOD_US) - link.deviation_us) // 4
 
 
-def _loss(loss: float, missing: int) -> float:
-    still_there = (15 / 16) ** min(missing, LOSSES_COUNTED)
-    return (1 - (1 - loss) * still_there) * 15 / 16
-
-
-def _latency(latency_us: int | None, beat: Heartbeat, now_us: int) -> int | None:
+def _quality(quality: Quality, beat: Heartbeat, missing: int, now_us: int) -> Quality:
+    quality = replace(with_arrival(quality, missing), loss_there=beat.loss)
     round_trip_us = now_us - beat.echo_sent_us - beat.echo_held_us
     if not beat.echo_sent_us or round_trip_us < 0:  # an echo from before this machine's boot
-        return latency_us
-    if latency_us is None:
-        return round_trip_us // 2
-    return latency_us + (round_trip_us // 2 - latency_us) // 8
+        return quality
+    return with_round_trip(quality, round_trip_us)

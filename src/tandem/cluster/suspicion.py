@@ -189,6 +189,7 @@ def beats(
                     sent_us=now_us,
                     echo_sent_us=known.echo_us,
                     echo_held_us=now_us - heard_us,
+                    loss=None if known.heard_us is None else known.quality.loss,
                     heard=heard,
                 )
             )

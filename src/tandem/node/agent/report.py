@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from tandem.clock import Clock
+from tandem.cluster.link_quality import Quality
 from tandem.cluster.model import Placement
 from tandem.cluster.suspicion import State
 from tandem.node.agent.membership import Membership
@@ -31,14 +32,24 @@ def peers_document(state: State) -> list[Json]:
                     "link": link,
                     "inbound": not known.inbound.is_down,
                     "outbound": not known.outbound.is_down,
-                    "latency_us": known.latency_us,
-                    "loss": round(known.loss, 4),
+                    **_quality_document(known.quality),
                 }
                 for link, known in peer.links.items()
             ],
         }
         for name, peer in state.peers.items()
     ]
+
+
+def _quality_document(quality: Quality) -> Json:
+    round_trip_us, usual_us = quality.round_trip_us, quality.usual_us
+    return {
+        "latency_us": None if round_trip_us is None else round(round_trip_us / 2),
+        "round_trip_us": None if round_trip_us is None else round(round_trip_us),
+        "usual_round_trip_us": None if usual_us is None else round(usual_us),
+        "loss": round(quality.loss, 4),
+        "loss_there": None if quality.loss_there is None else round(quality.loss_there, 4),
+    }
 
 
 def store_document(members: Sequence[MemberStatus], problem: str) -> Json:

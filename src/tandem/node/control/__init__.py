@@ -6,6 +6,7 @@ composed    all of it, from what an agent has
 documents   cameras and their placements as JSON
 checks      what is refused of a camera before it is stored
 merge       the cluster's status, of the nodes' own (pure); `troubles`: why, in sentences (pure)
+links       the links between nodes, of what both ends say (pure)
 words       what a node says of its cameras to the others, as JSON (pure)
 asking      other nodes' status, over HTTPS
 service     the requests: over a Unix socket for people, over HTTPS for other nodes

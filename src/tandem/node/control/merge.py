@@ -11,6 +11,7 @@ from typing import Final
 
 from tandem.cluster.model import Camera, Placement
 from tandem.node.control.documents import placement_document
+from tandem.node.control.links import link_concerns, links_of
 from tandem.node.control.protocol import VERSION, Json
 from tandem.node.control.troubles import camera_troubles, node_troubles
 
@@ -69,9 +70,11 @@ def cluster_status(
         for camera in cameras
         if not camera.removed
     ]
+    links = links_of({node_id: it.status for node_id, it in nodes.items()})
     problems = node_troubles(
         asked,
         {node_id: (it.status, it.problem, it.clock_offset_us) for node_id, it in nodes.items()},
+        links,
     )
     return {
         "version": VERSION,
@@ -87,9 +90,10 @@ def cluster_status(
             }
             for node_id, it in nodes.items()
         },
+        "links": links,
         "cameras": described,
         "problems": problems,
-        "concerns": _concerns(nodes),
+        "concerns": [*_concerns(nodes), *link_concerns(links)],
     }
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from tandem.cluster.model import Camera, Placement
+from tandem.node.control.links import link_troubles
 from tandem.node.control.protocol import Json
 
 CAMERA_CLOCK_US: Final = 1_000_000
@@ -172,13 +173,16 @@ def _far(offset_us: int) -> str:
 
 
 def node_troubles(
-    asked: str, nodes: Mapping[str, tuple[Json | None, str | None, int | None]]
+    asked: str,
+    nodes: Mapping[str, tuple[Json | None, str | None, int | None]],
+    links: Sequence[Json],
 ) -> list[str]:
     """Say what is wrong with nodes, links, disks and the store.
 
     Args:
         asked: the node that asked the others.
         nodes: of each its status, why there is none, and its clock's offset from the asked one's.
+        links: between them, as `control.links` has them.
     """
     sentences: list[str] = []
     for node_id, (status, problem, offset_us) in nodes.items():
@@ -192,32 +196,11 @@ def node_troubles(
                 f" {'ahead of' if offset_us > 0 else 'behind'} that of {asked}. Set both by NTP:"
                 " `chronyc tracking`, or `timedatectl`."
             )
-    sentences += _links({node_id: status for node_id, (status, _, _) in nodes.items()})
+    statuses = {node_id: status for node_id, (status, _, _) in nodes.items()}
+    sentences += link_troubles(links, statuses)
     members = ((nodes[asked][0] or {}).get("store") or {}).get("members") or ()
     sentences += [f"The store's member {why}" for member in members for why in _of_member(member)]
     return list(dict.fromkeys(sentences))
-
-
-def _links(statuses: Mapping[str, Json | None]) -> list[str]:
-    """Which links are cut, each once though both ends say so; those of a node that is down are."""
-    deaf: set[tuple[str, str, str]] = set()  # the link, who does not hear, and whom
-    for node_id, status in statuses.items():
-        for peer in (status or {}).get("peers") or ():
-            other = str(peer.get("node_id"))
-            if statuses.get(other) is None:
-                continue
-            for link in peer.get("links") or ():
-                if not link.get("inbound"):
-                    deaf.add((str(link.get("link")), node_id, other))
-                if not link.get("outbound"):
-                    deaf.add((str(link.get("link")), other, node_id))
-    sentences = []
-    for name, node_id, other in sorted(deaf):
-        if (name, other, node_id) not in deaf:
-            sentences.append(f"{node_id} hears nothing of {other} on link {name}. Check that link.")
-        elif node_id < other:
-            sentences.append(f"Link {name} between {node_id} and {other} is down. Check that link.")
-    return sentences
 
 
 def _of_node(status: Json) -> Iterator[str]:
