@@ -10,6 +10,7 @@ import click
 
 _COMMANDS: Final = {
     "camera": ("tandem.cli.camera", "camera"),
+    "check": ("tandem.cli.check", "check"),
     "coverage": ("tandem.cli.coverage", "coverage_command"),
     "decisions": ("tandem.cli.decisions", "decisions"),
     "export": ("tandem.cli.export", "export_command"),
