@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -82,12 +83,14 @@ def test_a_node_whose_agent_does_not_run_says_so(
     assert [(it is not None, runs) for it, runs in asked] == [(True, False)]
 
 
-def test_with_its_agent_running_ports_are_taken_by_it(
+def test_with_its_agent_running_that_one_checks_all_nodes(
     tmp_path: Path, asked: list[tuple[NodeSettings | None, bool]]
 ) -> None:
     with desk_with_agent(tmp_path) as desk:
-        desk.run("check")
-    assert [runs for _, runs in asked] == [True]
+        desk.agent.findings = [replace(ALL[2], node="node7").document()]
+        result = desk.run("check")
+    assert "  - node7, volumes: /srv/video1 is not there." in result.output.splitlines()
+    assert (result.exit_code, asked) == (1, [])
 
 
 def test_settings_that_cannot_be_used_are_told(tmp_path: Path) -> None:

@@ -132,7 +132,7 @@ class Site:
         identity = Identity(settings, KEY, clock.boot_us())
         agent = Agent(identity, self.store, Sealer(KEY), asks, None, clock, Random(name))
         self.agents[name] = agent
-        control = ComposedControl(agent.known, self.store, Sealer(KEY), asks, clock)
+        control = ComposedControl(settings, agent.known, self.store, Sealer(KEY), asks, clock)
         serves = server_context(home.authority, home.credentials)
         async with serve_links(control, [Address(address(name), AGENT_PORT)], serves):
             await agent.run()

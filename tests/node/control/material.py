@@ -106,12 +106,20 @@ class PlayedAgent(CameraStore):
         self.own = node()
         self.others: dict[str, Any] = {}
         self.said = encode_word("node1", "1", Word())
+        self.findings: list[Json] = []
 
     def word(self) -> Json:
         return self.said
 
     def node_status(self) -> Json:
         return self.own
+
+    async def check_machine(self) -> Json:
+        said = {"version": 1, "node_id": self.own["node_id"], "at_us": NOW_US}
+        return said | {"verdict": "pass", "findings": self.findings}
+
+    async def check_cluster(self) -> Json:
+        return await self.check_machine()
 
     async def cluster_status(self) -> Json:
         entries = (await self.cameras()).entries

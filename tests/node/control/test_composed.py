@@ -12,8 +12,13 @@ from tandem.node.archivist.view import Address
 from tandem.node.control.composed import ComposedControl, Known
 from tandem.node.control.service import serve_links
 from tandem.node.seal import Sealer
+from tandem.node.settings import parse_settings
 from tandem.node.store.fake import FakeStore, Fault
 from tandem.node.tls import client_context, server_context
+
+SETTINGS = parse_settings(
+    'node = "node1"\ncluster = 4711\n[[links]]\nname = "a"\naddress = "127.0.0.1"\n'
+)
 
 
 @in_a_loop
@@ -28,12 +33,13 @@ async def test_the_cluster_is_told_of_all_nodes_also_while_the_store_is_down(
         known = Known(
             status=lambda: node("node1", [stream()]),
             word=lambda: {"revision": "7"},
+            nodes=list,
             cameras=lambda: [camera(), camera("yard", removed=True)],
             placements=lambda: {"gate": Placement("gate", ("node1", "node2"), 1)},
             others=lambda: {"node2": addresses, "node3": []},
         )
         asks = client_context(files.authority, files.node("node1"))
-        control = ComposedControl(known, store, Sealer(KEY), asks, SystemClock())
+        control = ComposedControl(SETTINGS, known, store, Sealer(KEY), asks, SystemClock())
         document = await control.cluster_status()
     (gate,) = document["cameras"]
     assert (gate["recorded"], gate["whole"]) == (True, True)

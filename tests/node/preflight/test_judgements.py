@@ -227,6 +227,14 @@ def test_a_port_of_another_node(error: int, level: Level, why: str) -> None:
     only(level, why, ports.judge_reached([Attempt(AGENTS, "10.0.1.2", "n2", error)]))
 
 
+def test_a_port_that_is_open_at_times_is_reached_where_it_refuses() -> None:
+    relays = Port(2381, "TCP", "relays", is_always_open=False)
+    refused = Attempt(relays, "10.0.1.2", "n2", errno.ECONNREFUSED)
+    only(PASS, "n2 is reached at TCP 2381", ports.judge_reached([refused]))
+    silent = Attempt(relays, "10.0.1.2", "n2", errno.ETIMEDOUT)
+    only(FAIL, "does not answer", ports.judge_reached([silent]))
+
+
 # --- Watchdog ------------------------------------------------------------------------------------
 
 WATCHDOG = watchdog.Facts("watchdog0", "iTCO_wdt", 30, True, "systemd")
@@ -303,6 +311,8 @@ VOLUME = volumes.Facts(
         (replace(VOLUME, write_problem="Permission denied"), FAIL, "cannot be written: Permission"),
         (replace(VOLUME, mode=0o777), WARN, "Anybody on this machine"),
         (replace(VOLUME, total_bytes=5 * GIB), WARN, "5.4 GB, of which 1.1 GB"),
+        (replace(VOLUME, free_bytes=GIB), PASS, "is mounted"),
+        (replace(VOLUME, free_bytes=GIB // 4), WARN, "0.3 GB free; 1.1 GB are to stay"),
         (replace(VOLUME, free_files=0.01), WARN, "1% of its inodes"),
         (replace(VOLUME, smart=False), FAIL, "it is failing (SMART)"),
     ],

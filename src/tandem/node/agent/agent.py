@@ -351,6 +351,7 @@ class Agent:
                 f"{self._life}.{self._standing.changes}",
                 self._standing.word,
             ),
+            nodes=lambda: list(self._catalogue.nodes.values.values()),
             cameras=lambda: list(self._catalogue.cameras.values.values()),
             placements=lambda: self._catalogue.placements.values,
             others=lambda: {

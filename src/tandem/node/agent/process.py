@@ -76,7 +76,7 @@ async def _serve(
         sealer = Sealer(identity.key)
         asking = client_context(home.authority, home.credentials)
         agent = Agent(identity, store, sealer, asking, member, clock, random)
-        control = ComposedControl(agent.known, store, sealer, asking, clock)
+        control = ComposedControl(settings, agent.known, store, sealer, asking, clock)
         serving = server_context(home.authority, home.credentials)
 
         async def serve_others() -> None:

@@ -22,40 +22,51 @@ LARGEST_ANSWER_BYTES: Final = 8 << 20
 
 
 async def ask_nodes(
-    nodes: Mapping[str, Sequence[Address]], tls: ssl.SSLContext, clock: Clock
+    nodes: Mapping[str, Sequence[Address]],
+    tls: ssl.SSLContext,
+    clock: Clock,
+    path: str = "/v1/node",
+    deadline_s: float = DEADLINE_S,
 ) -> dict[str, Answer]:
-    """Ask nodes for their status, all at once.
+    """Ask nodes for their status, or for another document with their id and time, all at once.
 
     Args:
         nodes: the addresses of each one's agent, one a link.
         tls: as `node.tls.client_context` makes it.
         clock: of this node.
+        path: of the document.
+        deadline_s: for all of it.
 
     Returns:
-        Of each node its status, or why there is none; after `DEADLINE_S` at the latest.
+        Of each node its document, or why there is none; after the deadline at the latest.
     """
     async with (
         aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(ssl=tls, limit=0, force_close=True),
             cookie_jar=aiohttp.DummyCookieJar(),
-            timeout=aiohttp.ClientTimeout(total=DEADLINE_S),
+            timeout=aiohttp.ClientTimeout(total=deadline_s),
         ) as session,
         asyncio.TaskGroup() as group,
     ):
         asked = {
-            node_id: group.create_task(_ask(session, clock, node_id, addresses))
+            node_id: group.create_task(_ask(session, clock, node_id, addresses, path))
             for node_id, addresses in nodes.items()
         }
     return {node_id: task.result() for node_id, task in asked.items()}
 
 
 async def _ask(
-    session: aiohttp.ClientSession, clock: Clock, node_id: str, addresses: Sequence[Address]
+    session: aiohttp.ClientSession,
+    clock: Clock,
+    node_id: str,
+    addresses: Sequence[Address],
+    path: str,
 ) -> Answer:
     failures: list[str] = []
     async with asyncio.TaskGroup() as group:
         pending = {
-            group.create_task(_ask_on(session, clock, node_id, address)) for address in addresses
+            group.create_task(_ask_on(session, clock, node_id, address, path))
+            for address in addresses
         }
         while pending:
             done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
@@ -71,14 +82,14 @@ async def _ask(
 
 
 async def _ask_on(
-    session: aiohttp.ClientSession, clock: Clock, node_id: str, address: Address
+    session: aiohttp.ClientSession, clock: Clock, node_id: str, address: Address, path: str
 ) -> Answer | str:
     """Ask on one link. Errors are values: one link's failure must not end the others."""
     host = f"[{address.host}]" if ":" in address.host else address.host
     began_us, began_utc_us = clock.boot_us(), clock.utc_us()
     try:
         async with session.get(
-            f"https://{host}:{address.port}/v1/node",
+            f"https://{host}:{address.port}{path}",
             server_hostname=node_id,
             allow_redirects=False,
         ) as response:
@@ -87,13 +98,13 @@ async def _ask_on(
                 data += await response.content.read(LARGEST_ANSWER_BYTES - len(data))
             status = _status(node_id, json.loads(data))
     except TimeoutError:
-        return f"{address.host} has no answer within {DEADLINE_S:.0f} s"
+        return f"{address.host} has no answer within {session.timeout.total or 0:.0f} s"
     except (OSError, aiohttp.ClientError) as error:
         return f"{address.host}: {_reason(error)}"
     except ValueError as error:
         return f"{address.host}: {error}"
     half_us = (clock.boot_us() - began_us) // 2
-    return Answer(status, None, int(status["at_us"]) - began_utc_us - half_us)
+    return Answer(status, None, int(status["at_us"]) - began_utc_us - half_us, half_us)
 
 
 def _reason(error: OSError | aiohttp.ClientError) -> str:

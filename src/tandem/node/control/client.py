@@ -69,6 +69,10 @@ class ControlClient:
         """The agent's own node."""
         return self._ask("GET", "/v1/node")
 
+    def check(self) -> Json:
+        """What is found of the whole cluster by `tandem check`."""
+        return self._ask("GET", "/v1/check")
+
     def cameras(self) -> Json:
         """All cameras."""
         return self._ask("GET", "/v1/cameras")

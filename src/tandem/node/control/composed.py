@@ -6,13 +6,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from tandem.clock import Clock
-from tandem.cluster.model import Camera, Placement
+from tandem.cluster.model import Camera, Node, Placement
 from tandem.node.archivist.view import Address
 from tandem.node.control.asking import ask_nodes
 from tandem.node.control.cameras import CameraStore
 from tandem.node.control.merge import cluster_status
 from tandem.node.control.protocol import Json
+from tandem.node.preflight.checking import Checking
 from tandem.node.seal import Sealer
+from tandem.node.settings import NodeSettings
 from tandem.node.store.protocol import Store
 
 
@@ -23,6 +25,7 @@ class Known:
     Attributes:
         status: this node alone; see docs/reference/status.md.
         word: what it says of its cameras; see `tandem.node.control.words`.
+        nodes: of the cluster, as the store has them.
         cameras: all of the cluster, those removed among them or not.
         placements: as committed, by camera.
         others: the addresses of the other nodes' agents, one a link.
@@ -30,6 +33,7 @@ class Known:
 
     status: Callable[[], Json]
     word: Callable[[], Json]
+    nodes: Callable[[], Sequence[Node]]
     cameras: Callable[[], Sequence[Camera]]
     placements: Callable[[], Mapping[str, Placement]]
     others: Callable[[], Mapping[str, Sequence[Address]]]
@@ -39,6 +43,7 @@ class ComposedControl(CameraStore):
     """All that is asked of an agent.
 
     Args:
+        settings: of this node.
         known: what the agent knows.
         store: of the cluster.
         sealer: of the cameras' logins.
@@ -47,9 +52,16 @@ class ComposedControl(CameraStore):
     """
 
     def __init__(
-        self, known: Known, store: Store, sealer: Sealer, tls: ssl.SSLContext, clock: Clock
+        self,
+        settings: NodeSettings,
+        known: Known,
+        store: Store,
+        sealer: Sealer,
+        tls: ssl.SSLContext,
+        clock: Clock,
     ) -> None:
         super().__init__(store, sealer)
+        self._checking = Checking(settings, known, tls, clock)
         self._known = known
         self._tls = tls
         self._clock = clock
@@ -61,6 +73,14 @@ class ComposedControl(CameraStore):
     def word(self) -> Json:
         """See `NodeControl.word`."""
         return self._known.word()
+
+    async def check_machine(self) -> Json:
+        """See `NodeControl.check_machine`."""
+        return await self._checking.machine()
+
+    async def check_cluster(self) -> Json:
+        """See `NodeControl.check_cluster`."""
+        return await self._checking.whole()
 
     async def cluster_status(self) -> Json:
         """See `NodeControl.cluster_status`."""

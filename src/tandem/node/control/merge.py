@@ -38,11 +38,13 @@ class Answer:
         status: as `NodeControl.node_status` gives it; None: nothing came.
         problem: why not, as a sentence; None: something came.
         clock_offset_us: the node's UTC minus that of the one that asked.
+        within_us: how far that may be off: half of the time that asking took.
     """
 
     status: Json | None
     problem: str | None
     clock_offset_us: int | None
+    within_us: int | None = None
 
 
 def cluster_status(

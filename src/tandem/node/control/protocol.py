@@ -94,6 +94,14 @@ class NodeControl(Protocol):
         """The whole cluster, of all nodes that answer; ends within seconds whoever does not."""
         ...
 
+    async def check_machine(self) -> Json:
+        """What `tandem check` finds on this node; within seconds."""
+        ...
+
+    async def check_cluster(self) -> Json:
+        """What it finds on all nodes that answer, and of the cluster; within seconds."""
+        ...
+
     async def cameras(self) -> CameraList:
         """All cameras that are to be recorded."""
         ...

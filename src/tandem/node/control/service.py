@@ -67,6 +67,7 @@ class _Service:
         )
         application.router.add_get("/v1/node", self._node)
         application.router.add_get("/v1/status", self._cluster)
+        application.router.add_get("/v1/check", self._check)
         application.router.add_get("/v1/cameras", self._cameras)
         application.router.add_get("/v1/cameras/{camera_id}", self._camera)
         application.router.add_get("/v1/cameras/{camera_id}/login", self._sealed_login)
@@ -80,6 +81,7 @@ class _Service:
         )
         application.router.add_get("/v1/node", self._node)
         application.router.add_get("/v1/recording", self._word)
+        application.router.add_get("/v1/check", self._check_machine)
         return application
 
     async def _node(self, _request: web.Request) -> web.StreamResponse:
@@ -97,6 +99,12 @@ class _Service:
 
     async def _cluster(self, _request: web.Request) -> web.StreamResponse:
         return web.json_response(await self._control.cluster_status())
+
+    async def _check(self, _request: web.Request) -> web.StreamResponse:
+        return web.json_response(await self._control.check_cluster())
+
+    async def _check_machine(self, _request: web.Request) -> web.StreamResponse:
+        return web.json_response(await self._control.check_machine())
 
     async def _cameras(self, _request: web.Request) -> web.StreamResponse:
         return web.json_response(cameras_document(await self._control.cameras()))

@@ -8,8 +8,9 @@ finding       what a check says: pass, warn, fail or unchecked, with evidence an
 running       many looks at once, each with a deadline
 machine       which checks are made on one machine, and all of them carried out
 cluster       what can only be judged of all nodes together (pure)
+checking      an agent's part: its own machine, and the cluster with what others say
 mounts        what is mounted where
-clocks, independence, store_disk, versions, ports, watchdog, fencing, capacity, volumes, limits
+clocks, independence, store_disk, versions, ports, watchdog, capacity, volumes, limits
               one concern each
 
 May import `archive`, `resources` and the rest of `node`.

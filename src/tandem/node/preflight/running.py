@@ -10,7 +10,7 @@ from tandem.archive.errors import words_of
 from tandem.clock import Clock
 from tandem.node.preflight.finding import Finding, failed, unchecked
 
-DEADLINE_S: Final = 6.0
+DEADLINE_S: Final = 5.0
 """Of all looks together; the agent that waits for them answers within ten seconds."""
 
 

@@ -21,7 +21,7 @@ LEAST_PYTHON: Final = (3, 11)
 LEAST_ETCD: Final = (3, 4, 0)
 """The first with learners, and with pre-vote that can be trusted."""
 
-_ETCD_S: Final = 4.0
+_ETCD_S: Final = 3.0
 _CLOCK_BOOTTIME: Final = 7
 _VERSION: Final = re.compile(r"etcd Version: ([0-9]+)\.([0-9]+)\.([0-9]+)")
 

@@ -38,7 +38,7 @@ LEAST_FILES: Final = 0.05
 
 FSTAB: Final = Path("/etc/fstab")
 
-_SMART_S: Final = 4.0
+_SMART_S: Final = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +54,7 @@ class Facts:
         write_problem: why it cannot be written; empty if it can.
         mode: permissions of its directory.
         total_bytes: of the file system.
+        free_bytes: of it, for anybody; None: it was not asked.
         free_files: the part of its inodes that are free; 1 where it makes them as needed.
         starts_without: whether this machine starts without it; None: it is not in fstab.
         smart: what the disk says of itself; None: it was not asked, or does not tell.
@@ -67,6 +68,7 @@ class Facts:
     write_problem: str = ""
     mode: int = 0o750
     total_bytes: int = 0
+    free_bytes: int | None = None
     free_files: float = 1.0
     starts_without: bool | None = None
     smart: bool | None = None
@@ -74,7 +76,9 @@ class Facts:
 
 def judge(facts: Facts) -> list[Finding]:
     """Say what is wrong with a volume; if nothing is, that."""
-    found = [*_judge_place(facts), *_judge_use(facts)]
+    found = list(_judge_place(facts))
+    if facts.mount:
+        found += [*_judge_identity(facts), *_judge_writing(facts.mount, facts), *_judge_room(facts)]
     if not found:
         mount = facts.mount
         kind = mount.kind if mount else "unknown"
@@ -139,10 +143,8 @@ def _judge_place(facts: Facts) -> Iterator[Finding]:
         )
 
 
-def _judge_use(facts: Facts) -> Iterator[Finding]:
+def _judge_identity(facts: Facts) -> Iterator[Finding]:
     path, wanted, identity = facts.wanted.path, facts.wanted, facts.identity
-    if facts.mount is None:
-        return
     if facts.identity_problem:
         yield failed(CHECK, facts.identity_problem, f"New disk: `tandem volume init {path}`.")
     elif identity and identity.cluster_number != facts.cluster:
@@ -157,7 +159,11 @@ def _judge_use(facts: Facts) -> Iterator[Finding]:
             f"{path} is volume {identity.volume_id}; wanted is {wanted.volume_id}.",
             "Mount the disk that belongs here, or correct its `id` in node.toml.",
         )
-    if facts.write_problem and "ro" not in facts.mount.options:
+
+
+def _judge_writing(mount: Mount, facts: Facts) -> Iterator[Finding]:
+    path = facts.wanted.path
+    if facts.write_problem and "ro" not in mount.options:
         yield failed(
             CHECK,
             f"{path} cannot be written: {facts.write_problem}.",
@@ -165,6 +171,16 @@ def _judge_use(facts: Facts) -> Iterator[Finding]:
         )
     if facts.mode & stat.S_IWOTH:
         yield warned(CHECK, f"Anybody on this machine may write to {path}.", f"chmod o-rwx {path}")
+    if facts.smart is False:
+        yield failed(
+            CHECK,
+            f"The disk of {path} says that it is failing (SMART).",
+            "Replace it: its recordings are on other nodes only for as long as protection says.",
+        )
+
+
+def _judge_room(facts: Facts) -> Iterator[Finding]:
+    path, wanted = facts.wanted.path, facts.wanted
     room_bytes = facts.total_bytes - wanted.limits.min_free_bytes
     if facts.total_bytes and room_bytes < LEAST_ROOM_BYTES:
         yield warned(
@@ -173,17 +189,19 @@ def _judge_use(facts: Facts) -> Iterator[Finding]:
             f" {wanted.limits.min_free_bytes / 1e9:.1f} GB are to stay free.",
             "Use a larger disk, or a lower `floor` in node.toml.",
         )
+    if facts.free_bytes is not None and facts.free_bytes < wanted.limits.min_free_bytes / 2:
+        yield warned(
+            CHECK,
+            f"{path} has {facts.free_bytes / 1e9:.1f} GB free;"
+            f" {wanted.limits.min_free_bytes / 1e9:.1f} GB are to stay free.",
+            "Old recordings are deleted for that: what fills it is something else (`du`), or"
+            " nothing there may be deleted.",
+        )
     if facts.free_files < LEAST_FILES:
         yield warned(
             CHECK,
             f"{path} has {facts.free_files:.0%} of its inodes free.",
             "Something else fills it with small files (`df -i`), or it was made with too few.",
-        )
-    if facts.smart is False:
-        yield failed(
-            CHECK,
-            f"The disk of {path} says that it is failing (SMART).",
-            "Replace it: its recordings are on other nodes only for as long as protection says.",
         )
 
 
@@ -213,6 +231,7 @@ def look(wanted: VolumeSettings, cluster: int) -> list[Finding]:
             _write_problem(path),
             stat.S_IMODE(path.stat().st_mode),
             size.f_blocks * size.f_frsize,
+            size.f_bavail * size.f_frsize,
             size.f_favail / size.f_files if size.f_files else 1.0,
             starts_without(path, FSTAB.read_text() if FSTAB.exists() else ""),
             _smart(mount.device) if mount else None,
