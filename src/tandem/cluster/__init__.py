@@ -8,6 +8,7 @@ random nonces are arguments. What is where:
   `why` explains), `replanning` faster after a loss; `duties` says what it means here
 - where resources run: `plan`, a package of its own, gives each an `order`
 - who is there: `heartbeat` on the wire, `suspicion` from `link_state`, `local_health`, `settling`
+- who has lost a network that resources serve: `reach`
 - a node's membership: `session`
 - who may run an exclusive resource: `exclusive`, a package of its own
 - what may be deleted: `second_copy` asks, `promise` answers
