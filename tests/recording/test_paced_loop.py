@@ -5,21 +5,25 @@ import socket
 import threading
 from collections.abc import Callable
 
-from tandem.recording.paced_loop import PacedSelector
+from tandem.recording.paced_loop import BEAT_S, PacedLoop, beats_of
 
 
 class Beats:
-    """Counts the beats that a loop sleeps, without sleeping."""
+    """Notes the beats that a loop sleeps, without sleeping."""
 
     def __init__(self) -> None:
-        self.count = 0
+        self.slept: list[float] = []
 
-    def sleep(self, _: float) -> None:
-        self.count += 1
+    @property
+    def count(self) -> int:
+        return len(self.slept)
+
+    def sleep(self, beat_s: float) -> None:
+        self.slept.append(beat_s)
 
     def run(self, main: Callable[[], asyncio.Future[None]]) -> None:
         def loop() -> asyncio.AbstractEventLoop:
-            return asyncio.SelectorEventLoop(PacedSelector(self.sleep))
+            return PacedLoop(self.sleep)
 
         async def go() -> None:
             async with asyncio.timeout(60):
@@ -109,3 +113,38 @@ def test_a_thread_wakes_the_loop() -> None:
 
     beats.run(lambda: asyncio.ensure_future(wait()))
     assert beats.count <= 3
+
+
+async def wake() -> None:
+    """Have the waiting loop woken by something from outside."""
+    woken = asyncio.Event()
+    threading.Timer(0.05, asyncio.get_running_loop().call_soon_threadsafe, [woken.set]).start()
+    await woken.wait()
+
+
+def test_the_shortest_beat_that_anybody_asks_for_counts_until_it_is_over() -> None:
+    beats = Beats()
+
+    async def ask() -> None:
+        await wake()
+        beats.slept.append(-1)
+        with beats_of(0.1), beats_of(0.04), beats_of(0.04):
+            await wake()
+        beats.slept.append(-2)
+        with beats_of(0.1):
+            await wake()
+        beats.slept.append(-3)
+        await wake()
+
+    beats.run(lambda: asyncio.ensure_future(ask()))
+    heard = " ".join(str(beat_s) for beat_s in dict.fromkeys(beats.slept))
+    assert heard == f"{BEAT_S} -1 0.04 -2 0.1 -3"
+    assert beats.slept[-1] == BEAT_S
+
+
+def test_a_loop_without_beats_stays_so() -> None:
+    async def ask() -> None:
+        with beats_of(0.04):
+            await wake()
+
+    asyncio.run(ask())

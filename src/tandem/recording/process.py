@@ -23,7 +23,7 @@ from tandem.recording.lines import LineReader, LineWriter
 from tandem.recording.memory import backlog_bytes, usable_bytes
 from tandem.recording.orders import Orders, OrdersError, VolumeOrder, parse_orders
 from tandem.recording.orphan import end_soon, end_without_parent
-from tandem.recording.paced_loop import paced_loop
+from tandem.recording.paced_loop import PacedLoop
 from tandem.recording.recorder import Recorder
 from tandem.recording.relay.relays import Relays
 from tandem.recording.reopening import Reopening
@@ -142,7 +142,7 @@ def main() -> int:
     end_without_parent()
     gc.freeze()
     gc.set_threshold(GARBAGE_OBJECTS)
-    runner = asyncio.Runner(loop_factory=paced_loop)
+    runner = asyncio.Runner(loop_factory=PacedLoop)
     try:
         runner.run(run(SystemClock(), Random()))  # noqa: S311 - jitter, no secret
     except OrdersError as problem:

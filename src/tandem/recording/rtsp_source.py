@@ -31,6 +31,7 @@ from tandem.media.rtsp.transport import LowerTransport
 from tandem.media.rtsp.url import CameraUrl, Credentials, parse_url
 from tandem.recording.camera import StreamOrder, TransportPreference
 from tandem.recording.datagrams import PortPair
+from tandem.recording.paced_loop import BEAT_S, DIALOGUE_BEAT_S, SMALL_BUFFER_BEAT_S, beats_of
 from tandem.recording.rtsp_causes import CAUSES, plain_reason
 from tandem.recording.session_book import SessionBook
 from tandem.recording.source import Cause, SourceError, UnitSink
@@ -40,6 +41,10 @@ log = logging.getLogger(__name__)
 
 CONNECT_S = 5.0
 """To look up a name and open a connection: longer than a lost SYN and its first repetition."""
+
+DIALOGUE_S = 2.0
+"""How long a camera's answers are waited for in short beats. One that takes longer is no quicker
+for them, and all others cost more meanwhile."""
 
 END_S = 2.0
 """To end a session that somebody left behind: the stream itself waits for it, and may be asked for
@@ -98,9 +103,10 @@ class RtspSource:
         wants_udp = self._order.transport is TransportPreference.UDP
         ports = [PortPair() for _ in range(1 + self._order.audio)] if wants_udp else []
         try:
-            for pair in ports:
-                await pair.open()
-            await self._run(sink, ports)
+            with beats_of(SMALL_BUFFER_BEAT_S if wants_udp else BEAT_S):
+                for pair in ports:
+                    await pair.open()
+                await self._run(sink, ports)
         except RtspError as error:
             raise SourceError(CAUSES[error.cause], str(error)) from None
         finally:
@@ -154,8 +160,10 @@ class RtspSource:
     ) -> Never:
         while True:
             session = _Session(client, url, sink, self._clock, self._random, ports, self._sessions)
-            await self._connect(session, url)
             try:
+                with beats_of(DIALOGUE_BEAT_S):
+                    await self._connect(session, url)
+                    await session.settle(DIALOGUE_S)
                 url = await session.ended
             finally:
                 session.close()
@@ -233,9 +241,17 @@ class _Session(asyncio.BufferedProtocol):
         self._channels: list[int] = []
         self._timer: asyncio.TimerHandle | None = None
         self._is_playing = False
+        self._settled = asyncio.Event()
+        self.ended.add_done_callback(lambda _: self._settled.set())
         self._last_picture_us = clock.boot_us()
         self._pictures_seen = 0
         self._next_report_us = clock.boot_us() + REPORT_US
+
+    async def settle(self, most_s: float) -> None:
+        """Wait until the camera plays, or it has ended; at most so many seconds."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(most_s):
+                await self._settled.wait()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin the dialogue."""
@@ -300,10 +316,7 @@ class _Session(asyncio.BufferedProtocol):
                         self._carry_out(self._client.fail(error, self._clock.boot_us()))
                         return
                 case Playing():
-                    self._is_playing = True
-                    self._last_picture_us = self._clock.boot_us()
-                    if self._sessions is not None and self._client.session is not None:
-                        self._sessions.opened(self._client.session)
+                    self._begin_playing()
                 case Redirected(url):
                     if not self.ended.done():
                         self.ended.set_result(url)
@@ -311,6 +324,13 @@ class _Session(asyncio.BufferedProtocol):
                     self._end(SourceError(CAUSES[error.cause], str(error)))
                 case Ended():
                     self._end(SourceError(Cause.CLOSED, "the session has ended"))
+
+    def _begin_playing(self) -> None:
+        self._is_playing = True
+        self._settled.set()
+        self._last_picture_us = self._clock.boot_us()
+        if self._sessions is not None and self._client.session is not None:
+            self._sessions.opened(self._client.session)
 
     def _set_up(self, ready: TracksReady) -> None:
         """Connect what arrives with those who take it apart, before the first packet comes."""

@@ -27,7 +27,7 @@ from tandem.recording.foreign import child as child_module
 from tandem.recording.foreign import source as source_module
 from tandem.recording.foreign.confine import MEMORY_LIMIT_BYTES
 from tandem.recording.foreign.source import ForeignSource
-from tandem.recording.paced_loop import paced_loop
+from tandem.recording.paced_loop import PacedLoop
 from tandem.recording.source import Cause, SourceError
 
 
@@ -218,7 +218,7 @@ def test_a_child_does_not_outlive_a_recorder_that_is_killed() -> None:
     asyncio.run(kill())
 
 
-@pytest.mark.parametrize("factory", [asyncio.new_event_loop, paced_loop])
+@pytest.mark.parametrize("factory", [asyncio.new_event_loop, PacedLoop])
 def test_a_camera_that_accepts_and_says_nothing_ends_by_the_deadline(
     factory: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -30,7 +30,7 @@ from tandem.clock import SystemClock
 from tandem.media.units import AudioConfig, Codec, TimelineBreak, VideoConfig
 from tandem.recording.foreign.source import ForeignSource
 from tandem.recording.foreign.tracks import VideoTrack
-from tandem.recording.paced_loop import paced_loop
+from tandem.recording.paced_loop import PacedLoop
 from tandem.recording.source import Cause, SourceError
 
 pytestmark = pytest.mark.real
@@ -161,7 +161,7 @@ def test_mpeg_ts_over_udp_arrives_whole_from_its_first_keyframe_on() -> None:
         await asyncio.wait([task])
         return sink
 
-    with asyncio.Runner(loop_factory=paced_loop) as runner:
+    with asyncio.Runner(loop_factory=PacedLoop) as runner:
         sink = runner.run(run())
     nals = nal_units(source) * SENT_BY_UDP
     assert sink.nals == nals[: len(sink.nals)]

@@ -21,6 +21,7 @@ from tandem.recording.foreign.protocol import (
 )
 from tandem.recording.foreign.redact import Redactor
 from tandem.recording.framing import ProtocolError
+from tandem.recording.paced_loop import SMALL_BUFFER_BEAT_S, beats_of
 from tandem.recording.source import Cause, SourceError, UnitSink
 
 SILENCE_S: Final = 10
@@ -63,7 +64,8 @@ class ForeignSource:
             self._fail(Cause.SOURCE_CRASHED, f"no process can be started: {problem.strerror}")
         reception = _Reception(sink)
         try:
-            await self._receive(child, reception)
+            with beats_of(SMALL_BUFFER_BEAT_S):
+                await self._receive(child, reception)
         finally:
             try:
                 await child.stop()

@@ -12,6 +12,7 @@ from tandem.clock import Clock
 from tandem.mutual_tls import TlsError
 from tandem.recording.camera import Relay, StreamOrder
 from tandem.recording.framing import ProtocolError
+from tandem.recording.paced_loop import DIALOGUE_BEAT_S, beats_of
 from tandem.recording.relay.certificate import Certificate
 from tandem.recording.relay.protocol import Ask, Decoder, Hello, Place, encode
 from tandem.recording.relay.reception import Reception
@@ -20,7 +21,7 @@ from tandem.recording.source import Cause, SourceError, UnitSink
 
 CONNECT_S: Final = 3.0
 """For each address: a lost SYN and its repetition, a handshake, and two loops that collect what
-arrives for a tenth of a second."""
+arrives for a beat."""
 
 SILENT_S: Final = 2.0
 """Four signs of life that did not come. Another connection goes on where this one ended, so that
@@ -123,10 +124,11 @@ class RelaySource:
 
     async def _receive_over(self, address: str, reception: Reception, tls: ssl.SSLContext) -> Never:
         try:
-            async with asyncio.timeout(CONNECT_S):
-                reader, writer = await asyncio.open_connection(
-                    address, self._relay.port, ssl=tls, server_hostname=self._relay.node_id
-                )
+            with beats_of(DIALOGUE_BEAT_S):
+                async with asyncio.timeout(CONNECT_S):
+                    reader, writer = await asyncio.open_connection(
+                        address, self._relay.port, ssl=tls, server_hostname=self._relay.node_id
+                    )
         except TimeoutError:
             raise _Over("no answer") from None
         except ssl.SSLCertVerificationError as problem:
