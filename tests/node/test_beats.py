@@ -350,6 +350,21 @@ def test_a_new_peer_is_heard_and_one_that_left_is_forgotten() -> None:
     play(scenario)
 
 
+def test_a_node_that_began_alone_hears_those_that_come_and_they_hear_it() -> None:
+    async def run() -> None:
+        site = Site()
+        told: list[Effect] = []
+        alone = Beats(Membership(7, KEY, "n1", 1), [], SystemClock(), told.extend)
+        async with running(site, ["n2"]), asyncio.TaskGroup() as group:
+            task = group.create_task(alone.run())
+            alone.set_routes([site.route("n1", "n2", link) for link in LINKS])
+            await until(lambda: alone.state.reached == {"n2"}, "n2 is reached")
+            assert alone.state.peers["n2"].links.keys() == LINKS.keys()
+            task.cancel()
+
+    asyncio.run(run())
+
+
 def test_the_cluster_s_key_is_in_no_representation() -> None:
     assert "kkk" not in repr(Membership(7, KEY, "n1", 1))
 

@@ -10,6 +10,7 @@ import pytest
 
 from tandem.archive.space import Limits
 from tandem.node.beats import PORT, Route
+from tandem.node.joining.peers import routes_to
 from tandem.node.settings import (
     DATA,
     CapacitySettings,
@@ -70,7 +71,7 @@ def test_the_least_that_is_needed_makes_a_node_that_works_alone() -> None:
     )
     assert found.links == (LinkSettings("a", "10.0.1.1"),)
     assert found.store_is_embedded
-    assert not found.peers + found.volumes + found.endpoints + found.routes
+    assert not found.peers + found.volumes + found.endpoints
 
 
 def test_everything_that_can_be_said_is_understood() -> None:
@@ -82,7 +83,9 @@ def test_everything_that_can_be_said_is_understood() -> None:
     assert found.volumes == (VolumeSettings(Path("/srv/a"), UUID(int=1), limits),)
     assert found.endpoints == (Endpoint("https://10.0.9.1:2379", "e1"),)
     assert not found.store_is_embedded
-    assert found.routes == (Route("n2", "a", "10.0.1.1", "10.0.1.2", 4000, "eth1"),)
+    assert routes_to(found, found.peers) == (
+        Route("n2", "a", "10.0.1.1", "10.0.1.2", 4000, "eth1"),
+    )
 
 
 def test_the_test_above_leaves_no_option_out() -> None:
@@ -107,7 +110,8 @@ def test_the_reference_has_each_option_once_and_no_other() -> None:
 
 def test_the_example_of_the_reference_is_valid() -> None:
     (example,) = re.findall(r"```toml\n(.*?)```", REFERENCE.read_text(), re.DOTALL)
-    assert len(parse_settings(example).routes) == 4
+    example_settings = parse_settings(example)
+    assert len(routes_to(example_settings, example_settings.peers)) == 4
 
 
 def test_what_the_reference_says_of_defaults_is_true() -> None:

@@ -138,6 +138,16 @@ def with_peers(state: State, peers: Iterable[str], now_us: int) -> State:
     return replace(state, peers={name: state.peers.get(name, fresh) for name in names})
 
 
+def with_links(state: State, links: Iterable[str]) -> State:
+    """The same with further links; a node that was alone may have begun with none."""
+    names = tuple(dict.fromkeys((*state.links, *links)))
+    peers = {
+        name: replace(peer, links={link: peer.links.get(link, LinkState()) for link in names})
+        for name, peer in state.peers.items()
+    }
+    return replace(state, links=names, peers=peers)
+
+
 def step(state: State, event: Event, now_us: int) -> tuple[State, list[Effect]]:
     """Take one event.
 

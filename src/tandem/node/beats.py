@@ -189,7 +189,7 @@ class Beats:
         """Talk to these peers from now on; what is known of those that stay is kept.
 
         Args:
-            routes: on the links that there were from the beginning.
+            routes: to all peers on all links.
 
         Raises:
             HeartbeatError: they are too many for a datagram; nothing has changed.
@@ -201,7 +201,8 @@ class Beats:
         self._routes = wanted
         self._reopened_us = None
         peers = dict.fromkeys(route.node_id for route in routes)
-        self.state = suspicion.with_peers(self.state, peers, self._clock.boot_us())
+        state = suspicion.with_links(self.state, (route.link for route in routes))
+        self.state = suspicion.with_peers(state, peers, self._clock.boot_us())
 
     async def run(self) -> None:
         """Beat until cancelled.

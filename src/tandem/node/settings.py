@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from uuid import UUID
 
 from tandem.archive.space import Limits
-from tandem.node.beats import PORT, Route
+from tandem.node.beats import PORT
 from tandem.node.store.endpoint import Endpoint
 from tandem.node.toml_table import SettingsError, Table
 
@@ -139,23 +139,6 @@ class NodeSettings:
     def store_is_embedded(self) -> bool:
         """Whether Tandem runs the store's member on this node itself."""
         return not self.endpoints
-
-    @property
-    def routes(self) -> tuple[Route, ...]:
-        """The ways to the peers, for the heartbeats."""
-        return tuple(
-            Route(
-                peer.node_id,
-                link.name,
-                link.address,
-                peer.addresses[link.name],
-                self.heartbeat_port,
-                link.interface,
-            )
-            for peer in self.peers
-            for link in self.links
-            if link.name in peer.addresses
-        )
 
 
 def option_names() -> Iterator[str]:

@@ -29,6 +29,7 @@ from tandem.node.beats import Beats, Membership
 from tandem.node.control.composed import ComposedControl
 from tandem.node.control.service import AGENT_PORT, serve_links
 from tandem.node.home import Home
+from tandem.node.joining.peers import routes_to
 from tandem.node.seal import Sealer
 from tandem.node.settings import (
     CapacitySettings,
@@ -105,7 +106,12 @@ class Site:
         """A node of which nothing else is left."""
         clock = SystemClock()
         sender = Membership(CLUSTER, KEY, name, clock.boot_us())
-        beats = Beats(sender, self._settings(name).routes, clock, lambda _: None)
+        beats = Beats(
+            sender,
+            routes_to(self._settings(name), self._settings(name).peers),
+            clock,
+            lambda _: None,
+        )
         task = asyncio.create_task(beats.run())
         try:
             yield

@@ -179,3 +179,20 @@ async def test_a_first_word_is_waited_for_no_longer_than_a_moment(tmp_path: Path
     assert one.unheard == {"n2"}
     bench.clock.now_us += hearing.BEGINNING_US
     assert not one.unheard
+
+
+@in_a_loop
+async def test_a_node_that_comes_is_asked_and_one_that_leaves_is_forgotten(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    bench.say(CANNOT)
+    async with bench.hearing() as one:
+        await bench.until(lambda: one.words == {"n2": CANNOT})
+        others = {"n2": list(one._addresses["n2"])}
+        one.set_others({})
+        assert not one.words
+        assert not one.quiet | one.unheard
+        asked, changes = bench.asked, bench.changes
+        await asyncio.sleep(2 * hearing.ASK_S)  # nothing can be waited for: nothing is to happen
+        assert (bench.asked, bench.changes) == (asked, changes)
+        one.set_others(others)
+        await bench.until(lambda: one.words == {"n2": CANNOT})

@@ -175,7 +175,7 @@ async def test_the_catalogue_is_current_when_all_of_it_was_listed() -> None:
     while not bench.catalogue.is_current:  # noqa: ASYNC110
         await asyncio.sleep(0)
     assert bench.catalogue.cameras.values == {"gate": camera()}
-    assert set(bench.catalogue.worth_remembering) == {keys.CAMERAS + "gate"}
+    assert set(bench.catalogue.worth_remembering) == {keys.CAMERAS + "gate", keys.NODES + "n1"}
     following.cancel()
 
 

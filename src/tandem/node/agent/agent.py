@@ -19,6 +19,7 @@ from typing import Final
 
 from tandem.clock import Clock
 from tandem.cluster.duties import Beliefs, Word, silent
+from tandem.cluster.heartbeat import HeartbeatError
 from tandem.cluster.suspicion import Effect, SuspicionChanged
 from tandem.node.agent import memory
 from tandem.node.agent.archivist_orders import archivist_orders
@@ -45,7 +46,6 @@ from tandem.node.agent.turns import Turns
 from tandem.node.agent.volumes import Volumes
 from tandem.node.agent.work import Work, retention_of, work_of
 from tandem.node.archivist.child import ArchivistChild
-from tandem.node.archivist.view import Address
 from tandem.node.beats import Beats
 from tandem.node.beats import Membership as Sender
 from tandem.node.control.asking import ask_nodes
@@ -54,6 +54,7 @@ from tandem.node.control.protocol import VERSION
 from tandem.node.control.service import AGENT_PORT
 from tandem.node.control.words import encode_word
 from tandem.node.home import Home
+from tandem.node.joining.peers import addresses_of, peers_of, routes_to
 from tandem.node.recorders.wanted import Wanted, own_cameras
 from tandem.node.seal import Sealer
 from tandem.node.settings import NodeSettings
@@ -119,8 +120,9 @@ class Agent:
         self._changed = asyncio.Event()
         self._tls = tls
         self._catalogue = Catalogue(store, random, self._changed.set)
+        self._peers = peers_of(settings, {})
         sender = Sender(settings.cluster, identity.key, settings.node_id, identity.started_us)
-        self._beats = Beats(sender, settings.routes, clock, self._hear)
+        self._beats = Beats(sender, routes_to(settings, self._peers), clock, self._hear)
         self._membership = Membership(settings.node_id, store, clock, lambda: secrets.token_hex(8))
         self._decisions = Decisions(self._home.decisions, settings.node_id, clock)
         self._planner = Planner(
@@ -146,6 +148,7 @@ class Agent:
         self._turns = Turns(settings.node_id)
         self._heal = HealOrders()
         self._is_clock_right = False
+        self._too_many = ""
         self._work = Work()
         self._store_said = store_document((), "")
 
@@ -202,6 +205,7 @@ class Agent:
             await asyncio.sleep(ARRANGE_S)
 
     def _arrange(self) -> None:
+        self._meet_peers()
         cameras = self._catalogue.cameras.values
         placements = self._catalogue.placements.values
         beliefs = self._beliefs()
@@ -212,7 +216,7 @@ class Agent:
             placements,
             beliefs,
             self._unseal,
-            {peer.node_id: tuple(peer.addresses.values()) for peer in self._settings.peers},
+            {peer.node_id: tuple(peer.addresses.values()) for peer in self._peers},
         )
         streams = self._handover.streams(self._work.streams, cameras, placements, beliefs)
         now_us = self._clock.boot_us()
@@ -236,6 +240,7 @@ class Agent:
             self._archivist.order(
                 archivist_orders(
                     self._settings,
+                    self._peers,
                     volumes,
                     dict(placements),
                     retention,
@@ -243,6 +248,21 @@ class Agent:
                     trusts_clock=self._is_clock_right,
                 )
             )
+
+    def _meet_peers(self) -> None:
+        """Talk to the nodes that the store names now, and to no others."""
+        peers = peers_of(self._settings, self._catalogue.nodes.values)
+        if peers == self._peers:
+            return
+        try:
+            self._beats.set_routes(routes_to(self._settings, peers))
+        except HeartbeatError as problem:
+            self._too_many = str(problem)
+            return
+        self._peers, self._too_many = peers, ""
+        self._hearing.set_others(self.known.others())
+        self._reached &= self._beats.state.reached
+        log.info("the other nodes are %s", ", ".join(it.node_id for it in peers) or "none")
 
     def _tell_of_silence(self, beliefs: Beliefs) -> None:
         """Once when it begins, and when it ends."""
@@ -273,7 +293,7 @@ class Agent:
             port=RELAY_PORT,
             authority=self._home.authority,
             node=self._home.credentials,
-            peers=tuple(peer.node_id for peer in self._settings.peers),
+            peers=tuple(peer.node_id for peer in self._peers),
         )
 
     async def _look_always(self) -> None:
@@ -354,14 +374,13 @@ class Agent:
             nodes=lambda: list(self._catalogue.nodes.values.values()),
             cameras=lambda: list(self._catalogue.cameras.values.values()),
             placements=lambda: self._catalogue.placements.values,
-            others=lambda: {
-                peer.node_id: [Address(host, AGENT_PORT) for host in peer.addresses.values()]
-                for peer in self._settings.peers
-            },
+            others=lambda: addresses_of(self._peers, AGENT_PORT),
         )
 
     def _status(self) -> Json:
         problems = [*self._catalogue.problems, *self._volumes.problems, *self._work.problems]
+        if self._too_many:
+            problems.append(self._too_many)
         if self._member and self._member.problem and not self._member.is_running:
             problems.append(self._member.problem)
         return {

@@ -8,7 +8,8 @@ from tandem.cluster.model import Placement
 from tandem.node.archivist.orders import ArchivistOrders, HealOrder
 from tandem.node.archivist.view import ARCHIVIST_PORT, Address
 from tandem.node.home import Home
-from tandem.node.settings import NodeSettings
+from tandem.node.joining.peers import addresses_of
+from tandem.node.settings import NodeSettings, PeerSettings
 from tandem.recording.orders import VolumeOrder
 
 HEALING_SHARE: Final = 4
@@ -17,6 +18,7 @@ HEALING_SHARE: Final = 4
 
 def archivist_orders(
     settings: NodeSettings,
+    peers: tuple[PeerSettings, ...],
     volumes: tuple[VolumeOrder, ...],
     placements: Mapping[str, Placement],
     retention: Mapping[str, Retention],
@@ -28,6 +30,7 @@ def archivist_orders(
 
     Args:
         settings: of the node.
+        peers: the other nodes.
         volumes: that it has.
         placements: as committed, by camera.
         retention: by camera.
@@ -47,9 +50,6 @@ def archivist_orders(
         placements=placements,
         retention=retention,
         trusts_clock=trusts_clock,
-        addresses={
-            peer.node_id: tuple(Address(host, ARCHIVIST_PORT) for host in peer.addresses.values())
-            for peer in settings.peers
-        },
+        addresses=addresses_of(peers, ARCHIVIST_PORT),
         heal=heal,
     )

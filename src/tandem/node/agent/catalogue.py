@@ -26,7 +26,7 @@ class Catalogue:
     Args:
         store: to be followed.
         random: jitters the retries.
-        changed: called after each change of cameras or placements, at once; must not block.
+        changed: called after each change of cameras, placements or nodes, at once; must not block.
 
     Attributes:
         cameras: by id.
@@ -61,12 +61,12 @@ class Catalogue:
 
     @property
     def worth_remembering(self) -> dict[str, Entry]:
-        """What a node needs to record without the store: cameras and placements."""
+        """What a node needs to record without the store: cameras, placements, other nodes."""
         return {key: entry for kept in self._kept.values() for key, entry in kept.items()}
 
     def recall(self, entries: Mapping[str, Entry]) -> None:
         """Begin with what was remembered; the store's own word replaces it."""
-        for shelf in (self.cameras, self.placements):
+        for shelf in (self.cameras, self.placements, self.nodes):
             shelf.take({key: it for key, it in entries.items() if key.startswith(shelf.prefix)})
         self._changed()
 
@@ -99,7 +99,7 @@ class Catalogue:
                 is_first = shelf.prefix not in self._listed
                 self._listed.add(shelf.prefix)
                 has_changed = shelf.take(snapshot.entries)
-                if shelf.prefix in {keys.CAMERAS, keys.PLACEMENTS}:
+                if shelf.prefix != keys.SESSIONS:
                     self._kept[shelf.prefix] = snapshot.entries
                     if has_changed or is_first:
                         self._changed()

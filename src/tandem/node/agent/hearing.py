@@ -69,6 +69,7 @@ class Hearing:
         self._heard: set[str] = set()
         self._waiting_us = dict.fromkeys(others, self._begun_us)
         self._tags: dict[str, str] = {}
+        self._others_changed = asyncio.Event()
 
     @property
     def unheard(self) -> frozenset[str]:
@@ -88,6 +89,23 @@ class Hearing:
         self._waiting_us[node_id] = self._clock.boot_us()
         self.quiet.discard(node_id)
 
+    def set_others(self, others: Mapping[str, Sequence[Address]]) -> None:
+        """Ask these nodes from now on; what those that stay have said still counts.
+
+        Args:
+            others: as in the beginning.
+        """
+        for node_id in self._addresses.keys() - others.keys():
+            del self._addresses[node_id], self._waiting_us[node_id]
+            self._heard.discard(node_id)
+            self.quiet.discard(node_id)
+            self.forget(node_id)
+        for node_id, addresses in others.items():
+            if set(addresses) != set(self._addresses.get(node_id, ())):
+                self._addresses[node_id] = list(addresses)
+            self._waiting_us.setdefault(node_id, self._clock.boot_us())
+        self._others_changed.set()
+
     async def run(self) -> None:
         """Ask until cancelled."""
         connector = aiohttp.TCPConnector(ssl=self._tls, limit=0)
@@ -99,13 +117,23 @@ class Hearing:
             ) as session,
             asyncio.TaskGroup() as tasks,
         ):
-            for node_id in self._addresses:
-                tasks.create_task(self._ask_always(session, node_id), name=f"hear {node_id}")
-            await asyncio.sleep(BEGINNING_US / 1e6)
-            self._changed()
+            tasks.create_task(self._end_of_the_beginning())
+            asked: dict[str, asyncio.Task[None]] = {}
+            while True:
+                self._others_changed.clear()
+                for node_id in asked.keys() - self._addresses.keys():
+                    asked.pop(node_id).cancel()
+                for node_id in self._addresses.keys() - asked.keys():
+                    asking = self._ask_always(session, node_id)
+                    asked[node_id] = tasks.create_task(asking, name=f"hear {node_id}")
+                await self._others_changed.wait()
+
+    async def _end_of_the_beginning(self) -> None:
+        await asyncio.sleep(BEGINNING_US / 1e6)
+        self._changed()
 
     async def _ask_always(self, session: aiohttp.ClientSession, node_id: str) -> None:
-        while True:
+        while node_id in self._addresses:
             await self._ask(session, node_id)
             await asyncio.sleep(ASK_S)
 
@@ -119,11 +147,13 @@ class Hearing:
             except (OSError, ValueError, aiohttp.ClientError) as problem:
                 log.debug("%s says nothing on %s: %s", node_id, address.host, problem)
                 continue
+            if node_id not in self._addresses:
+                return  # it has left while it was asked
             addresses.remove(address)
             addresses.insert(0, address)
             self._take(node_id, word)
             return
-        if waited_us >= FORGET_US and node_id not in self.quiet:
+        if waited_us >= FORGET_US and node_id in self._addresses.keys() - self.quiet:
             self.quiet.add(node_id)
             self.forget(node_id)
             self._changed()

@@ -11,7 +11,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
+from tandem.cluster import keys
+from tandem.cluster.model import Node
+from tandem.node.agent.shelf import Shelf
+from tandem.node.home import Home
+from tandem.node.joining.peers import peers_of
 from tandem.node.secret_file import write_secret
+from tandem.node.settings import NodeSettings, PeerSettings
 from tandem.node.store.model import Entry
 
 log = logging.getLogger(__name__)
@@ -51,3 +57,14 @@ def recall(path: Path) -> dict[str, Entry]:
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as problem:
         log.warning("%s is of no use (%r); recording waits for the store.", path, problem)
         return {}
+
+
+def remembered_peers(settings: NodeSettings) -> tuple[PeerSettings, ...]:
+    """The other nodes, for whoever has no agent to ask. Blocks.
+
+    Args:
+        settings: of this node.
+    """
+    nodes, found = Shelf(keys.NODES, Node.decode), recall(Home(settings.data).memory)
+    nodes.take({key: entry for key, entry in found.items() if key.startswith(keys.NODES)})
+    return peers_of(settings, nodes.values)

@@ -5,6 +5,7 @@ from functools import partial
 from typing import Final
 
 from tandem.clock import Clock
+from tandem.node.agent.memory import remembered_peers
 from tandem.node.beats import PORT
 from tandem.node.preflight import (
     clocks,
@@ -70,7 +71,8 @@ def _for_any_machine(
         own = [link.address for link in settings.links] if settings else [ANY_ADDRESS]
         looks.append(Look(ports.CHECK, partial(ports.look_free, own, wanted)))
     elif settings:
-        others = {peer.node_id: list(peer.addresses.values()) for peer in settings.peers}
+        peers = remembered_peers(settings)
+        others = {peer.node_id: list(peer.addresses.values()) for peer in peers}
         looks.append(Look(ports.CHECK, partial(ports.look_reached, others, wanted, clock)))
     return looks
 
@@ -81,7 +83,7 @@ def _for_a_node(settings: NodeSettings | None) -> list[Look]:
     return [
         Look(
             independence.CHECK,
-            partial(independence.look, settings.links, has_peers=bool(settings.peers)),
+            partial(independence.look, settings.links, has_peers=bool(remembered_peers(settings))),
         ),
         *(
             Look(volumes.CHECK, partial(volumes.look, volume, settings.cluster))

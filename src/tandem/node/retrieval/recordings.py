@@ -12,11 +12,13 @@ from typing import Final
 from tandem.archive.export.source import Unreachable
 from tandem.archive.rows import Extent, Interval
 from tandem.clock import Clock
+from tandem.node.agent.memory import remembered_peers
 from tandem.node.archivist.client import HttpsPeers
 from tandem.node.archivist.errors import PeerError
 from tandem.node.archivist.messages import Inventory
 from tandem.node.archivist.view import ARCHIVIST_PORT, Address
 from tandem.node.home import Home
+from tandem.node.joining.peers import addresses_of
 from tandem.node.retrieval.asking import Asking
 from tandem.node.retrieval.remote import RemoteSource
 from tandem.node.settings import NodeSettings
@@ -92,9 +94,7 @@ def open_recordings(
     addresses = {
         settings.node_id: [Address(link.address, ARCHIVIST_PORT) for link in settings.links]
     }
-    for peer in settings.peers:
-        hosts = peer.addresses.values()
-        addresses[peer.node_id] = [Address(host, ARCHIVIST_PORT) for host in hosts]
+    addresses |= addresses_of(remembered_peers(settings), ARCHIVIST_PORT)
     tls = client_context(home.authority, home.credentials)
     with Asking(tls, addresses) as asking:
         told = asking.ask(lambda peers: _take_inventories(peers, sorted(addresses), suspected))
