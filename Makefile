@@ -4,7 +4,7 @@ SHELL := /bin/sh
 MAKEFLAGS += --no-print-directory
 bin := .venv/bin
 
-.PHONY: help demo test check lint bench prove lock clean
+.PHONY: help demo test check lint bench prove package lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 14
@@ -38,6 +38,10 @@ bench: ## measure against peers and the physical limit
 prove: ## the long proofs; can be interrupted, and goes on where it stopped
 	@scripts/setup test
 	@$(bin)/python scripts/prove
+
+package: ## the Debian package of this checkout, for the release that this machine runs
+	@scripts/setup check
+	@packaging/build
 
 lock: ## write requirements/*.lock anew from pyproject.toml
 	@scripts/setup check

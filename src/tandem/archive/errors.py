@@ -1,6 +1,8 @@
 """What may go wrong with a disk, told apart by what is to be done about it."""
 
 import errno
+import os
+import pwd
 import sqlite3
 
 
@@ -69,6 +71,7 @@ class IndexDamagedError(ArchiveError):
 
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+_DENIED = frozenset({errno.EACCES, errno.EPERM})
 
 
 def disk_error(error: OSError, what: str) -> DiskError:
@@ -93,11 +96,25 @@ def disk_error(error: OSError, what: str) -> DiskError:
             f"See `dmesg` for the disk's error, then check it with `fsck` and mount it again.",
             code,
         )
+    if code in _DENIED:
+        user = _user_name()
+        return DiskFailedError(
+            f"User {user} may not do this: {what}. All of a volume has to belong to the user that "
+            f"Tandem runs as: `chown --recursive {user}: MOUNT-POINT` as root.",
+            code,
+        )
     return DiskFailedError(
         f"The disk failed while {what}: {error.strerror or error}. "
         f"See `dmesg` and `smartctl -a`; replace the disk if it goes on.",
         code,
     )
+
+
+def _user_name() -> str:
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        return str(os.geteuid())
 
 
 def words_of(error: OSError) -> str:

@@ -14,7 +14,8 @@ from tandem.cli.common import echo_json, fail, json_option, settings_at, setting
 from tandem.clock import Clock, SystemClock
 from tandem.node.control.client import AskingError
 from tandem.node.control.protocol import VERSION
-from tandem.node.settings import NodeSettings
+from tandem.node.ownership import give_to_service
+from tandem.node.settings import PATH, NodeSettings
 
 
 @click.group()
@@ -41,6 +42,8 @@ def init(path: Path, *, directory: bool, as_json: bool, settings_path: Path) -> 
     try:
         settings = settings_at(settings_path)
         identity = _create(path, settings, SystemClock(), is_directory=directory)
+        if settings_path == PATH:
+            give_to_service([path, path / IDENTITY_FILE])
     except (AskingError, ArchiveError) as problem:
         fail(str(problem), as_json=as_json)
     is_named = any(it.path == path for it in settings.volumes)

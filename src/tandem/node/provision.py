@@ -8,6 +8,7 @@ import json
 import os
 import secrets
 import shutil
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -166,7 +167,7 @@ def prepare_volume(path: Path, cluster: int, node_id: str, clock: Clock) -> UUID
 
 
 def find_etcd() -> Path:
-    """The etcd of this machine: as told, of the checkout that this runs from, or in the PATH.
+    """The etcd of this machine: as told, of this checkout or package, or in the PATH.
 
     Raises:
         ProvisionError: there is none.
@@ -178,7 +179,8 @@ def find_etcd() -> Path:
     fetched = Path(tandem.__path__[0]).parents[1] / ".tools" / "bin" / "etcd"
     if fetched.exists():
         return fetched
-    if found := shutil.which("etcd"):
+    beside = str(Path(sys.executable).parent)
+    if found := shutil.which("etcd", path=beside) or shutil.which("etcd"):
         return Path(found)
     raise ProvisionError(
         f"There is no etcd. In a checkout, run scripts/fetch-etcd; elsewhere install etcd-server "

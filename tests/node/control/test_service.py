@@ -218,8 +218,8 @@ def test_a_handler_that_hangs_is_answered_for(
 # --- The Unix socket ------------------------------------------------------------------------------
 
 
-def test_nobody_but_its_owner_may_open_the_socket(path: Path) -> None:
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+def test_nobody_but_its_owner_and_group_may_open_the_socket(path: Path) -> None:
+    assert stat.S_IMODE(path.stat().st_mode) == 0o660
     assert [it.name for it in path.parent.iterdir()] == ["agent.sock"]
 
 

@@ -19,6 +19,7 @@ from tests.conformance.store.etcd_processes import ETCD
 from tests.conformance.store.subjects import eventually, in_a_loop
 from tests.node.etcd.material import Cluster, cluster
 
+from tandem.archive.layout import IDENTITY_FILE
 from tandem.node.etcd.diagnosis import Diagnosis
 from tandem.node.etcd.member import EtcdMember, MemberError
 from tandem.node.etcd.options import Origin
@@ -139,6 +140,32 @@ async def test_a_member_that_dies_is_told_of_and_started_again(tmp_path: Path) -
         assert await pid_of(member) != first
         keeping.cancel()
         assert member.pid  # cancelled, it leaves the member running
+
+
+@in_a_loop
+async def test_a_log_that_grows_is_put_aside_while_the_member_writes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tandem.node.etcd.member.LOG_LOOK_S", 0.05)
+    monkeypatch.setattr("tandem.node.etcd.member.LONGEST_LOG_BYTES", 20_000)
+    made = cluster(tmp_path, 1)
+    member, log = made.member("n1"), tmp_path / "n1" / "etcd.log"
+
+    async def is_put_aside() -> bool:
+        return log.with_suffix(".old").exists() and log.stat().st_size < 20_000
+
+    async with stopped_after(member), asyncio.TaskGroup() as tasks:
+        assert await member.start()
+        waiting = tasks.create_task(member.wait())
+        with log.open("ab") as as_etcd_does:
+            as_etcd_does.write(b"x" * 20_001)
+        await eventually(is_put_aside)
+        assert b"x" * 20_001 in log.with_suffix(".old").read_bytes()
+        os.kill(member.pid or 0, signal.SIGTERM)
+        diagnosis = await waiting
+    assert diagnosis.sentence
+    assert b"\0" not in log.read_bytes()
+    assert b"closed etcd server" in log.read_bytes()
 
 
 async def pid_of(member: EtcdMember) -> int:
@@ -266,6 +293,7 @@ async def test_a_full_disk_is_named_and_waited_for(tmp_path: Path) -> None:
 @in_a_loop
 async def test_data_beside_the_recordings_are_refused(tmp_path: Path) -> None:
     made = cluster(tmp_path, 1)
+    (tmp_path / IDENTITY_FILE).touch()
     error = await refusal_of(EtcdMember(ETCD, made.settings("n1"), [tmp_path], Random(0)))
     assert "same file system as the recordings" in str(error)
     assert not error.passes

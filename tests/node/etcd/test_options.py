@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tandem.archive.layout import IDENTITY_FILE
 from tandem.node.etcd.options import (
     Member,
     MemberSettings,
@@ -107,5 +108,13 @@ def test_a_volume_on_the_same_file_system_is_found_before_the_directory_exists(
 ) -> None:
     elsewhere = Path("/proc")
     data = tmp_path / "not" / "yet"
+    (tmp_path / IDENTITY_FILE).touch()
     assert volume_that_holds(data, [elsewhere, tmp_path]) == tmp_path
     assert volume_that_holds(data, [elsewhere]) is None
+
+
+def test_a_disk_that_is_not_mounted_keeps_no_member_from_starting(tmp_path: Path) -> None:
+    bare_mount_point = tmp_path / "video"
+    bare_mount_point.mkdir()
+    volumes = [bare_mount_point, tmp_path / "no-such-directory"]
+    assert volume_that_holds(tmp_path / "data", volumes) is None

@@ -10,6 +10,7 @@ from pathlib import Path
 from random import Random
 
 from tandem.clock import SystemClock
+from tandem.node.agent.log import begin_log
 from tandem.node.agent.process import HomeError, run
 from tandem.node.agent.store_member import ProgramMissingError
 from tandem.node.authority import AuthorityError
@@ -40,11 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tandem.node.agent", description=__doc__)
     parser.add_argument("--settings", type=Path, default=PATH, help=f"default {PATH}")
     given = parser.parse_args(arguments)
-    logging.basicConfig(
-        level=logging.INFO,
-        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
-        stream=sys.stderr,
-    )
+    begin_log()
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # also of all children: they hold passwords
     try:
         settings = read_settings(given.settings)

@@ -122,7 +122,8 @@ class ControlClient:
             ) from None
         except PermissionError:
             raise AskingError(
-                f"You may not talk to this node's agent ({self._path}): run this with sudo."
+                f"You may not talk to this node's agent ({self._path}): run this with sudo, or be a"
+                " member of the group tandem."
             ) from None
         except TimeoutError:
             raise AskingError(

@@ -1,9 +1,9 @@
 """The requests to an agent: docs/reference/control-socket.md.
 
-People ask over a Unix socket that only its owner may open; other nodes ask for this node's status,
-and for what it can record, over HTTPS, and have shown a certificate of the cluster's authority, or
-no request was read. What goes wrong is answered as a sentence. No request's body is repeated, in an
-answer or in the log: it may hold a camera's password.
+People ask over a Unix socket that its owner and its group may open; other nodes ask for this node's
+status, and for what it can record, over HTTPS, and have shown a certificate of the cluster's
+authority, or no request was read. What goes wrong is answered as a sentence. No request's body is
+repeated, in an answer or in the log: it may hold a camera's password.
 """
 
 import asyncio
@@ -43,6 +43,10 @@ _CLOSING_S: Final = 1.0
 _KNOCK_S: Final = 2.0
 _LONGEST_PATH_BYTES: Final = 107
 """`sun_path` has 108, and ends with a zero (unix(7))."""
+
+_MODE: Final = 0o660
+"""Who may pass into the node's data may ask: nobody else where `tandem up` made it (0700), the
+service's group where it is installed (0710)."""
 
 _IP_FREEBIND: Final = 15
 _IPV6_FREEBIND: Final = 78
@@ -243,7 +247,7 @@ def _bound(path: Path) -> socket.socket:
         listening.setblocking(False)
         beside.unlink(missing_ok=True)
         listening.bind(os.fsencode(beside))
-        beside.chmod(0o600)
+        beside.chmod(_MODE)
         beside.replace(path)
     except OSError as error:
         listening.close()

@@ -6,6 +6,8 @@ manager must be told the same: systemd by `KillMode=process`.)
 """
 
 import asyncio
+import os
+import shutil
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import replace
@@ -39,10 +41,12 @@ STOP_PATIENCE_S: Final = 10.0
 RESTART_S: Final = (0.5, 30.0)
 """First and longest delay before a member that ended is started again; jittered."""
 
+LOG_LOOK_S: Final = 60.0
+LONGEST_LOG_BYTES: Final = 32 << 20
+
 _POLL_S: Final = 0.1
 _LOG_END_BYTES: Final = 64 << 10
 _RECENT_LOG_BYTES: Final = 4 << 10
-_LONGEST_LOG_BYTES: Final = 32 << 20
 
 
 class MemberError(Exception):
@@ -134,9 +138,12 @@ class EtcdMember:
             await client.close()
 
     async def wait(self) -> Diagnosis:
-        """Wait until the member ends, and say why it did."""
-        if self._process:
-            await self._process.wait()
+        """Wait until the member ends, and say why it did; meanwhile, keep its log short."""
+        while self._process and not self._process.ended:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LOG_LOOK_S):
+                    await self._process.wait()
+            await asyncio.to_thread(self._shorten_log)
         return await self._diagnosis()
 
     async def stop(self) -> None:
@@ -185,7 +192,7 @@ class EtcdMember:
             client_context(self._settings.authority, self._settings.credentials)
             told = arguments(self._settings, is_present)
             self._settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._rotate_log()
+            self._shorten_log()
             with self._settings.log.open("ab") as log:
                 self._log_start = log.tell()
                 return spawn([str(self._program), *told], log.fileno())
@@ -215,10 +222,20 @@ class EtcdMember:
                 )
             )
 
-    def _rotate_log(self) -> None:
-        log = self._settings.log
-        if log.exists() and log.stat().st_size > _LONGEST_LOG_BYTES:
-            log.replace(log.with_suffix(".old"))
+    def _shorten_log(self) -> None:
+        """Put a log that is too long aside, as logrotate's copytruncate: etcd writes to it on.
+
+        It appends, so what it writes next is at the beginning. What fails is tried again later.
+        """
+        path = self._settings.log
+        with suppress(OSError):
+            if path.stat().st_size <= LONGEST_LOG_BYTES:
+                return
+            aside = path.with_suffix(".old")
+            aside.unlink(missing_ok=True)
+            shutil.copy(path, aside)
+            os.truncate(path, 0)
+            self._log_start = 0
 
     async def _diagnosis(self) -> Diagnosis:
         log = await asyncio.to_thread(self._read_log, _LOG_END_BYTES)

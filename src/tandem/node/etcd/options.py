@@ -7,6 +7,8 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Final
 
+from tandem.archive.layout import IDENTITY_FILE
+
 HEARTBEAT_MS: Final = 50
 ELECTION_MS: Final = 500
 FAST_ELECTION_MS: Final = 300
@@ -160,11 +162,13 @@ def volume_that_holds(data: Path, volumes: Iterable[Path]) -> Path | None:
         volumes: where recordings are.
 
     Returns:
-        The first such volume, or None.
+        The first such volume, or None. A disk that is not mounted tells nothing: what is seen at
+        its mount point is another one.
     """
     existing = next(path for path in (data, *data.parents) if path.exists())
     device = existing.stat().st_dev
-    return next((volume for volume in volumes if volume.stat().st_dev == device), None)
+    there = (volume for volume in volumes if (volume / IDENTITY_FILE).exists())
+    return next((volume for volume in there if volume.stat().st_dev == device), None)
 
 
 def _url(address: str, port: int) -> str:
