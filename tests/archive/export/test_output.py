@@ -170,6 +170,16 @@ def test_a_file_that_may_be_replaced_gives_way_only_to_a_whole_one(tmp_path: Pat
     assert [path.name for path in tmp_path.iterdir()] == ["gate.mp4"]
 
 
+def test_what_has_replaced_a_file_stays_though_the_directory_fails_to_sync(tmp_path: Path) -> None:
+    target = tmp_path / "gate.mp4"
+    target.write_bytes(b"earlier")
+    disk = FailingDisk()
+    disk.fail("fsync", errno.EIO, 1)
+    with pytest.raises(TargetError, match="cannot be written"):
+        export([record("a", film(3))], replace(request(target), replaces=True), disk=disk)
+    assert len(packets(target)) == 75
+
+
 def test_a_directory_that_is_not_there_is_named(tmp_path: Path) -> None:
     asked: list[str] = []
 

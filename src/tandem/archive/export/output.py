@@ -30,6 +30,7 @@ class OutputFile:
     Attributes:
         target: the same.
         size_bytes: what was written.
+        has_name: whether it has its name.
 
     Raises:
         TargetError: it cannot be created.
@@ -38,6 +39,7 @@ class OutputFile:
     def __init__(self, directory_fd: int, target: Path, needed_bytes: int, disk: Disk) -> None:
         self.target = target
         self.size_bytes = 0
+        self.has_name = False
         self._directory_fd = directory_fd
         self._needed_bytes = needed_bytes
         self._disk = disk
@@ -94,6 +96,7 @@ class OutputFile:
         except OSError as error:
             raise self._error(error) from error
         self._temporary = self.target.name
+        self.has_name = True
 
     def discard(self) -> None:
         """Remove it, under whichever name it has; one that cannot be removed is left."""
@@ -164,7 +167,8 @@ class Outputs:
         """Force all files to the disk, then give them their names.
 
         Raises:
-            TargetError: the disk failed, or a target came to be meanwhile; none of them is left.
+            TargetError: the disk failed, or a target came to be meanwhile. None of them is left but
+                those that have replaced another file, and are complete.
         """
         for file in self.files:
             file.sync()
@@ -192,7 +196,8 @@ class Outputs:
     def _end(self) -> None:
         if not self._is_complete:
             for file in self.files:
-                file.discard()
+                if not (file.has_name and self._replaces):  # what it replaced is gone
+                    file.discard()
         self._disk.close(self._directory_fd)
 
 

@@ -65,7 +65,13 @@ class Asking:
         return self.begin(question).result()
 
     def _run(self) -> None:
-        asyncio.run(self._serve())
+        try:
+            asyncio.run(self._serve())
+        except BaseException as failure:
+            if not self._ready.done():  # else whoever entered would wait for ever
+                self._ready.set_exception(failure)
+                return
+            raise
 
     async def _serve(self) -> None:
         async with HttpsPeers(self._tls, self._nodes_addresses) as peers:
