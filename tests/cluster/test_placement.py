@@ -61,7 +61,9 @@ views = st.builds(
 
 
 def available(view: View) -> set[str]:
-    return {found.node_id for found in view.nodes} - {*view.down, *view.draining}
+    """Where anything may be recorded anew: on nodes that are to be emptied only if need be."""
+    living = {found.node_id for found in view.nodes} - {*view.down}
+    return living - {*view.draining} or living
 
 
 def loads(
@@ -90,7 +92,8 @@ def test_every_camera_is_placed_while_any_node_is_there(view: View, wanted: list
         placed = made.placements[one.camera_id].nodes
         copies = min(one.protection.copies, len(here))
         waits = one.protection is Protection.COLD and placed[0] in view.down
-        assert waits or (set(placed) <= here and len(placed) >= copies)
+        lingering = set(placed[: one.protection.copies]) & set(view.draining) - set(view.down)
+        assert waits or (set(placed) - lingering <= here and len(placed) >= copies)
         assert len(placed) <= one.protection.copies + FOLLOWERS
 
 
@@ -134,6 +137,19 @@ def test_losing_a_node_moves_only_its_own_copies_where_the_others_have_room(
     for one in wanted if available(view) else []:
         kept = recorders(before, one) - {lost}
         assert kept <= recorders(after, one)
+
+
+@given(views, cameras, st.sampled_from(NAMES))
+def test_emptying_a_node_costs_no_camera_a_copy(
+    view: View, wanted: list[Camera], drained: str
+) -> None:
+    before = plan(view, wanted)
+    after = plan(
+        replace(view, placements=before.placements, draining={*view.draining, drained}), wanted
+    )
+    for one in wanted if available(view) else []:
+        had = recorders(before, one) - set(view.down)
+        assert len(recorders(after, one) - set(view.down)) >= len(had)
 
 
 def recorders(made: Plan, one: Camera) -> set[str]:

@@ -11,6 +11,7 @@ from tests.recording.running import RecorderProcess
 
 from tandem.cli.status_text import status_lines
 from tandem.cluster.model import Placement, Protection
+from tandem.node.control.agreed import Agreed
 from tandem.node.control.merge import cluster_status
 
 pytestmark = pytest.mark.real
@@ -24,7 +25,7 @@ def shown(recorder: RecorderProcess) -> str:
     now_us = time.time_ns() // 1000
     entered = camera("gate", name="Main gate", protection=Protection.COLD)
     own = node("node1", [recorder.stream("gate")], at_us=now_us)
-    document = cluster_status(own, {}, [entered], PLACED, now_us)
+    document = cluster_status(own, {}, Agreed([entered], PLACED), now_us)
     return " ".join(" ".join(status_lines(document)).split())
 
 

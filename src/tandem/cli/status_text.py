@@ -11,6 +11,7 @@ from typing import Any, Final
 from tandem.cli.common import WIDTH, by_number, clean, counted, shortened, table, wrapped
 from tandem.cli.quantities import duration, offset, size
 from tandem.cluster.model import Protection
+from tandem.cluster.plan.view import Service
 
 Json = dict[str, Any]
 
@@ -83,14 +84,14 @@ def node_lines(document: Json) -> list[str]:
     for node_id, node in document["nodes"].items():
         status = node["status"]
         if status is None:
-            rows.append((node_id, "does not answer", "-", "-", "-", "-", "-"))
+            rows.append((node_id, _with_service("does not answer", node), *["-"] * 5))
             continue
         session = status.get("session") or {}
         epoch = session.get("epoch")
         rows.append(
             (
                 node_id,
-                _state(node_id, document),
+                _with_service(_state(node_id, document), node),
                 str(session.get("phase", "-")) + ("" if epoch is None else f", epoch {epoch}"),
                 _member(node_id, status),
                 str(_recorded_by(node_id, document)),
@@ -199,6 +200,13 @@ def _section(title: str, rows: Sequence[Sequence[str]], right: Sequence[int]) ->
 def _state(node_id: str, document: Json) -> str:
     mine = [it for it in document["problems"] if it.startswith(f"{node_id}: ")]
     return "well" if not mine else counted(len(mine), "problem")
+
+
+def _with_service(state: str, node: Json) -> str:
+    """How a node is, and what an operator has said of it."""
+    said = {Service.DRAINING: "drained", Service.MAINTENANCE: "in maintenance"}
+    service = said.get(node.get("service", Service.NORMAL))
+    return f"{service}; {state}" if service else state
 
 
 def _member(node_id: str, status: Json) -> str:

@@ -12,8 +12,7 @@ OWNERS: Final = ROOT + "owners/"
 ORDERS: Final = ROOT + "orders/"
 CAMERAS: Final = ROOT + "cameras/"
 PLACEMENTS: Final = ROOT + "placements/"
-STORE_CARE: Final = ROOT + "store-care"
-FENCING: Final = ROOT + "fencing/"
+INTENTS: Final = ROOT + "intents/"
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 

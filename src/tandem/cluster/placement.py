@@ -3,9 +3,10 @@
 What counts, most first:
 
 1. Every camera is recorded, if need be on a node that has no room (and the plan says so).
-2. Nothing moves without need: a copy leaves a node only if the node is not there, has more than it
-   can take while another has room, or is in the zone of the other copy while another zone has room.
-   Where a primary moves, the node that holds the window already becomes the primary.
+2. Nothing moves without need: a copy leaves a node only if the node is not there, is to be emptied
+   and there is another for the copy, has more than it can take while another has room, or is in the
+   zone of the other copy while another zone has room. Where a primary moves, the node that holds
+   the window already becomes the primary.
 3. Two copies are on two nodes, where there are two; in two zones, where there are two with room.
 4. Copies go where most room is. Of a new pair, the one that is primary of less becomes primary.
 5. Who follows is chosen so that the room left after each single death is largest (N+1). Followers
@@ -27,6 +28,7 @@ from tandem.cluster.placing import FOLLOWERS, Placing, View, Wanted
 from tandem.cluster.why import (
     Choice,
     Concern,
+    Lingering,
     NoSecond,
     Overcommitted,
     Reason,
@@ -112,7 +114,7 @@ def placement_of(
     placing: Placing, camera_id: str, committed: Placement | None
 ) -> tuple[Placement, tuple[Choice, ...]] | None:
     """What was decided of one camera; what is committed itself, if that stays as it is."""
-    recorders = placing.recorders[camera_id]
+    recorders = [*placing.recorders[camera_id], *placing.lingering.get(camera_id, ())]
     nodes = (*recorders, *placing.followers[camera_id])
     if not nodes:
         return None
@@ -142,10 +144,13 @@ def _concerns(planner: Placing) -> list[Concern]:
     loads = planner.loads
     found: list[Concern] = []
     lists: dict[type[Unplaced | NoSecond | SharedZone], list[str]] = defaultdict(list)
+    lingering: dict[str, list[str]] = defaultdict(list)
     for camera in planner.cameras:
         recorders = planner.recorders[camera.camera_id]
         if not recorders or not planner.nodes:
             lists[Unplaced].append(camera.camera_id)
+        elif staying := planner.lingering.get(camera.camera_id):
+            lingering[staying[0]].append(camera.camera_id)
         elif len(recorders) < camera.protection.copies:
             lists[NoSecond].append(camera.camera_id)
         elif planner.shares_zone(camera.camera_id):
@@ -155,6 +160,7 @@ def _concerns(planner: Placing) -> list[Concern]:
         for kind in (Unplaced, NoSecond, SharedZone)
         if kind in lists
     ]
+    found += [Lingering(node, tuple(sorted(names))) for node, names in sorted(lingering.items())]
     full = [node for node in planner.nodes if loads.load(node) > 1]
     found += [Overcommitted(node, loads.load(node)) for node in full]
     found += [

@@ -24,7 +24,7 @@ class View:
         nodes: all that belong to the cluster.
         placements: as committed, by camera.
         down: nodes that are gone, and not expected back within seconds.
-        draining: nodes that are to be emptied.
+        draining: nodes that are to be emptied. What can be nowhere else stays on them.
         taken: by node, what other resources take of it.
     """
 
@@ -61,10 +61,10 @@ class Placing:
     def __init__(self, view: View, wanted: Wanted) -> None:
         self.costs, self.cameras = wanted
         away = {*view.down, *view.draining}
-        here = sorted(
-            (node for node in view.nodes if node.node_id not in away),
-            key=lambda node: node.node_id,
-        )
+        living = [node for node in view.nodes if node.node_id not in view.down]
+        staying = [node for node in living if node.node_id not in away]
+        # Where nobody else is there, a node that is to be emptied records on.
+        here = sorted(staying or living, key=lambda node: node.node_id)
         self._view = view
         self._known = {node.node_id for node in view.nodes}
         self.zone = zones(here)
@@ -73,6 +73,8 @@ class Placing:
             if node_id in self.loads.limits:
                 self.loads.record(node_id, cost)
         self.nodes = list(self.loads.limits)
+        self._leaving = {node.node_id for node in living} - set(self.nodes)
+        self.lingering: dict[str, list[str]] = {}
         self._kept_kbps = dict.fromkeys(self.nodes, 0)
         self.recorders: dict[str, list[str]] = {}
         self.followers: dict[str, list[str]] = {}
@@ -111,6 +113,16 @@ class Placing:
             recorders.reverse()
         if recorders:
             self._kept_kbps[recorders[0]] += self.costs[camera.camera_id].kbps
+        if missing := camera.protection.copies - len(recorders):
+            self._linger(camera, missing)
+
+    def _linger(self, camera: Camera, missing: int) -> None:
+        """Leave a copy on a node that is to be emptied, where there is no other node for it."""
+        committed = self._view.placements.get(camera.camera_id)
+        nodes = committed.nodes[: camera.protection.copies] if committed else ()
+        if found := [node for node in nodes if node in self._leaving][:missing]:
+            self.lingering[camera.camera_id] = found
+            self.reasons[camera.camera_id] |= dict.fromkeys(found, Reason.LINGERS)
 
     def relieve(self) -> bool:
         """Move copies off nodes that have more than they can take, to where there is room."""

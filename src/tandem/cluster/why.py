@@ -27,6 +27,8 @@ class Reason(enum.StrEnum):
     """No node has room: it is the one that is exceeded least."""
     WAITS = "waits"
     """It is not there, and the camera stays with it."""
+    LINGERS = "lingers"
+    """It is to be emptied, and there is no other node for this copy."""
 
 
 _BECAUSE = {
@@ -37,6 +39,7 @@ _BECAUSE = {
     " no node of another zone has any",
     Reason.OVERCOMMITTED: "no node has room, and it is exceeded least",
     Reason.WAITS: "the camera waits for it to return",
+    Reason.LINGERS: "it is to be emptied, but there is no other node for this copy",
 }
 
 
@@ -140,7 +143,26 @@ class Unplaced:
         return f"Nobody records {_cameras(self.cameras)}: no node is there. Start one."
 
 
-Concern = Overcommitted | Shortfall | NoSecond | SharedZone | Unplaced
+@dataclass(frozen=True, slots=True)
+class Lingering:
+    """Copies stay on a node that is to be emptied: there is no other node for them.
+
+    Attributes:
+        node_id: the node.
+        cameras: which.
+    """
+
+    node_id: str
+    cameras: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return (
+            f"Node {self.node_id} is to be emptied, and keeps recording {_cameras(self.cameras)}:"
+            " there is no other node for a second copy. Without it, a failure loses pictures."
+        )
+
+
+Concern = Overcommitted | Shortfall | NoSecond | SharedZone | Unplaced | Lingering
 
 
 def _cameras(names: tuple[str, ...], shown: int = 3) -> str:

@@ -1,6 +1,7 @@
 """Cameras, nodes and placements for the agent's tests."""
 
 from tandem.cluster import keys
+from tandem.cluster.intent import Intent
 from tandem.cluster.model import Camera, Link, Node, Placement, Protection, Session, Stream
 from tandem.node.store.fake import FakeStore
 from tandem.node.store.model import Entry, Put, Transaction
@@ -32,7 +33,9 @@ def entry(key: str, value: bytes, revision: int = 7) -> Entry:
     return Entry(key, value, revision, revision, 1)
 
 
-async def enter(store: FakeStore, *things: Camera | Node | Placement | tuple[str, Session]) -> None:
+async def enter(
+    store: FakeStore, *things: Camera | Node | Placement | tuple[str, Session | Intent]
+) -> None:
     """Put things into the store, each under its key."""
     for thing in things:
         match thing:
@@ -42,6 +45,8 @@ async def enter(store: FakeStore, *things: Camera | Node | Placement | tuple[str
                 put = Put(keys.key(keys.NODES, thing.node_id), thing.encode())
             case Placement():
                 put = Put(keys.key(keys.PLACEMENTS, thing.camera_id), thing.encode())
+            case (node_id, Intent() as intent):
+                put = Put(keys.key(keys.INTENTS, node_id), intent.encode())
             case (node_id, session):
                 put = Put(keys.key(keys.SESSIONS, node_id), session.encode())
         store.keys.transact(Transaction(success=(put,)))

@@ -7,10 +7,12 @@ from tests.conformance.store.subjects import in_a_loop
 from tests.node.agent.material import FakeClock, camera, enter, node
 
 from tandem.cluster import keys
+from tandem.cluster.intent import Intent
 from tandem.cluster.model import Placement, Session
 from tandem.cluster.placement import Plan
 from tandem.cluster.plan.render import render_cameras
 from tandem.cluster.plan.saved import CameraInput
+from tandem.cluster.plan.view import Service
 from tandem.node.agent.catalogue import Catalogue
 from tandem.node.agent.planner import Planner
 from tandem.node.agent.planning import BATCH, plans_here
@@ -47,6 +49,7 @@ class Bench:
             self.catalogue.placements,
             self.catalogue.nodes,
             self.catalogue.sessions,
+            self.catalogue.intents,
         ):
             shelf.take((await self.store.range(shelf.prefix)).entries)
         await self.planner.look()
@@ -127,6 +130,20 @@ async def test_a_dead_node_keeps_its_cameras_for_a_minute_and_then_loses_them() 
 
 
 @in_a_loop
+async def test_a_drained_node_gives_its_cameras_away_and_takes_none_until_it_is_resumed() -> None:
+    bench = Bench()
+    await enter(bench.store, node("n1"), node("n2"), node("n3"), camera())
+    await enter(bench.store, Placement("gate", ("n2", "n1", "n3"), 1))
+    await bench.plan()
+    await enter(bench.store, ("n2", Intent(Service.DRAINING, 0)))
+    await bench.plan()
+    assert bench.placed() == Placement("gate", ("n1", "n3"), 2)
+    await enter(bench.store, ("n2", Intent(Service.NORMAL, 0)))
+    await bench.plan()
+    assert bench.placed() == Placement("gate", ("n1", "n3", "n2"), 3), "it follows again"
+
+
+@in_a_loop
 async def test_a_removed_camera_loses_its_placement() -> None:
     bench = Bench()
     await enter(bench.store, node("n1"), camera(removed=True), Placement("gate", ("n1",), 1))
@@ -150,7 +167,7 @@ async def test_what_another_planner_wrote_meanwhile_is_not_overwritten() -> None
 async def test_a_plan_that_the_store_did_not_take_is_made_again() -> None:
     bench = Bench()
     await enter(bench.store, node("n1"), node("n2"), camera())
-    bench.store.faults = scripted(*[None] * 4, Fault.UNAVAILABLE)
+    bench.store.faults = scripted(*[None] * 5, Fault.UNAVAILABLE)
     await bench.plan()
     assert bench.placed() is None
     bench.store.faults = scripted()

@@ -7,13 +7,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from tandem.clock import SystemClock
 from tandem.cluster.duties import Word
-from tandem.cluster.keys import CAMERAS, PLACEMENTS
+from tandem.cluster.intent import Intent
+from tandem.cluster.keys import CAMERAS, INTENTS, PLACEMENTS, identity
 from tandem.cluster.model import Camera, Placement, Protection, Stream
+from tandem.node.control.agreed import Agreed
 from tandem.node.control.cameras import CameraStore
 from tandem.node.control.merge import cluster_status
 from tandem.node.control.protocol import Json
 from tandem.node.control.service import SocketError, serve_unix
+from tandem.node.control.services import ServiceStore
 from tandem.node.control.words import encode_word
 from tandem.node.seal import Sealer
 from tandem.node.store.fake import FakeStore
@@ -97,12 +101,13 @@ def node(node_id: str = "node1", streams: Iterable[Json] = (), **changes: Any) -
     } | changes
 
 
-class PlayedAgent(CameraStore):
-    """The cameras' part is the real one, on a store in memory; the rest is as a test says."""
+class PlayedAgent(CameraStore, ServiceStore):
+    """What is on the store is the real one, on a store in memory; the rest is as a test says."""
 
     def __init__(self) -> None:
         self.fake = FakeStore()
-        super().__init__(self.fake, Sealer(KEY))
+        CameraStore.__init__(self, self.fake, Sealer(KEY))
+        ServiceStore.__init__(self, self.fake, SystemClock())
         self.own = node()
         self.others: dict[str, Any] = {}
         self.said = encode_word("node1", "1", Word())
@@ -123,10 +128,15 @@ class PlayedAgent(CameraStore):
 
     async def cluster_status(self) -> Json:
         entries = (await self.cameras()).entries
-        placements = {it.camera.camera_id: it.placement for it in entries if it.placement}
-        return cluster_status(
-            self.own, self.others, [it.camera for it in entries], placements, NOW_US
+        agreed = Agreed(
+            [it.camera for it in entries],
+            {it.camera.camera_id: it.placement for it in entries if it.placement},
+            services={
+                identity(INTENTS, name): Intent.decode(name, it.value).service
+                for name, it in (await self.fake.range(INTENTS)).entries.items()
+            },
         )
+        return cluster_status(self.own, self.others, agreed, NOW_US)
 
     def store(self, found: Camera, *nodes: str) -> int:
         """Write a camera as if it had been there before; returns its revision."""

@@ -8,7 +8,9 @@ from tests.node.test_tls import Files
 
 from tandem.clock import SystemClock
 from tandem.cluster.model import Placement
+from tandem.cluster.plan.view import Service
 from tandem.node.archivist.view import Address
+from tandem.node.control.agreed import Agreed
 from tandem.node.control.composed import ComposedControl, Known
 from tandem.node.control.service import serve_links
 from tandem.node.seal import Sealer
@@ -33,9 +35,11 @@ async def test_the_cluster_is_told_of_all_nodes_also_while_the_store_is_down(
         known = Known(
             status=lambda: node("node1", [stream()]),
             word=lambda: {"revision": "7"},
-            nodes=list,
-            cameras=lambda: [camera(), camera("yard", removed=True)],
-            placements=lambda: {"gate": Placement("gate", ("node1", "node2"), 1)},
+            agreed=lambda: Agreed(
+                [camera(), camera("yard", removed=True)],
+                {"gate": Placement("gate", ("node1", "node2"), 1)},
+                services={"node3": Service.MAINTENANCE},
+            ),
             others=lambda: {"node2": addresses, "node3": []},
         )
         asks = client_context(files.authority, files.node("node1"))
@@ -45,5 +49,7 @@ async def test_the_cluster_is_told_of_all_nodes_also_while_the_store_is_down(
     assert (gate["recorded"], gate["whole"]) == (True, True)
     assert document["nodes"]["node2"]["status"] == other.own
     assert document["nodes"]["node3"]["problem"] == "node3 does not answer: it has no address."
+    services = [it["service"] for it in document["nodes"].values()]
+    assert services == ["normal", "normal", "maintenance"]
     assert control.node_status()["at_us"] == NOW_US
     assert control.word() == {"revision": "7"}

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from tests.node.control.material import NOW_US, SECOND_US, camera, node, stream
 
 from tandem.cluster.model import Camera, Placement, Protection, Stream
+from tandem.node.control.agreed import Agreed
 from tandem.node.control.merge import Answer, cluster_status
 from tandem.node.control.protocol import Json
 
@@ -26,7 +27,7 @@ def merged(
     found: Camera | None = None,
     placements: Mapping[str, Placement] = PLACED,
 ) -> Json:
-    return cluster_status(own, others, [found or camera()], placements, NOW_US)
+    return cluster_status(own, others, Agreed([found or camera()], placements), NOW_US)
 
 
 def only(document: Json) -> Json:

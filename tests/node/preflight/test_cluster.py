@@ -12,6 +12,7 @@ from tests.node.test_tls import Files
 
 from tandem.clock import SystemClock
 from tandem.node.archivist.view import Address
+from tandem.node.control.agreed import Agreed
 from tandem.node.control.composed import Known
 from tandem.node.control.merge import Answer
 from tandem.node.control.service import serve_links
@@ -130,9 +131,7 @@ async def test_all_nodes_are_asked_and_each_finding_names_its_node(
         known = Known(
             status=lambda: node("node1"),
             word=dict,
-            nodes=list,
-            cameras=list,
-            placements=dict,
+            agreed=Agreed,
             others=lambda: {"node2": second, "node3": third, "node4": []},
         )
         checks = Checking(SETTINGS, known, asks, SystemClock())
@@ -155,7 +154,7 @@ async def test_two_who_ask_at_once_get_one_look(tmp_path: Path, looks: list[str]
     """Other nodes ask on every link; the disk is measured once."""
     files = Files(tmp_path, "ca")
     asks = client_context(files.authority, files.node("node1"))
-    known = Known(lambda: {"at_us": NOW_US}, dict, list, list, dict, dict)
+    known = Known(lambda: {"at_us": NOW_US}, dict, Agreed, dict)
     checks = Checking(SETTINGS, known, asks, SystemClock())
     first, second = checks.machine(), checks.machine()
     documents = await asyncio.gather(first, second)

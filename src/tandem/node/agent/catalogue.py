@@ -1,4 +1,4 @@
-"""What the store says of cameras, placements, nodes and sessions, followed as it changes."""
+"""What the store says of cameras, placements and nodes, followed as it changes."""
 
 import asyncio
 import logging
@@ -7,8 +7,10 @@ from random import Random
 from typing import Any, Final
 
 from tandem.cluster import keys
+from tandem.cluster.intent import Intent
 from tandem.cluster.model import Camera, Node, Placement, Session
 from tandem.node.agent.shelf import Shelf
+from tandem.node.control.agreed import Agreed
 from tandem.node.store.errors import StoreRefusedError
 from tandem.node.store.follow import follow
 from tandem.node.store.model import Entry
@@ -33,6 +35,7 @@ class Catalogue:
         placements: by camera.
         nodes: by id.
         sessions: by node.
+        intents: by node, what the operator has said of it.
         refusal: why the store would not have us; "" if it would.
     """
 
@@ -41,6 +44,7 @@ class Catalogue:
         self.placements = Shelf(keys.PLACEMENTS, Placement.decode)
         self.nodes = Shelf(keys.NODES, Node.decode)
         self.sessions = Shelf(keys.SESSIONS, Session.decode)
+        self.intents = Shelf(keys.INTENTS, Intent.decode)
         self.refusal = ""
         self._store = store
         self._random = random
@@ -58,6 +62,16 @@ class Catalogue:
         """What stands in the store and cannot be used, in sentences."""
         found = [why for shelf in self._shelves for why in shelf.problems.values()]
         return [self.refusal, *found] if self.refusal else found
+
+    @property
+    def agreed(self) -> Agreed:
+        """What those are told who ask how the cluster is."""
+        return Agreed(
+            list(self.cameras.values.values()),
+            self.placements.values,
+            list(self.nodes.values.values()),
+            {node_id: it.service for node_id, it in self.intents.values.items()},
+        )
 
     @property
     def worth_remembering(self) -> dict[str, Entry]:
@@ -78,7 +92,7 @@ class Catalogue:
 
     @property
     def _shelves(self) -> tuple[Shelf[Any], ...]:
-        return (self.cameras, self.placements, self.nodes, self.sessions)
+        return (self.cameras, self.placements, self.nodes, self.sessions, self.intents)
 
     async def _keep_following(self, shelf: Shelf[Any]) -> None:
         while True:

@@ -10,6 +10,7 @@ from tandem.clock import Clock
 from tandem.cluster import keys
 from tandem.cluster.placement import Plan, View
 from tandem.cluster.plan.saved import CameraInput
+from tandem.cluster.plan.view import Service
 from tandem.cluster.replanning import Replanning
 from tandem.node.agent.catalogue import Catalogue
 from tandem.node.agent.decisions import Note
@@ -97,6 +98,7 @@ class Planner:
             dict(catalogue.cameras.revisions),
             revisions,
             dict(catalogue.nodes.revisions),
+            dict(catalogue.intents.revisions),
             down,
         )
         if basis == self._planned:
@@ -112,7 +114,12 @@ class Planner:
         """In a thread: ten thousand cameras take up to a second."""
         catalogue = self._catalogue
         recording = tuple(node for node in catalogue.nodes.values.values() if node.streams)
-        view = View(recording, dict(catalogue.placements.values), down)
+        draining = frozenset(
+            node_id
+            for node_id, intent in catalogue.intents.values.items()
+            if intent.service is not Service.NORMAL
+        )
+        view = View(recording, dict(catalogue.placements.values), down, draining)
         known = catalogue.cameras.values.values()
         wanted = tuple(camera for camera in known if not camera.removed)
         made = await asyncio.to_thread(self._replanning.plan, view, wanted)

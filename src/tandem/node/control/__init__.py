@@ -3,6 +3,8 @@
 protocol    what an agent has to offer, `NodeControl`, and what it may answer instead
 cameras     the cameras' part of it, on the store
 composed    all of it, from what an agent has
+services    the nodes' part, likewise; `writing` changes one key
+agreed      what stands in the store, for the cluster's status
 documents   cameras and their placements as JSON
 checks      what is refused of a camera before it is stored
 merge       the cluster's status, of the nodes' own (pure); `troubles`: why, in sentences (pure)

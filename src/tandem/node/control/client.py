@@ -10,6 +10,7 @@ from typing import Any, Final, Self
 from urllib.parse import quote
 
 from tandem.archive.errors import words_of
+from tandem.cluster.plan.view import Service
 from tandem.node.control.protocol import VERSION, Json, KeptLogin, NewLogin
 
 DEADLINE_S: Final = 15.0
@@ -107,6 +108,11 @@ class ControlClient:
     def remove_camera(self, camera_id: str, revision: int) -> None:
         """Record a camera no more."""
         self._ask("DELETE", f"{_path_of(camera_id)}?revision={revision}")
+
+    def set_service(self, node_id: str, service: Service) -> None:
+        """Say what becomes of a node."""
+        path = f"/v1/nodes/{quote(node_id, safe='')}/service"
+        self._ask("PUT", path, {"version": VERSION, "service": service})
 
     def _ask(self, method: str, path: str, body: Json | None = None) -> Json:
         data = None if body is None else json.dumps(body).encode()

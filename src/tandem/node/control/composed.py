@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from tandem.clock import Clock
 from tandem.cluster.model import Camera, Node, Placement
 from tandem.node.archivist.view import Address
+from tandem.node.control.agreed import Agreed
 from tandem.node.control.asking import ask_nodes
 from tandem.node.control.cameras import CameraStore
 from tandem.node.control.merge import cluster_status
 from tandem.node.control.protocol import Json
+from tandem.node.control.services import ServiceStore
 from tandem.node.preflight.checking import Checking
 from tandem.node.seal import Sealer
 from tandem.node.settings import NodeSettings
@@ -25,21 +27,29 @@ class Known:
     Attributes:
         status: this node alone; see docs/reference/status.md.
         word: what it says of its cameras; see `tandem.node.control.words`.
-        nodes: of the cluster, as the store has them.
-        cameras: all of the cluster, those removed among them or not.
-        placements: as committed, by camera.
+        agreed: what stands in the store.
         others: the addresses of the other nodes' agents, one a link.
     """
 
     status: Callable[[], Json]
     word: Callable[[], Json]
-    nodes: Callable[[], Sequence[Node]]
-    cameras: Callable[[], Sequence[Camera]]
-    placements: Callable[[], Mapping[str, Placement]]
+    agreed: Callable[[], Agreed]
     others: Callable[[], Mapping[str, Sequence[Address]]]
 
+    def nodes(self) -> Sequence[Node]:
+        """Of the cluster, as the store has them."""
+        return self.agreed().nodes
 
-class ComposedControl(CameraStore):
+    def cameras(self) -> Sequence[Camera]:
+        """All of the cluster, those removed among them or not."""
+        return self.agreed().cameras
+
+    def placements(self) -> Mapping[str, Placement]:
+        """As committed, by camera."""
+        return self.agreed().placements
+
+
+class ComposedControl(CameraStore, ServiceStore):
     """All that is asked of an agent.
 
     Args:
@@ -60,7 +70,8 @@ class ComposedControl(CameraStore):
         tls: ssl.SSLContext,
         clock: Clock,
     ) -> None:
-        super().__init__(store, sealer)
+        CameraStore.__init__(self, store, sealer)
+        ServiceStore.__init__(self, store, clock)
         self._checking = Checking(settings, known, tls, clock)
         self._known = known
         self._tls = tls
@@ -90,7 +101,6 @@ class ComposedControl(CameraStore):
             cluster_status,
             self._known.status(),
             answers,
-            self._known.cameras(),
-            self._known.placements(),
+            self._known.agreed(),
             self._clock.utc_us(),
         )

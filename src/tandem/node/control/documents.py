@@ -5,6 +5,7 @@ from typing import Any
 
 from tandem.cluster.document import StoredValueError
 from tandem.cluster.model import Camera, Placement
+from tandem.cluster.plan.view import Service
 from tandem.node.control.protocol import (
     VERSION,
     CameraEntry,
@@ -52,6 +53,21 @@ def cameras_document(found: CameraList) -> Json:
         "cameras": [camera_document(entry) for entry in found.entries],
         "problems": list(found.problems),
     }
+
+
+def read_service(body: bytes) -> Service:
+    """Read what is to become of a node.
+
+    Raises:
+        RefusedError: it cannot be read.
+    """
+    try:
+        sent = json.loads(body)
+        return Service(sent["service"])
+    except (ValueError, RecursionError, TypeError, KeyError):
+        raise RefusedError(
+            "Send a JSON object with 'service', one of " + ", ".join(Service) + "."
+        ) from None
 
 
 def read_camera(camera_id: str, body: bytes) -> tuple[Camera, NewLogin, int]:

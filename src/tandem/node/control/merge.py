@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from tandem.cluster.model import Camera, Placement
+from tandem.cluster.plan.view import Service
+from tandem.node.control.agreed import Agreed
 from tandem.node.control.documents import placement_document
 from tandem.node.control.links import link_concerns, links_of
 from tandem.node.control.protocol import VERSION, Json
@@ -50,8 +52,7 @@ class Answer:
 def cluster_status(
     own: Json,
     answers: Mapping[str, Answer],
-    cameras: Sequence[Camera],
-    placements: Mapping[str, Placement],
+    agreed: Agreed,
     at_us: int,
 ) -> Json:
     """Merge the status of all nodes.
@@ -59,8 +60,7 @@ def cluster_status(
     Args:
         own: of the node that asked.
         answers: of all others that belong to the cluster.
-        cameras: all that the cluster has; those that were removed are passed over.
-        placements: as committed, by camera.
+        agreed: what stands in the store; cameras that were removed are passed over.
         at_us: UTC of the node that asked.
     """
     asked = str(own["node_id"])
@@ -68,8 +68,13 @@ def cluster_status(
     nodes = {node_id: nodes[node_id] for node_id in sorted(nodes)}
     copies = _copies(nodes)
     described = [
-        _camera(camera, placements.get(camera.camera_id), copies.get(camera.camera_id, ()), nodes)
-        for camera in cameras
+        _camera(
+            camera,
+            agreed.placements.get(camera.camera_id),
+            copies.get(camera.camera_id, ()),
+            nodes,
+        )
+        for camera in agreed.cameras
         if not camera.removed
     ]
     links = links_of({node_id: it.status for node_id, it in nodes.items()})
@@ -88,6 +93,7 @@ def cluster_status(
             node_id: {
                 "status": it.status,
                 "problem": it.problem,
+                "service": agreed.services.get(node_id, Service.NORMAL),
                 "clock_offset_us": it.clock_offset_us,
             }
             for node_id, it in nodes.items()

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal, Protocol
 
 from tandem.cluster.model import Camera, Placement
+from tandem.cluster.plan.view import Service
 from tandem.recording.camera import Login
 
 VERSION: Final = 1
@@ -19,7 +20,7 @@ class ControlError(Exception):
 
 
 class NotFoundError(ControlError):
-    """There is no such camera."""
+    """There is no such thing."""
 
 
 class RefusedError(ControlError):
@@ -141,5 +142,13 @@ class NodeControl(Protocol):
         Raises:
             ConflictError: it was changed since.
             NotFoundError: it is not there any more.
+        """
+        ...
+
+    async def set_service(self, node_id: str, service: Service) -> None:
+        """Say what becomes of a node: to be emptied, to be switched off, as usual.
+
+        Raises:
+            NotFoundError: there is no such node.
         """
         ...

@@ -22,7 +22,12 @@ from aiohttp import ETag, web
 from tandem.cluster.document import StoredValueError
 from tandem.node.archivist.view import Address
 from tandem.node.authority import AuthorityError
-from tandem.node.control.documents import camera_document, cameras_document, read_camera
+from tandem.node.control.documents import (
+    camera_document,
+    cameras_document,
+    read_camera,
+    read_service,
+)
 from tandem.node.control.protocol import (
     VERSION,
     ConflictError,
@@ -77,6 +82,7 @@ class _Service:
         application.router.add_get("/v1/cameras/{camera_id}/login", self._sealed_login)
         application.router.add_put("/v1/cameras/{camera_id}", self._put)
         application.router.add_delete("/v1/cameras/{camera_id}", self._remove)
+        application.router.add_put("/v1/nodes/{node_id}/service", self._set_service)
         return application
 
     def for_nodes(self) -> web.Application:
@@ -144,6 +150,12 @@ class _Service:
         except ConflictError as conflict:
             return _conflict(conflict)
         return web.json_response({"version": VERSION, "camera_id": camera_id})
+
+    async def _set_service(self, request: web.Request) -> web.StreamResponse:
+        node_id = request.match_info["node_id"]
+        service = read_service(await request.read())
+        await self._control.set_service(node_id, service)
+        return web.json_response({"version": VERSION, "node_id": node_id, "service": service})
 
 
 @asynccontextmanager
