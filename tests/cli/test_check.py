@@ -13,6 +13,7 @@ from tandem.cli import check as command
 from tandem.cli.check_text import check_lines, summary
 from tandem.cli.main import main
 from tandem.clock import Clock
+from tandem.node.preflight import ways
 from tandem.node.preflight.finding import Finding, failed, passed, unchecked, warned
 from tandem.node.settings import NodeSettings
 
@@ -102,3 +103,34 @@ def test_settings_that_cannot_be_used_are_told(tmp_path: Path) -> None:
 
 def test_a_wrong_option_is_exit_status_2() -> None:
     assert CliRunner().invoke(main, ["check", "--quick"]).exit_code == 2
+
+
+def test_between_two_machines_only_the_way_is_measured(
+    asked: list[tuple[NodeSettings | None, bool]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    called = []
+
+    def check_ways(machines: Sequence[str], clock: Clock) -> Sequence[Finding]:
+        called.append(machines)
+        return [passed("ways", "The way is well.")]
+
+    monkeypatch.setattr(command, "check_ways", check_ways)
+    result = CliRunner().invoke(main, ["check", "--peer", "10.0.1.2", "--peer", "fd00::2"])
+    assert (result.exit_code, called, asked) == (0, [("10.0.1.2", "fd00::2")], [])
+
+
+@pytest.mark.parametrize(
+    "wrong", [["--peer", "server2"], ["--listen", "--peer", "10.0.1.2"]], ids=" ".join
+)
+def test_what_is_no_way_is_exit_status_2(wrong: list[str]) -> None:
+    assert CliRunner().invoke(main, ["check", *wrong]).exit_code == 2
+
+
+def test_who_listens_says_what_to_do_on_the_other_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    def listen(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(ways, "listen", listen)
+    result = CliRunner().invoke(main, ["check", "--listen"])
+    assert result.exit_code == 0, result.output
+    assert "tandem check --peer" in result.output

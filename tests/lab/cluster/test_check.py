@@ -33,6 +33,7 @@ def checked(cluster: LabCluster) -> list[Json]:
     command = cluster.nodes[0].command(CHECK)
     asked = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
     document = json.loads(asked.stdout)
+    assert "findings" in document, document
     findings: list[Json] = document["findings"]
     fails = any(it["level"] == "fail" for it in findings)
     assert (document["verdict"] == "fail", asked.returncode) == (fails, int(fails))
@@ -81,6 +82,9 @@ def test_while_all_is_well_nothing_fails_and_every_node_is_named(cluster: LabClu
     assert "3 members, led by node" in evidence
     assert "Any single node may be lost" in evidence
     assert "Links a and b are apart" in evidence
+    whole = [it for it in findings if it["check"] == "ways" and it["level"] == "pass"]
+    assert {it["node"] for it in whole} == {"node1", "node2", "node3"}
+    assert all("packets of 1500 bytes pass" in it["evidence"] for it in whole)
     for link in ("a", "b"):
         for pair in ("node1 and node2", "node1 and node3", "node2 and node3"):
             assert f"Link {link} between {pair} is up" in evidence
@@ -101,6 +105,25 @@ def test_a_link_that_works_one_way_only_says_who_hears_nothing(cluster: LabClust
     cluster.lab.cut("node3", "b", [Direction.OUT])
     wait_until_found(cluster, "links", "node1 hears nothing of node3 on link b, while node3 hears")
     cluster.lab.heal()
+    wait_until_well(cluster)
+
+
+def test_large_packets_that_vanish_are_found_though_every_heartbeat_arrives(
+    cluster: LabCluster,
+) -> None:
+    node = cluster.nodes[1]
+    name = json.loads(node.run(["ip", "-j", "address", "show", "to", str(node.address("a"))]))[0][
+        "ifname"
+    ]
+    node.run(["ip", "link", "set", name, "mtu", "1442"])
+    try:
+        found = wait_until_found(
+            cluster, "ways", "packets of 1500 bytes, as this machine sends them", node="node1"
+        )
+        assert "The way to node2, link a" in found["evidence"]
+        assert "do not arrive there; those of 1420 do" in found["evidence"]
+    finally:
+        node.run(["ip", "link", "set", name, "mtu", "1500"])
     wait_until_well(cluster)
 
 

@@ -9,8 +9,10 @@ running       many looks at once, each with a deadline
 machine       which checks are made on one machine, and all of them carried out
 cluster       what can only be judged of all nodes together (pure)
 checking      an agent's part: its own machine, and the cluster with what others say
+packets       test packets on the wire (pure)
 mounts        what is mounted where
-clocks, independence, store_disk, versions, ports, watchdog, capacity, volumes, limits
+clocks, independence, store_disk, versions, ports, watchdog, capacity, volumes, limits,
+ways
               one concern each
 
 May import `archive`, `resources` and the rest of `node`.

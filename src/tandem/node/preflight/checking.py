@@ -21,10 +21,11 @@ from tandem.recording.own_thread import in_own_thread
 
 PATH: Final = "/v1/check"
 
-SAMPLE_S: Final = 1.0
-"""For asking the time; with the checks between two of them, an answer comes within ten seconds."""
+SAMPLE_S: Final = 1.5
+"""For asking the time. With the checks between two of them an answer comes within ten seconds: who
+is silent the first time is not waited for again."""
 
-OTHERS_S: Final = 7.0
+OTHERS_S: Final = 6.0
 """Longer than a machine takes (`running.DEADLINE_S`)."""
 
 
@@ -83,14 +84,18 @@ class Checking:
 
     async def whole(self) -> Json:
         """This node's machine, all others' by their own word, and the cluster."""
-        first = await self._sample()
-        own, others = await asyncio.gather(
-            self.machine(),
-            ask_nodes(self._site.others(), self._tls, self._clock, PATH, OTHERS_S),
+        first = await self._sample(self._site.others())
+        there = {
+            node_id: addresses
+            for node_id, addresses in self._site.others().items()
+            if (answer := first[1].get(node_id)) and answer.status
+        }
+        own, said = await asyncio.gather(
+            self.machine(), ask_nodes(there, self._tls, self._clock, PATH, OTHERS_S)
         )
-        last = await self._sample()
+        last = await self._sample(there)
         found = [Finding.read(it) for it in own["findings"]]
-        for node_id, answer in others.items():
+        for node_id, answer in {**first[1], **said}.items():
             found += _of_node(node_id, answer)
         return self._document([*found, *await asyncio.to_thread(self._judge, first, last)])
 
@@ -101,15 +106,17 @@ class Checking:
             lambda _: None,
         )
 
-    async def _sample(self) -> tuple[int, dict[str, Answer]]:
-        asked = await ask_nodes(self._site.others(), self._tls, self._clock, deadline_s=SAMPLE_S)
+    async def _sample(
+        self, nodes: Mapping[str, Sequence[Address]]
+    ) -> tuple[int, dict[str, Answer]]:
+        asked = await ask_nodes(nodes, self._tls, self._clock, deadline_s=SAMPLE_S)
         return self._clock.boot_us(), asked
 
     def _judge(
         self, first: tuple[int, dict[str, Answer]], last: tuple[int, dict[str, Answer]]
     ) -> list[Finding]:
         own = self._settings.node_id
-        answers = last[1]
+        answers = {**first[1], **last[1]}
         statuses: dict[str, Json | None] = {own: self._site.status()}
         statuses |= {node_id: answer.status for node_id, answer in answers.items()}
         problems = {own: None, **{node_id: it.problem for node_id, it in answers.items()}}

@@ -1,12 +1,15 @@
 """Which checks are made on one machine, and all of them carried out at once."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Final
 
+from tandem.archive.errors import words_of
 from tandem.clock import Clock
 from tandem.node.agent.memory import remembered_peers
 from tandem.node.beats import PORT
+from tandem.node.home import Home
 from tandem.node.preflight import (
     clocks,
     independence,
@@ -16,9 +19,11 @@ from tandem.node.preflight import (
     versions,
     volumes,
     watchdog,
+    ways,
 )
 from tandem.node.preflight.finding import Finding, unchecked
 from tandem.node.preflight.running import Look, run_all
+from tandem.node.preflight.ways import Way
 from tandem.node.settings import DATA, CapacitySettings, NodeSettings
 
 ANY_ADDRESS: Final = "0.0.0.0"  # noqa: S104 - taken for a moment, to see whether it is free
@@ -40,11 +45,23 @@ def check_machine(
         The findings, with the node's name where it has one.
     """
     looks = [*_for_any_machine(settings, clock, agent_runs=agent_runs), *_for_a_node(settings)]
+    if settings and agent_runs:
+        looks += _ways(settings, clock)
     found = run_all(looks, clock)
     if settings is None:
         found += [unchecked(check, NO_NODE) for check in (independence.CHECK, volumes.CHECK)]
     node_id = settings.node_id if settings else ""
     return [replace(finding, node=node_id) for finding in found]
+
+
+def check_ways(machines: Sequence[str], clock: Clock) -> list[Finding]:
+    """Measure the ways to other machines that belong to no cluster yet. Blocks for some seconds.
+
+    Args:
+        machines: their addresses; `tandem check --listen` runs on each.
+        clock: of this machine.
+    """
+    return run_all([_way(Way(address, "", address), b"", clock) for address in machines], clock)
 
 
 def _for_any_machine(
@@ -75,6 +92,34 @@ def _for_any_machine(
         others = {peer.node_id: list(peer.addresses.values()) for peer in peers}
         looks.append(Look(ports.CHECK, partial(ports.look_reached, others, wanted, clock)))
     return looks
+
+
+def _ways(settings: NodeSettings, clock: Clock) -> Iterator[Look]:
+    """All nodes check at once, so each answers the others while it asks."""
+    try:
+        key = Home(settings.data).cluster_key.read_bytes()
+    except OSError as problem:
+        why = f"The cluster's key cannot be read: {words_of(problem)}."
+        yield Look(ways.CHECK, lambda: [unchecked(ways.CHECK, why)])
+        return
+    addresses = [link.address for link in settings.links]
+
+    def listen() -> list[Finding]:
+        ways.listen(addresses, key, clock, ways.LISTEN_S)
+        return []
+
+    if settings.peers:
+        yield Look(ways.CHECK, listen)
+    for peer in settings.peers:
+        for link in settings.links:
+            if remote := peer.addresses.get(link.name):
+                yield _way(
+                    Way(f"{peer.node_id}, link {link.name}", link.address, remote), key, clock
+                )
+
+
+def _way(way: Way, key: bytes, clock: Clock) -> Look:
+    return Look(ways.CHECK, partial(ways.look, way, key, clock))
 
 
 def _for_a_node(settings: NodeSettings | None) -> list[Look]:
