@@ -13,6 +13,7 @@ ORDERS: Final = ROOT + "orders/"
 CAMERAS: Final = ROOT + "cameras/"
 PLACEMENTS: Final = ROOT + "placements/"
 INTENTS: Final = ROOT + "intents/"
+FENCING: Final = ROOT + "fencing/"
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 
