@@ -14,6 +14,7 @@ _COMMANDS: Final = {
     "coverage": ("tandem.cli.coverage", "coverage_command"),
     "decisions": ("tandem.cli.decisions", "decisions"),
     "export": ("tandem.cli.export", "export_command"),
+    "fence": ("tandem.cli.fence", "fence"),
     "lab": ("tandem.cli.lab", "lab"),
     "node": ("tandem.cli.node", "node"),
     "status": ("tandem.cli.status", "status"),

@@ -15,6 +15,7 @@ from tandem.cli.common import (
     settings_option,
     wrapped,
 )
+from tandem.cli.confirm_off import confirm_off
 from tandem.cli.emptying import Left, left_on, progress, reasons, touched
 from tandem.cli.status_text import node_lines
 from tandem.clock import SystemClock
@@ -35,6 +36,9 @@ PATIENCE_S: Final = 120.0
 @click.group()
 def node() -> None:
     """The servers of the cluster."""
+
+
+node.add_command(confirm_off)
 
 
 @node.command("list", epilog="Example: tandem node list --json | jq '.nodes | keys'")

@@ -14,6 +14,7 @@ from tandem.cluster.keys import CAMERAS, INTENTS, PLACEMENTS, identity
 from tandem.cluster.model import Camera, Placement, Protection, Stream
 from tandem.node.control.agreed import Agreed
 from tandem.node.control.cameras import CameraStore
+from tandem.node.control.fencing import FencingControl
 from tandem.node.control.merge import cluster_status
 from tandem.node.control.protocol import Json
 from tandem.node.control.service import SocketError, serve_unix
@@ -112,6 +113,10 @@ class PlayedAgent(CameraStore, ServiceStore):
         self.others: dict[str, Any] = {}
         self.said = encode_word("node1", "1", Word())
         self.findings: list[Json] = []
+
+    @property
+    def fencing(self) -> FencingControl:
+        return FencingControl(self.fake, self.node_status)
 
     def word(self) -> Json:
         return self.said

@@ -114,6 +114,39 @@ class ControlClient:
         path = f"/v1/nodes/{quote(node_id, safe='')}/service"
         self._ask("PUT", path, {"version": VERSION, "service": service})
 
+    def fencing(self) -> Json:
+        """How all nodes are fenced, without what is sealed."""
+        return self._ask("GET", "/v1/fencing")
+
+    def sealed_fencing(self, node_id: str) -> Json:
+        """How a node is fenced, as it is stored."""
+        return self._ask("GET", f"/v1/fencing/{quote(node_id, safe='')}")
+
+    def put_fencing(self, node_id: str, levels: list[Json], revision: int) -> None:
+        """Enter how a node is fenced.
+
+        Args:
+            node_id: the node.
+            levels: as they are stored; none: it is not fenced any more.
+            revision: 0 if nothing was entered for it, else the one that was read.
+        """
+        body: Json = {"version": VERSION, "levels": levels, "revision": revision}
+        self._ask("PUT", f"/v1/fencing/{quote(node_id, safe='')}", body)
+
+    def session(self, node_id: str) -> Json:
+        """A node's session, and whether the agent's own node hears it."""
+        return self._ask("GET", f"/v1/nodes/{quote(node_id, safe='')}/session")
+
+    def confirm_off(self, node_id: str, revision: int) -> Json:
+        """Give the operator's word that a node is off.
+
+        Args:
+            node_id: the node.
+            revision: of its session when it was read.
+        """
+        body: Json = {"version": VERSION, "revision": revision}
+        return self._ask("PUT", f"/v1/nodes/{quote(node_id, safe='')}/off", body)
+
     def _ask(self, method: str, path: str, body: Json | None = None) -> Json:
         data = None if body is None else json.dumps(body).encode()
         try:

@@ -11,6 +11,7 @@ from tandem.node.archivist.view import Address
 from tandem.node.control.agreed import Agreed
 from tandem.node.control.asking import ask_nodes
 from tandem.node.control.cameras import CameraStore
+from tandem.node.control.fencing import FencingControl
 from tandem.node.control.merge import cluster_status
 from tandem.node.control.protocol import Json
 from tandem.node.control.services import ServiceStore
@@ -74,8 +75,14 @@ class ComposedControl(CameraStore, ServiceStore):
         ServiceStore.__init__(self, store, clock)
         self._checking = Checking(settings, known, tls, clock)
         self._known = known
+        self._fencing = FencingControl(store, known.status)
         self._tls = tls
         self._clock = clock
+
+    @property
+    def fencing(self) -> FencingControl:
+        """See `NodeControl.fencing`."""
+        return self._fencing
 
     def node_status(self) -> Json:
         """See `NodeControl.node_status`."""

@@ -3,11 +3,14 @@
 import enum
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
 
 from tandem.cluster.model import Camera, Placement
 from tandem.cluster.plan.view import Service
 from tandem.recording.camera import Login
+
+if TYPE_CHECKING:
+    from tandem.node.control.fencing import FencingControl
 
 VERSION: Final = 1
 """Of every document that is answered."""
@@ -82,6 +85,11 @@ class NodeControl(Protocol):
 
     Whatever asks the store may raise its `StoreError`s.
     """
+
+    @property
+    def fencing(self) -> "FencingControl":
+        """How nodes are fenced, and the operator's word in place of it."""
+        ...
 
     def node_status(self) -> Json:
         """This node alone, at once, from memory."""

@@ -28,6 +28,7 @@ from tandem.node.control.documents import (
     read_camera,
     read_service,
 )
+from tandem.node.control.fencing_requests import add_routes as add_fencing
 from tandem.node.control.protocol import (
     VERSION,
     ConflictError,
@@ -83,6 +84,7 @@ class _Service:
         application.router.add_put("/v1/cameras/{camera_id}", self._put)
         application.router.add_delete("/v1/cameras/{camera_id}", self._remove)
         application.router.add_put("/v1/nodes/{node_id}/service", self._set_service)
+        add_fencing(application.router, self._control.fencing)
         return application
 
     def for_nodes(self) -> web.Application:
