@@ -18,6 +18,7 @@ _COMMANDS: Final = {
     "lab": ("tandem.cli.lab", "lab"),
     "node": ("tandem.cli.node", "node"),
     "status": ("tandem.cli.status", "status"),
+    "support": ("tandem.cli.support", "support"),
     "up": ("tandem.cli.up", "up"),
     "volume": ("tandem.cli.volume", "volume"),
 }
