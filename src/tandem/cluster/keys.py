@@ -14,6 +14,7 @@ CAMERAS: Final = ROOT + "cameras/"
 PLACEMENTS: Final = ROOT + "placements/"
 INTENTS: Final = ROOT + "intents/"
 FENCING: Final = ROOT + "fencing/"
+STORE_CARE: Final = ROOT + "store-care"
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 

@@ -58,7 +58,7 @@ def test_the_whole_of_it() -> None:
         "--heartbeat-interval": "50",
         "--election-timeout": "500",
         "--auto-compaction-mode": "periodic",
-        "--auto-compaction-retention": "1h",
+        "--auto-compaction-retention": "5m",
         "--quota-backend-bytes": "2147483648",
         "--logger": "zap",
         "--log-outputs": "stderr",

@@ -14,8 +14,12 @@ ELECTION_MS: Final = 500
 FAST_ELECTION_MS: Final = 300
 """etcd asks for five heartbeats at least, and ten round trips; 20 and 100 ms proved unstable."""
 
-COMPACTION: Final = "1h"
+COMPACTION: Final = "5m"
+"""For how long the past is kept, and how often it is let go. Whoever follows the store lists it
+anew where its past is gone, so nothing needs more; and what is kept makes the file large."""
+
 QUOTA_BYTES: Final = 2 << 30
+"""Ten times what 10,000 cameras on 100 nodes need (docs/design/store-care.md)."""
 
 
 @dataclass(frozen=True, slots=True)

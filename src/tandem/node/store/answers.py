@@ -102,6 +102,8 @@ def parse_status(name: str, answer: Json) -> MemberStatus:
         int(answer.get("dbSize", 0)),
         str(answer.get("version", "")),
         tuple(str(error) for error in answer.get("errors", ())),
+        in_use_bytes=int(answer.get("dbSizeInUse", 0)),
+        raft_index=int(answer.get("raftIndex", 0)),
     )
 
 

@@ -118,6 +118,32 @@ class EndpointClient:
         ):
             return _checked(self.endpoint.name, response.status, await response.read())
 
+    async def read(self, path: str, deadline_s: float) -> str:
+        """Fetch a text, such as the member's counters.
+
+        Args:
+            path: at this address.
+            deadline_s: for the whole of it, connecting included.
+
+        Raises:
+            StoreError: as `ask` does.
+        """
+        async with (
+            self._sending(deadline_s) as sent,
+            await self._session.get(
+                path,
+                server_hostname=self._server_name,
+                trace_request_ctx=sent,
+                allow_redirects=False,
+            ) as response,
+        ):
+            text = await response.text(errors="replace")
+            if response.status != HTTPStatus.OK:
+                raise StoreUnavailableError(
+                    f"{self.endpoint.name} does not show {path}: status {response.status}."
+                )
+            return text
+
     async def stream(
         self, path: str, question: Json, deadline_s: float
     ) -> AsyncGenerator[Json, None]:

@@ -22,6 +22,11 @@ RANGE: Final = "/v3/kv/range"
 TRANSACTION: Final = "/v3/kv/txn"
 WATCH: Final = "/v3/watch"
 STATUS: Final = "/v3/maintenance/status"
+COMPACTION: Final = "/v3/kv/compaction"
+DEFRAGMENTATION: Final = "/v3/maintenance/defragment"
+ALARM: Final = "/v3/maintenance/alarm"
+TRANSFER: Final = "/v3/maintenance/transfer-leadership"
+METRICS: Final = "/metrics"
 
 Json = dict[str, Any]
 
@@ -48,6 +53,26 @@ def encode(data: str | bytes) -> str:
 def get_request(key: str) -> Json:
     """Asks for a key (RangeRequest). Without `serializable` the answer is linearizable."""
     return {"key": encode(key)}
+
+
+def local_get_request(key: str) -> Json:
+    """Asks a member for a key as it knows it itself, perhaps of the past (RangeRequest)."""
+    return get_request(key) | {"serializable": True}
+
+
+def compaction_request(revision: int) -> Json:
+    """Asks to forget what was before a revision, answered when it is gone (CompactionRequest)."""
+    return {"revision": str(revision), "physical": True}
+
+
+def disarm_request(member: int, alarm: str) -> Json:
+    """Asks to end an alarm of a member, `NOSPACE` say (AlarmRequest)."""
+    return {"action": "DEACTIVATE", "memberID": str(member), "alarm": alarm}
+
+
+def transfer_request(member: int) -> Json:
+    """Asks the leader to let another member lead (MoveLeaderRequest)."""
+    return {"targetID": str(member)}
 
 
 def range_request(prefix: str) -> Json:

@@ -171,6 +171,9 @@ class MemberStatus:
         leader: the member that it follows, 0 for none.
         alarms: what the member complains of: "alarm:NOSPACE".
         problem: why there is no answer, in a sentence; all numbers are 0 then.
+        size_bytes: of its database file.
+        in_use_bytes: of that, what is not free.
+        raft_index: how many changes the log has had.
     """
 
     name: str
@@ -182,3 +185,5 @@ class MemberStatus:
     version: str = ""
     alarms: tuple[str, ...] = ()
     problem: str = ""
+    in_use_bytes: int = 0
+    raft_index: int = 0
