@@ -19,6 +19,7 @@ _COMMANDS: Final = {
     "node": ("tandem.cli.node", "node"),
     "status": ("tandem.cli.status", "status"),
     "support": ("tandem.cli.support", "support"),
+    "store": ("tandem.cli.store", "store"),
     "up": ("tandem.cli.up", "up"),
     "volume": ("tandem.cli.volume", "volume"),
 }

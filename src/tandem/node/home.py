@@ -65,6 +65,11 @@ class Home:
         return self.data / "etcd.log"
 
     @property
+    def backups(self) -> Path:
+        """Backups of the store."""
+        return self.data / "backups"
+
+    @property
     def socket(self) -> Path:
         """Where the command line talks to the agent."""
         return self.data / "agent.sock"

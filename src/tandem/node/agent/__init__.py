@@ -12,6 +12,7 @@ planning    who plans, and how a plan is written
 
 Acting:
 store_member  the member of the store that runs here
+store_care    what is done for the store besides: room, speed, backups
 volumes       which volumes are mounted
 membership    the session: begun, renewed
 registration  this node's own entry in the store

@@ -41,7 +41,8 @@ from tandem.node.agent.report import (
     store_document,
 )
 from tandem.node.agent.standing import Standing, words_of_pictures
-from tandem.node.agent.store_member import StoreMember, endpoints
+from tandem.node.agent.store_care import StoreCare
+from tandem.node.agent.store_member import StoreMember
 from tandem.node.agent.turns import Turns
 from tandem.node.agent.volumes import Volumes
 from tandem.node.agent.work import Work, retention_of, work_of
@@ -53,7 +54,6 @@ from tandem.node.control.composed import Known
 from tandem.node.control.protocol import VERSION
 from tandem.node.control.service import AGENT_PORT
 from tandem.node.control.words import encode_word
-from tandem.node.etcd.care.carer import Carer
 from tandem.node.home import Home
 from tandem.node.joining.peers import addresses_of, peers_of, routes_to
 from tandem.node.recorders.wanted import Wanted, own_cameras
@@ -152,9 +152,7 @@ class Agent:
         self._too_many = ""
         self._work = Work()
         self._store_said = store_document((), "")
-        self._carer = Carer(
-            settings.node_id, lambda: endpoints(settings), tls, store, clock, random
-        )
+        self._store_care = StoreCare(settings, store, tls, clock, random)
 
     async def run(self) -> None:
         """Do all of it until cancelled."""
@@ -171,11 +169,11 @@ class Agent:
             ("hearing others", self._hearing.run),
             ("comparing clocks", self._clocks.run),
             ("remembering", self._remember_always),
+            ("care of the store", self._store_care.run),
             ("asking the store's members", self._ask_members_always),
         ]
         if self._member:
             needless.append(("the store's member", self._member.run))
-            needless.append(("caring for the store", self._carer.run))
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._recording.run(), name="recorders")
             tasks.create_task(self._beats.run(), name="heartbeats")
@@ -382,7 +380,7 @@ class Agent:
 
     def _status(self) -> Json:
         problems = [*self._catalogue.problems, *self._volumes.problems, *self._work.problems]
-        problems += self._carer.problems
+        problems += self._store_care.problems
         if self._too_many:
             problems.append(self._too_many)
         if self._member and self._member.problem and not self._member.is_running:
@@ -403,6 +401,6 @@ class Agent:
                 self._turns.waits,
             ),
             "archivist": self._archivist.document(),
-            "concerns": [*self._planner.concerns, *self._carer.concerns],
+            "concerns": [*self._planner.concerns, *self._store_care.concerns],
             "problems": problems,
         }

@@ -80,6 +80,21 @@ def range_request(prefix: str) -> Json:
     return _interval(prefix) | {"sort_target": "KEY", "sort_order": "ASCEND"}
 
 
+def page_request(prefix: str, limit: int, after: str = "", revision: int = 0) -> Json:
+    """Asks for some of the keys with a prefix, in their order (RangeRequest).
+
+    Args:
+        prefix: of the keys.
+        limit: how many at most.
+        after: the last key of the page before; "" for the first page.
+        revision: at which they are to have stood; 0 for now.
+    """
+    interval = _interval(prefix)
+    if after:
+        interval["key"] = encode(after + "\0")
+    return interval | {"limit": str(limit), "revision": str(revision)}
+
+
 def watch_request(prefix: str, from_revision: int) -> Json:
     """Asks for a watch of a prefix (WatchRequest)."""
     return {"create_request": _interval(prefix) | {"start_revision": str(from_revision)}}
