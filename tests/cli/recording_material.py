@@ -20,8 +20,8 @@ from tandem.cli import coverage, export
 from tandem.cli.main import main
 from tandem.clock import SystemClock
 from tandem.cluster.suspicion import start
-from tandem.node.agent.report import peers_document
 from tandem.node.home import Home
+from tandem.node.pulse.reporting import peers_document
 
 SECOND_US = 1_000_000
 

@@ -14,7 +14,7 @@ from tests.node.control.material import KEY, camera, node
 from tandem.cli.common import WIDTH
 from tandem.cluster.model import Protection, Stream
 from tandem.cluster.suspicion import start
-from tandem.node.agent.report import peers_document
+from tandem.node.pulse.reporting import peers_document
 from tandem.node.seal import Sealer
 from tandem.recording.camera import Login
 

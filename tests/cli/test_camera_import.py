@@ -15,8 +15,8 @@ from tests.node.control.material import KEY, camera, node
 from tandem.cli.camera_table import TableError, read_table
 from tandem.cluster.model import Protection, Stream
 from tandem.cluster.suspicion import start
-from tandem.node.agent.report import peers_document
 from tandem.node.control.protocol import KeptLogin
+from tandem.node.pulse.reporting import peers_document
 from tandem.node.seal import Sealer
 from tandem.node.store.fake import Call, Fault
 from tandem.recording.camera import Login

@@ -32,6 +32,7 @@ BEAT = Heartbeat(
     echo_held_us=20_000,
     loss=0.015,
     heard=(Heard("n2", "a", 40), Heard("n3", "b", OLDEST_MS)),
+    suspects=frozenset({"n3", "n4"}),
 )
 
 numbers = st.integers(0, 2**64 - 1)
@@ -49,6 +50,7 @@ beats = st.builds(
     st.integers(0, 2**32 - 1),
     st.none() | st.integers(0, 10_000).map(lambda part: part / 10_000),
     st.lists(st.builds(Heard, names, names, st.integers(0, OLDEST_MS)), max_size=7).map(tuple),
+    st.frozensets(names, max_size=3),
 )
 
 
@@ -63,8 +65,8 @@ def test_what_is_sent_is_received(beat: Heartbeat) -> None:
 
 def test_the_form_on_the_wire_is_this() -> None:
     assert encode(BEAT, KEY)[:-CODE_BYTES].hex(" ", -4) == (
-        "54420200 00000007 00066517 28988000 00000000 00000063 00000000 004c4b40 00000000 004ac4a0"
-        " 00004e20 0096026e 31026e32 01610201 61016202 026e3201 00002802 6e330101 ffff"
+        "54420300 00000007 00066517 28988000 00000000 00000063 00000000 004c4b40 00000000 004ac4a0"
+        " 00004e20 0096026e 31026e32 01610201 61016203 026e3201 00002802 6e338101 ffff026e 3480"
     )
 
 
@@ -99,8 +101,8 @@ def test_an_authentic_sender_with_a_mistake_breaks_nothing(cut: int, tail: bytes
 
 def test_a_later_version_says_what_to_do() -> None:
     body = bytearray(encode(BEAT, KEY)[:-CODE_BYTES])
-    body[2] = 3
-    with pytest.raises(HeartbeatError, match=r"version 3 .*same release"):
+    body[2] = 4
+    with pytest.raises(HeartbeatError, match=r"version 4 .*same release"):
         decode(signed(bytes(body)), KEY, 7)
 
 
@@ -127,13 +129,13 @@ def test_a_beat_of_the_first_version_is_refused_with_what_to_do() -> None:
         "54420100 00000007 00066517 28988000 00000000 00000063 00000000 004c4b40 00000000 004ac4a0"
         " 00004e20 026e3102 6e320161 02026e32 01610028 026e3301 62ffff"
     )
-    with pytest.raises(HeartbeatError, match=r"version 1 arrived.*reads version 2.*same release"):
+    with pytest.raises(HeartbeatError, match=r"version 1 arrived.*reads version 3.*same release"):
         decode(signed(first), KEY, 7)
 
 
 def test_a_word_about_a_link_that_is_not_named_is_refused() -> None:
     body = bytearray(encode(BEAT, KEY)[:-CODE_BYTES])
-    body[-3] = 9
+    body[-7] = 9
     with pytest.raises(HeartbeatError, match="does not name"):
         decode(signed(bytes(body)), KEY, 7)
 

@@ -260,3 +260,15 @@ def test_a_flapping_node_is_not_cleared_between_its_flaps() -> None:
     assert 1 <= cleared <= 3
     hearing.run(30_000)
     assert hearing.suspected()["a"] == set()
+
+
+def test_each_node_knows_whom_the_others_suspect_that_it_hears() -> None:
+    site = Hearing()
+    site.run(1_000)
+    site.dead.add("c")
+    site.run(1_500)
+    gone = frozenset({"c"})
+    assert site.states["a"].words == {"a": gone, "b": gone}
+    site.dead.add("b")
+    site.run(1_500)
+    assert site.states["a"].words == {"a": frozenset({"b", "c"})}, "the dead have no word"

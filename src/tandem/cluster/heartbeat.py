@@ -6,7 +6,8 @@
     loss u16                                     in 1/10,000; 65535: not known
     sender, receiver, link                       each: length u8, UTF-8
     count u8, then as often: a link's name (as above)
-    count u8, then as often: a node, count u8, then as often: place of a link above u8, age_ms u16
+    count u8, then as often: a node, count u8 (its highest bit: the node is suspected), then as
+        often: place of a link above u8, age_ms u16
     HMAC-SHA256 (RFC 2104) of all of the above, 32 bytes
 
 Of 64 nodes on two links with names of twelve letters a beat has 1380 bytes.
@@ -23,7 +24,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Final
 
-VERSION: Final = 2
+VERSION: Final = 3
 MAGIC: Final = b"TB"
 CODE_BYTES: Final = 32
 MOST_BYTES: Final = 1400
@@ -36,6 +37,8 @@ _AGE = struct.Struct(">BH")
 _LOSS_UNIT: Final = 10_000
 _UNKNOWN: Final = 0xFFFF
 _MOST_COUNTED: Final = 0xFF
+_MOST_WORDS: Final = 0x7F
+_SUSPECTED: Final = 0x80
 
 
 class HeartbeatError(ValueError):
@@ -73,6 +76,7 @@ class Heartbeat:
         echo_held_us: how long ago that was.
         loss: the part of `receiver`'s beats over this link that it misses; None: not known.
         heard: whom it hears, by link.
+        suspects: whom the sender suspects itself.
     """
 
     cluster: int
@@ -86,6 +90,7 @@ class Heartbeat:
     echo_held_us: int = 0
     loss: float | None = None
     heard: tuple[Heard, ...] = ()
+    suspects: frozenset[str] = frozenset()
 
 
 def encode(beat: Heartbeat, key: bytes) -> bytes:
@@ -108,7 +113,7 @@ def encode(beat: Heartbeat, key: bytes) -> bytes:
             _UNKNOWN if beat.loss is None else round(beat.loss * _LOSS_UNIT),
         ),
         *map(_text, (beat.sender, beat.receiver, beat.link)),
-        *_words(beat.heard),
+        *_words(beat.heard, beat.suspects),
     ]
     body = b"".join(parts)
     if len(body) + CODE_BYTES > MOST_BYTES:
@@ -148,7 +153,7 @@ def decode(data: bytes, key: bytes, cluster: int) -> Heartbeat:
     started_us, counter, sent_us, echo_sent_us, echo_held_us, loss = times
     reader = _Reader(body, _HEAD.size)
     sender, receiver, link = reader.text(), reader.text(), reader.text()
-    heard = tuple(reader.words())
+    heard, suspects = reader.words()
     reader.end()
     return Heartbeat(
         cluster=number,
@@ -162,24 +167,27 @@ def decode(data: bytes, key: bytes, cluster: int) -> Heartbeat:
         echo_held_us=echo_held_us,
         loss=None if loss == _UNKNOWN else loss / _LOSS_UNIT,
         heard=heard,
+        suspects=suspects,
     )
 
 
-def _words(heard: Sequence[Heard]) -> Iterator[bytes]:
+def _words(heard: Sequence[Heard], suspects: frozenset[str]) -> Iterator[bytes]:
     """What is heard, node by node; each link's name is sent once."""
     links = list(dict.fromkeys(word.link for word in heard))
     yield _count(len(links))
     yield from map(_text, links)
     nodes = [(node_id, list(words)) for node_id, words in groupby(heard, lambda it: it.node_id)]
+    nodes += [(node_id, []) for node_id in sorted(suspects - {node_id for node_id, _ in nodes})]
     yield _count(len(nodes))
     for node_id, words in nodes:
-        yield _text(node_id) + _count(len(words))
+        count = _count(len(words), _MOST_WORDS)[0]
+        yield _text(node_id) + bytes([count | (_SUSPECTED if node_id in suspects else 0)])
         for word in words:
             yield _AGE.pack(links.index(word.link), min(word.age_ms, OLDEST_MS))
 
 
-def _count(number: int) -> bytes:
-    if number > _MOST_COUNTED:
+def _count(number: int, most: int = _MOST_COUNTED) -> bytes:
+    if number > most:
         raise HeartbeatError(f"A heartbeat cannot tell of {number} nodes or links. Use fewer.")
     return bytes([number])
 
@@ -205,15 +213,20 @@ class _Reader:
     def count(self) -> int:
         return self._take(1)[0]
 
-    def words(self) -> Iterator[Heard]:
+    def words(self) -> tuple[tuple[Heard, ...], frozenset[str]]:
         links = [self.text() for _ in range(self.count())]
+        heard: list[Heard] = []
+        suspects = set()
         for _ in range(self.count()):
-            node_id = self.text()
-            for _ in range(self.count()):
+            node_id, counted = self.text(), self.count()
+            if counted & _SUSPECTED:
+                suspects.add(node_id)
+            for _ in range(counted & _MOST_WORDS):
                 place, age_ms = _AGE.unpack(self._take(_AGE.size))
                 if place >= len(links):
                     raise HeartbeatError("A heartbeat tells of a link that it does not name.")
-                yield Heard(node_id, links[place], age_ms)
+                heard.append(Heard(node_id, links[place], age_ms))
+        return tuple(heard), frozenset(suspects)
 
     def text(self) -> str:
         try:

@@ -15,6 +15,7 @@ PLACEMENTS: Final = ROOT + "placements/"
 INTENTS: Final = ROOT + "intents/"
 FENCING: Final = ROOT + "fencing/"
 STORE_CARE: Final = ROOT + "store-care"
+RESOURCES: Final = ROOT + "resources/"
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 

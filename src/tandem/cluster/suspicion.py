@@ -83,12 +83,23 @@ class Peer:
         known_us: since when it is a peer.
         relayed_us: when another node last heard it, by that node's word.
         verdict: whether it is suspected.
+        suspects: whom it suspects, by the newest of its beats.
+        said: of that beat, its process and number.
     """
 
     links: Mapping[str, LinkState]
     known_us: int
     relayed_us: int | None = None
     verdict: Verdict = field(default_factory=Verdict)
+    suspects: frozenset[str] = frozenset()
+    said: tuple[int, int] = (0, 0)
+
+    @property
+    def is_heard(self) -> bool:
+        """Whether its own beats come over some link."""
+        return not self.verdict.is_down and any(
+            link.heard_us is not None and not link.inbound.is_down for link in self.links.values()
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +122,12 @@ class State:
     def suspected(self) -> frozenset[str]:
         """The peers that this node suspects."""
         return frozenset(name for name, peer in self.peers.items() if peer.verdict.is_down)
+
+    @property
+    def words(self) -> Mapping[str, frozenset[str]]:
+        """Whom each node suspects that is heard itself, and whom this one does."""
+        heard = {name: peer.suspects for name, peer in self.peers.items() if peer.is_heard}
+        return {**heard, self.node_id: self.suspected}
 
     @property
     def reached(self) -> frozenset[str]:
@@ -201,6 +218,7 @@ def beats(
                     echo_held_us=now_us - heard_us,
                     loss=None if known.heard_us is None else known.quality.loss,
                     heard=heard,
+                    suspects=state.suspected,
                 )
             )
     return found
@@ -223,8 +241,12 @@ def _heard(state: State, beat: Heartbeat, now_us: int) -> State:
     if not is_new(known, beat):
         return state
     peers = dict(state.peers)
+    said = (beat.started_us, beat.counter)
     peers[beat.sender] = replace(
-        sender, links={**sender.links, beat.link: hear(known, beat, now_us)}
+        sender,
+        links={**sender.links, beat.link: hear(known, beat, now_us)},
+        suspects=beat.suspects if said > sender.said else sender.suspects,
+        said=max(said, sender.said),
     )
     for word in beat.heard:
         if word.age_ms < OLDEST_MS:

@@ -5,7 +5,8 @@ send for nobody's, before it costs us anything, and tells us of a peer that refu
 nor a wrong address holds up what the others say. The little that still comes through (with a forged
 sender) is checked a bounded number at a time, between which the timers run.
 
-Meant to run in a process of its own later: it imports no more than it needs.
+Runs in the pulse: it imports no more than it needs. Whatever else nodes say to each other in
+datagrams goes through the same sockets (`Beats.send`).
 """
 
 import asyncio
@@ -18,6 +19,7 @@ from typing import Final
 
 from tandem.clock import Clock
 from tandem.cluster import suspicion
+from tandem.cluster.exclusive.wire import MAGIC
 from tandem.cluster.heartbeat import (
     MOST_BYTES,
     OLDEST_MS,
@@ -41,6 +43,9 @@ REOPEN_US: Final = 1_000_000
 
 MOST_AT_ONCE: Final = 32
 """Datagrams of one socket before everybody else's turn comes: about a millisecond."""
+
+OTHER: Final = MAGIC
+"""How datagrams begin that are messages of failsafe, and no heartbeats."""
 
 COMPLAIN_US: Final = 60_000_000
 """How often one kind of trouble is logged at most."""
@@ -134,6 +139,33 @@ def open_socket(route: Route) -> socket.socket:
     return opened
 
 
+def check_size(cluster: int, node_id: str, routes: Iterable[Route]) -> None:
+    """Refuse now what would not fit once everybody is heard.
+
+    Args:
+        cluster: its number.
+        node_id: this node.
+        routes: to all peers on all links.
+
+    Raises:
+        HeartbeatError: they are too many for a datagram.
+    """
+    routes = tuple(routes)
+    heard = tuple(Heard(route.node_id, route.link, OLDEST_MS) for route in routes)
+    for route in routes:
+        everything = Heartbeat(
+            cluster,
+            node_id,
+            route.node_id,
+            route.link,
+            started_us=0,
+            counter=0,
+            sent_us=0,
+            heard=heard,
+        )
+        encode(everything, b"")
+
+
 def next_due_us(due_us: int, now_us: int) -> int:
     """When the next tick is due after one that was due; ticks that were slept through are left out.
 
@@ -157,6 +189,7 @@ class Beats:
         clock: of this node.
         tell: hears of each change, at once, in this task; must not block.
         open_route: makes a socket; another one in tests.
+        take_other: gets each datagram that begins as `OTHER`; must not block.
 
     Raises:
         HeartbeatError: there are too many peers and links for a datagram.
@@ -169,12 +202,14 @@ class Beats:
         clock: Clock,
         tell: Callable[[Sequence[Effect]], None],
         open_route: Callable[[Route], socket.socket] = open_socket,
+        take_other: Callable[[bytes], None] | None = None,
     ) -> None:
         self._member = member
         self._clock = clock
         self._tell = tell
         self._open = open_route
-        self._check_size(routes)
+        self._take_other = take_other
+        check_size(self._member.cluster, self._member.node_id, routes)
         self._routes = _by_key(routes)
         self._sockets: dict[_Key, socket.socket] = {}
         self._counter = 0
@@ -194,7 +229,7 @@ class Beats:
         Raises:
             HeartbeatError: they are too many for a datagram; nothing has changed.
         """
-        self._check_size(routes)
+        check_size(self._member.cluster, self._member.node_id, routes)
         wanted = _by_key(routes)
         for key in [it for it in self._sockets if wanted.get(it) != self._routes[it]]:
             self._close(key)
@@ -203,6 +238,17 @@ class Beats:
         peers = dict.fromkeys(route.node_id for route in routes)
         state = suspicion.with_links(self.state, (route.link for route in routes))
         self.state = suspicion.with_peers(state, peers, self._clock.boot_us())
+
+    def send(self, node_id: str, data: bytes) -> None:
+        """Send something else to a peer, over all links; it need not arrive.
+
+        Args:
+            node_id: the peer.
+            data: begins as `OTHER`, authenticated by whoever sends it.
+        """
+        for key, opened in list(self._sockets.items()):
+            if key[0] == node_id:
+                self._send_one(key, opened, data)
 
     async def run(self) -> None:
         """Beat until cancelled.
@@ -279,6 +325,9 @@ class Beats:
             self._hear(key, data)
 
     def _hear(self, key: _Key, data: bytes) -> None:
+        if self._take_other is not None and data.startswith(OTHER):
+            self._take_other(data)
+            return
         try:
             beat = decode(data, self._member.key, self._member.cluster)
         except HeartbeatError as problem:
@@ -329,22 +378,6 @@ class Beats:
         if last_us is None or now_us - last_us >= COMPLAIN_US:
             self._complained_us[key] = now_us
             log.warning("Link %s to node %s: %s", link, node_id, sentence)
-
-    def _check_size(self, routes: Iterable[Route]) -> None:
-        """Refuse now what would not fit once everybody is heard."""
-        heard = tuple(Heard(route.node_id, route.link, OLDEST_MS) for route in routes)
-        for route in routes:
-            everything = Heartbeat(
-                self._member.cluster,
-                self._member.node_id,
-                route.node_id,
-                route.link,
-                self._member.started_us,
-                counter=0,
-                sent_us=0,
-                heard=heard,
-            )
-            encode(everything, self._member.key)
 
 
 def _by_key(routes: Iterable[Route]) -> dict[_Key, Route]:

@@ -1,7 +1,12 @@
 """Where a node keeps what is its own: names below the directory `data` of its settings."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
+
+RUN: Final = Path("/run/tandem")
+"""Where nothing outlives the machine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,3 +78,12 @@ class Home:
     def socket(self) -> Path:
         """Where the command line talks to the agent."""
         return self.data / "agent.sock"
+
+    def run_directory(self, node_id: str) -> Path:
+        """Where the pulse keeps what must not outlive the machine.
+
+        Args:
+            node_id: the node; a machine of tests may have several.
+        """
+        is_ours = os.geteuid() == 0 or os.access(RUN, os.W_OK)
+        return RUN / node_id if is_ours else self.data / "run"

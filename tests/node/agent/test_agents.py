@@ -14,6 +14,7 @@ import pytest
 from tests.lab.camera.conftest import cache
 from tests.lab.camera.running import CameraThread, with_defaults
 from tests.node.agent.material import enter
+from tests.node.pulse.here import PulseHere
 from tests.node.recorders.running import CLUSTER, make_volume
 from tests.node.test_tls import Files
 
@@ -136,7 +137,8 @@ class Site:
         clock, home, settings = SystemClock(), Home(self.place / name), self._settings(name)
         asks = client_context(home.authority, home.credentials)
         identity = Identity(settings, KEY, clock.boot_us())
-        agent = Agent(identity, self.store, Sealer(KEY), asks, None, clock, Random(name))
+        pulse = PulseHere(KEY, self.store, clock)
+        agent = Agent(identity, self.store, Sealer(KEY), asks, None, pulse, clock, Random(name))
         self.agents[name] = agent
         control = ComposedControl(settings, agent.known, self.store, Sealer(KEY), asks, clock)
         serves = server_context(home.authority, home.credentials)
@@ -243,7 +245,7 @@ async def stand_in_for_heartbeats(place: Path, url: str) -> None:
         site.start("n3")
         both = {"n2": "camera", "n3": "n2"}
         await site.until(lambda: site.sources() == both, "two others record")
-        assert not any(it._beats.state.suspected for it in site.agents.values())
+        assert not any(it._seen.report.suspected for it in site.agents.values())
 
 
 def test_another_transport_cuts_one_copy_after_the_other(tmp_path: Path, cache: Path) -> None:

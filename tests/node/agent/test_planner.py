@@ -1,4 +1,4 @@
-"""Who plans, and what becomes of a plan in the store."""
+"""When a node plans, and what becomes of a plan in the store."""
 
 import asyncio
 from random import Random
@@ -7,6 +7,7 @@ from tests.conformance.store.subjects import in_a_loop
 from tests.node.agent.material import FakeClock, camera, enter, node
 
 from tandem.cluster import keys
+from tandem.cluster.coordinator import COORDINATOR
 from tandem.cluster.intent import Intent
 from tandem.cluster.model import Placement, Session
 from tandem.cluster.placement import Plan
@@ -15,7 +16,7 @@ from tandem.cluster.plan.saved import CameraInput
 from tandem.cluster.plan.view import Service
 from tandem.node.agent.catalogue import Catalogue
 from tandem.node.agent.planner import Planner
-from tandem.node.agent.planning import BATCH, plans_here
+from tandem.node.agent.planning import BATCH
 from tandem.node.agent.presence import DOWN_AFTER_US
 from tandem.node.store.errors import StoreRefusedError
 from tandem.node.store.fake import FakeStore, Fault, scripted
@@ -25,19 +26,19 @@ from tandem.node.store.model import Put, Snapshot, Transaction
 class Bench:
     """A node that plans, on a store in memory."""
 
-    def __init__(self, node_id: str = "n1") -> None:
+    def __init__(self) -> None:
         self.store = FakeStore()
         self.clock = FakeClock()
         self.suspected: frozenset[str] = frozenset()
         self.noted: list[tuple[CameraInput, Plan]] = []
-        self.session: int | None = 0  # as if this node's session had no key yet
+        self.is_fresh = True
+        self.coordinates: int | None = 0  # as if nobody had ever taken the seat
         self.catalogue = Catalogue(self.store, Random(0), lambda: None)
         self.planner = Planner(
-            node_id,
             self.store,
             self.catalogue,
             lambda: self.suspected,
-            lambda: self.session,
+            self,
             self.clock,
             lambda made_from, plan: self.noted.append((made_from, plan)),
         )
@@ -57,13 +58,6 @@ class Bench:
     def placed(self, name: str = "gate") -> Placement | None:
         found = self.store.keys.get(keys.PLACEMENTS + name)
         return Placement.decode(name, found.value) if found else None
-
-
-def test_the_first_by_name_of_the_living_plans() -> None:
-    assert plans_here("n1", ["n1", "n2"], set())
-    assert not plans_here("n2", ["n1", "n2"], set())
-    assert plans_here("n2", ["n1", "n2"], {"n1"})
-    assert not plans_here("n3", ["n1", "n2"], set()), "a node that is not entered yet"
 
 
 @in_a_loop
@@ -91,11 +85,12 @@ async def test_what_a_plan_was_made_from_is_kept_and_gives_the_same_plan() -> No
 
 @in_a_loop
 async def test_who_does_not_plan_writes_nothing() -> None:
-    bench = Bench("n2")
+    bench = Bench()
     await enter(bench.store, node("n1"), node("n2"), camera())
+    bench.coordinates = None
     await bench.plan()
     assert bench.placed() is None
-    bench.suspected = frozenset({"n1"})
+    bench.coordinates = 0
     await bench.plan()
     assert bench.placed() is not None
 
@@ -224,20 +219,25 @@ async def test_who_is_cut_off_plans_nothing_and_blames_nobody_afterwards() -> No
     await enter(bench.store, Placement("gate", ("n2", "n1"), 1))
     bench.suspected = frozenset({"n2"})
     await bench.plan()
-    bench.session = None
+    bench.is_fresh = False
     bench.clock.now_us += 10 * DOWN_AFTER_US
     await bench.plan()
-    bench.session = 0
+    bench.is_fresh = True
     await bench.plan()
     assert bench.placed() == Placement("gate", ("n2", "n1"), 1)
 
 
 @in_a_loop
-async def test_a_plan_of_a_session_that_has_ended_is_not_written() -> None:
+async def test_a_plan_of_who_coordinates_no_more_is_not_written() -> None:
     bench = Bench()
-    await enter(bench.store, node("n1"), camera(), ("n1", Session(1, 1, "x")))
+    await enter(bench.store, node("n1"), node("n2"), camera())
+    taken = Put(keys.OWNERS + COORDINATOR, b"by another node")
+    bench.store.keys.transact(Transaction(success=(taken,)))
     await bench.plan()
-    assert bench.placed() is None, "the session's key is there, and was compared as absent"
+    assert bench.placed() is None, "the seat was free when this node took it"
+    bench.coordinates = bench.store.keys.revision
+    await bench.plan()
+    assert bench.placed() is not None
 
 
 @in_a_loop

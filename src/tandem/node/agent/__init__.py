@@ -14,7 +14,8 @@ Acting:
 store_member  the member of the store that runs here
 store_care    what is done for the store besides: room, speed, backups
 volumes       which volumes are mounted
-membership    the session: begun, renewed
+pulse_view    what the pulse says, and is told
+candidacy     this node among those that may coordinate
 registration  this node's own entry in the store
 memory        what the store said last, for a start without it
 catalogue     following the store

@@ -10,7 +10,6 @@ import logging
 import os
 import secrets
 import ssl
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib.metadata import version
@@ -20,9 +19,9 @@ from typing import Final
 from tandem.clock import Clock
 from tandem.cluster.duties import Beliefs, Word, silent
 from tandem.cluster.heartbeat import HeartbeatError
-from tandem.cluster.suspicion import Effect, SuspicionChanged
 from tandem.node.agent import memory
 from tandem.node.agent.archivist_orders import archivist_orders
+from tandem.node.agent.candidacy import Candidacy
 from tandem.node.agent.catalogue import Catalogue
 from tandem.node.agent.clocks import Clocks
 from tandem.node.agent.decisions import Decisions
@@ -30,12 +29,11 @@ from tandem.node.agent.guard import guarded
 from tandem.node.agent.handover import Handover
 from tandem.node.agent.heal_orders import HealOrders
 from tandem.node.agent.hearing import Hearing
-from tandem.node.agent.membership import Membership
 from tandem.node.agent.planner import Planner
+from tandem.node.agent.pulse_view import PulseView, orders_of, problems_of
 from tandem.node.agent.recording import Recording
 from tandem.node.agent.report import (
     Json,
-    peers_document,
     recording_document,
     session_document,
     store_document,
@@ -47,15 +45,15 @@ from tandem.node.agent.turns import Turns
 from tandem.node.agent.volumes import Volumes
 from tandem.node.agent.work import Work, retention_of, work_of
 from tandem.node.archivist.child import ArchivistChild
-from tandem.node.beats import Beats
-from tandem.node.beats import Membership as Sender
 from tandem.node.control.asking import ask_nodes
 from tandem.node.control.composed import Known
 from tandem.node.control.protocol import VERSION
 from tandem.node.control.service import AGENT_PORT
 from tandem.node.control.words import encode_word
 from tandem.node.home import Home
-from tandem.node.joining.peers import addresses_of, peers_of, routes_to
+from tandem.node.joining.peers import addresses_of, peers_of
+from tandem.node.pulse.link import PulseLink
+from tandem.node.pulse.messages import Report
 from tandem.node.recorders.wanted import Wanted, own_cameras
 from tandem.node.seal import Sealer
 from tandem.node.settings import NodeSettings
@@ -100,6 +98,7 @@ class Agent:
         sealer: of the cameras' logins.
         tls: for asking other nodes.
         member: of the store that runs here; None where somebody else runs it.
+        pulse: of this node.
         clock: of this node.
         random: for jitter.
     """
@@ -111,6 +110,7 @@ class Agent:
         sealer: Sealer,
         tls: ssl.SSLContext,
         member: StoreMember | None,
+        pulse: PulseLink,
         clock: Clock,
         random: Random,
     ) -> None:
@@ -122,16 +122,15 @@ class Agent:
         self._tls = tls
         self._catalogue = Catalogue(store, random, self._changed.set)
         self._peers = peers_of(settings, {})
-        sender = Sender(settings.cluster, identity.key, settings.node_id, identity.started_us)
-        self._beats = Beats(sender, routes_to(settings, self._peers), clock, self._hear)
-        self._membership = Membership(settings.node_id, store, clock, lambda: secrets.token_hex(8))
+        self._pulse, self._seen, self._started_us = pulse, PulseView(clock), identity.started_us
+        pulse.order(orders_of(settings, self._peers, identity.started_us))
+        self._candidacy = Candidacy(settings.node_id, store, random)
         self._decisions = Decisions(self._home.decisions, settings.node_id, clock)
         self._planner = Planner(
-            settings.node_id,
             store,
             self._catalogue,
-            lambda: self._beats.state.suspected,
-            lambda: self._membership.revision,
+            lambda: self._seen.report.suspected,
+            self._seen,
             clock,
             self._decisions.note,
         )
@@ -143,7 +142,6 @@ class Agent:
         self._standing = Standing()
         self._shown: dict[str, Word] = {}
         self._silent: frozenset[str] = frozenset()
-        self._reached = self._beats.state.reached
         self._life = secrets.token_hex(4)
         self._handover = Handover(settings.node_id)
         self._turns = Turns(settings.node_id)
@@ -159,7 +157,7 @@ class Agent:
         self._catalogue.recall(await asyncio.to_thread(memory.recall, self._home.memory))
         needless = [
             ("following the store", self._catalogue.run),
-            ("the session", self._membership.run),
+            ("standing for coordinator", self._candidacy.run),
             ("planning", self._planner.run),
             ("saving what plans are made from", self._decisions.run),
             ("finding volumes", self._volumes.run),
@@ -176,29 +174,23 @@ class Agent:
             needless.append(("the store's member", self._member.run))
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._recording.run(), name="recorders")
-            tasks.create_task(self._beats.run(), name="heartbeats")
+            tasks.create_task(self._pulse.run(self._take_report), name="pulse")
             tasks.create_task(self._arrange_always(), name="arranging")
             for name, part in needless:
                 tasks.create_task(guarded(name, part, self._clock, self._random), name=name)
 
     # --- What it does ----------------------------------------------------------------------------
 
-    def _hear(self, effects: Sequence[Effect]) -> None:
-        for effect in effects:
-            if not isinstance(effect, SuspicionChanged):
-                continue
-            if effect.is_suspected:
-                silence_ms = effect.silence_us // 1000
-                log.warning("node %s is silent on all links (%d ms)", effect.node_id, silence_ms)
-                self._hearing.forget(effect.node_id)
-            else:
-                log.info("node %s is there again", effect.node_id)
-                self._heal.note_return(effect.node_id)
-        reached = self._beats.state.reached
-        for node_id in reached - self._reached:
+    def _take_report(self, report: Report) -> None:
+        news = self._seen.take(report)
+        for node_id in news.lost:
+            self._hearing.forget(node_id)
+        for node_id in news.returned:
+            self._heal.note_return(node_id)
+        for node_id in news.reached:
             self._hearing.expect(node_id)
-        self._reached = reached
-        self._changed.set()
+        if news.is_any:
+            self._changed.set()
 
     async def _arrange_always(self) -> None:
         while True:
@@ -258,13 +250,13 @@ class Agent:
         if peers == self._peers:
             return
         try:
-            self._beats.set_routes(routes_to(self._settings, peers))
+            orders = orders_of(self._settings, peers, self._started_us)
         except HeartbeatError as problem:
             self._too_many = str(problem)
             return
         self._peers, self._too_many = peers, ""
         self._hearing.set_others(self.known.others())
-        self._reached &= self._beats.state.reached
+        self._pulse.order(orders)
         log.info("the other nodes are %s", ", ".join(it.node_id for it in peers) or "none")
 
     def _tell_of_silence(self, beliefs: Beliefs) -> None:
@@ -281,12 +273,12 @@ class Agent:
         self._silent = beliefs.silent
 
     def _beliefs(self) -> Beliefs:
-        suspected, own = self._beats.state.suspected, self._settings.node_id
+        suspected, own = self._seen.report.suspected, self._settings.node_id
         return Beliefs(
             suspected,
             {**self._shown, **self._hearing.words, own: self._standing.word},
             self._hearing.unheard - suspected,
-            silent(self._hearing.quiet, self._beats.state.reached),
+            silent(self._hearing.quiet, self._seen.report.reached),
         )
 
     @property
@@ -357,7 +349,7 @@ class Agent:
     async def _ask_members_always(self) -> None:
         while True:
             members = await self._store.status()
-            self._store_said = store_document(members, self._membership.problem)
+            self._store_said = store_document(members, self._seen.report.problem)
             if self._member:
                 await asyncio.to_thread(self._member.note_begun)
             await asyncio.sleep(STORE_STATUS_S)
@@ -380,7 +372,7 @@ class Agent:
 
     def _status(self) -> Json:
         problems = [*self._catalogue.problems, *self._volumes.problems, *self._work.problems]
-        problems += self._store_care.problems
+        problems += [*self._store_care.problems, *problems_of(self._seen.report)]
         if self._too_many:
             problems.append(self._too_many)
         if self._member and self._member.problem and not self._member.is_running:
@@ -391,9 +383,11 @@ class Agent:
             "cluster_number": self._settings.cluster,
             "at_us": self._clock.utc_us(),
             "release": RELEASE,
-            "session": session_document(self._membership, self._clock),
+            "session": session_document(self._seen.report, self._clock),
             "store": self._store_said,
-            "peers": peers_document(self._beats.state),
+            "peers": list(self._seen.report.peers),
+            "pulse": dict(self._seen.report.health),
+            "resources": list(self._seen.report.resources),
             **recording_document(
                 self._recording.report(),
                 self._work,

@@ -4,17 +4,18 @@ import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Final
+from typing import Final, Protocol
 
 from tandem.clock import Clock
 from tandem.cluster import keys
+from tandem.cluster.coordinator import COORDINATOR
 from tandem.cluster.placement import Plan, View
 from tandem.cluster.plan.saved import CameraInput
 from tandem.cluster.plan.view import Service
 from tandem.cluster.replanning import Replanning
 from tandem.node.agent.catalogue import Catalogue
 from tandem.node.agent.decisions import Note
-from tandem.node.agent.planning import plans_here, writes
+from tandem.node.agent.planning import writes
 from tandem.node.agent.presence import Presence
 from tandem.node.store.errors import StoreError
 from tandem.node.store.model import unchanged
@@ -33,15 +34,28 @@ _UNREAD: Final = (
 )
 
 
+class Seat(Protocol):
+    """Whether this node is the one that plans."""
+
+    @property
+    def is_fresh(self) -> bool:
+        """Whether this node's session was renewed a moment ago."""
+        ...
+
+    @property
+    def coordinates(self) -> int | None:
+        """The revision by which it is the coordinator; None: it is not."""
+        ...
+
+
 class Planner:
     """Plans when anything has changed that a plan depends on.
 
     Args:
-        node_id: this node.
         store: where plans are written.
         catalogue: what there is.
         suspected: the nodes that this node suspects now.
-        session: the revision of this node's session, None unless it was renewed a moment ago.
+        seat: whether this node is the coordinator.
         clock: of this node.
         note: keeps what plans are made from.
 
@@ -51,20 +65,18 @@ class Planner:
 
     def __init__(
         self,
-        node_id: str,
         store: Store,
         catalogue: Catalogue,
         suspected: Callable[[], frozenset[str]],
-        session: Callable[[], int | None],
+        seat: Seat,
         clock: Clock,
         note: Note,
     ) -> None:
         self.concerns: tuple[str, ...] = ()
-        self._node_id = node_id
         self._store = store
         self._catalogue = catalogue
         self._suspected = suspected
-        self._session = session
+        self._seat = seat
         self._clock = clock
         self._note = note
         self._replanning = Replanning()
@@ -82,19 +94,21 @@ class Planner:
         """Plan now, if anything has changed that a plan depends on."""
         catalogue, now_us = self._catalogue, self._clock.boot_us()
         nodes = catalogue.nodes.values
-        if self._session() is None:  # who is cut off finds everybody else gone
+        if not self._seat.is_fresh:  # who is cut off finds everybody else gone
             self._presence, self._planned, self.concerns = Presence(), None, ()
             return
         self._presence.look(nodes, catalogue.sessions.values, now_us)
         if unread := catalogue.nodes.unread:
             self.concerns = (_UNREAD.format(min(unread)),)
             return
-        if not plans_here(self._node_id, nodes, self._suspected()):
+        seat = self._seat.coordinates
+        if seat is None:
             self.concerns, self._planned = (), None
             return
         down = self._down()
         revisions = dict(catalogue.placements.revisions)
         basis = (
+            seat,
             dict(catalogue.cameras.revisions),
             revisions,
             dict(catalogue.nodes.revisions),
@@ -104,7 +118,7 @@ class Planner:
         if basis == self._planned:
             return
         made = await self._plan(down)
-        if await self._write(made, revisions, down):
+        if await self._write(made, revisions, down, seat):
             self._planned = basis
 
     def _down(self) -> frozenset[str]:
@@ -129,18 +143,19 @@ class Planner:
         gone = {camera.camera_id for camera in known if camera.removed}
         return replace(made, removed=tuple(name for name in made.removed if name in gone))
 
-    async def _write(self, made: Plan, revisions: dict[str, int], down: frozenset[str]) -> bool:
+    async def _write(
+        self, made: Plan, revisions: dict[str, int], down: frozenset[str], seat: int
+    ) -> bool:
         """Write what has changed, as long as it is true; returns whether all of it was written."""
+        holds = unchanged(keys.key(keys.OWNERS, COORDINATOR), seat)
         try:
             for transaction in writes(made, revisions):
-                session = self._session()
-                if session is None or self._down() != down:
+                if not self._seat.is_fresh or self._down() != down:
                     return False
-                own = unchanged(keys.key(keys.SESSIONS, self._node_id), session)
-                compares = (*transaction.compares, own)
+                compares = (*transaction.compares, holds)
                 outcome = await self._store.transact(replace(transaction, compares=compares))
                 if not outcome.succeeded:
-                    return False  # another node has planned, or the session was just renewed
+                    return False  # another node has planned, or coordinates
         except StoreError as problem:
             log.warning("a plan could not be written, and is made again: %s", problem)
             return False

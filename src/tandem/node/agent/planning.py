@@ -1,6 +1,6 @@
-"""Who plans, and how a plan is written to the store. Pure."""
+"""How a plan is written to the store. Pure."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Final
 
@@ -11,20 +11,6 @@ from tandem.node.store.model import Delete, Operation, Put, Transaction, unchang
 BATCH: Final = 64
 """Placements of one transaction: half of what etcd takes, and little to write again where somebody
 else was faster with one of them."""
-
-
-def plans_here(node_id: str, nodes: Iterable[str], suspected: Collection[str]) -> bool:
-    """Whether this node is the one that plans: the first by name of those that it believes alive.
-
-    Two may believe it at once. Their writes compare revisions, so that costs a retry.
-
-    Args:
-        node_id: this node.
-        nodes: all that belong to the cluster.
-        suspected: the nodes that this node suspects.
-    """
-    living = [node for node in nodes if node == node_id or node not in suspected]
-    return node_id == min(living, default=None)
 
 
 def writes(plan: Plan, revisions: Mapping[str, int]) -> Iterator[Transaction]:

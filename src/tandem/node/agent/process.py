@@ -19,6 +19,7 @@ from tandem.node.authority import fingerprint
 from tandem.node.control.composed import ComposedControl
 from tandem.node.control.service import AGENT_PORT, serve_links, serve_unix
 from tandem.node.home import Home
+from tandem.node.pulse.child import PulseChild
 from tandem.node.seal import Sealer
 from tandem.node.settings import NodeSettings
 from tandem.node.started import note_start
@@ -75,7 +76,8 @@ async def _serve(
     async with _store_of(settings, random) as store:
         sealer = Sealer(identity.key)
         asking = client_context(home.authority, home.credentials)
-        agent = Agent(identity, store, sealer, asking, member, clock, random)
+        pulse = PulseChild(clock)
+        agent = Agent(identity, store, sealer, asking, member, pulse, clock, random)
         control = ComposedControl(settings, agent.known, store, sealer, asking, clock)
         serving = server_context(home.authority, home.credentials)
 

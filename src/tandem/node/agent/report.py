@@ -4,52 +4,15 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from tandem.clock import Clock
-from tandem.cluster.link_quality import Quality
 from tandem.cluster.model import Placement
-from tandem.cluster.suspicion import State
-from tandem.node.agent.membership import Membership
 from tandem.node.agent.work import Work
+from tandem.node.pulse.messages import Report
 from tandem.node.recorders.report import NodeReport
 from tandem.node.store.model import MemberStatus
 from tandem.recording.camera import StreamKey
 
 Json = dict[str, Any]
 Waits = Callable[[StreamKey, Mapping[str, Any]], bool]
-
-
-def peers_document(state: State) -> list[Json]:
-    """The other nodes, as this one hears them.
-
-    Args:
-        state: of the heartbeats.
-    """
-    return [
-        {
-            "node_id": name,
-            "suspected": peer.verdict.is_down,
-            "links": [
-                {
-                    "link": link,
-                    "inbound": not known.inbound.is_down,
-                    "outbound": not known.outbound.is_down,
-                    **_quality_document(known.quality),
-                }
-                for link, known in peer.links.items()
-            ],
-        }
-        for name, peer in state.peers.items()
-    ]
-
-
-def _quality_document(quality: Quality) -> Json:
-    round_trip_us, usual_us = quality.round_trip_us, quality.usual_us
-    return {
-        "latency_us": None if round_trip_us is None else round(round_trip_us / 2),
-        "round_trip_us": None if round_trip_us is None else round(round_trip_us),
-        "usual_round_trip_us": None if usual_us is None else round(usual_us),
-        "loss": round(quality.loss, 4),
-        "loss_there": None if quality.loss_there is None else round(quality.loss_there, 4),
-    }
 
 
 def store_document(members: Sequence[MemberStatus], problem: str) -> Json:
@@ -128,17 +91,16 @@ def _streams(
         }
 
 
-def session_document(membership: Membership, clock: Clock) -> Json:
+def session_document(report: Report, clock: Clock) -> Json:
     """This node's session.
 
     Args:
-        membership: of this node.
+        report: of the pulse.
         clock: of this node.
     """
-    known, renewed_us = membership.state.known, membership.renewed_us
-    ago_us = None if renewed_us is None else clock.boot_us() - renewed_us
+    ago_us = None if report.renewed_us is None else clock.boot_us() - report.renewed_us
     return {
-        "phase": membership.state.phase.value,
-        "epoch": known.session.epoch if known else None,
+        "phase": report.phase,
+        "epoch": report.epoch,
         "renewed_us": None if ago_us is None else clock.utc_us() - ago_us,
     }

@@ -6,6 +6,7 @@ what came of it as another event. One task ticks when the machine wants it to.
 
 import asyncio
 import logging
+from collections.abc import Iterable
 from contextlib import suppress
 from random import Random
 from typing import Final
@@ -35,7 +36,7 @@ from tandem.cluster.exclusive.events import (
     Unanswered,
     Unknown,
 )
-from tandem.cluster.exclusive.state import State
+from tandem.cluster.exclusive.state import State, with_nodes
 from tandem.cluster.keys import IdError
 from tandem.node.pulse import store_words
 from tandem.node.pulse.hands import Hands
@@ -94,6 +95,11 @@ class Engine:
             self.take(Tick())
             while True:
                 await self._tick()
+
+    def configure(self, nodes: Iterable[str], fences: Iterable[str]) -> None:
+        """These nodes are configured from now on; see `state.with_nodes`."""
+        self.state = with_nodes(self.state, nodes, fences)
+        self._due.set()
 
     def take(self, event: Event) -> None:
         """Take an event, while it runs."""

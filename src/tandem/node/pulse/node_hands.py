@@ -1,0 +1,272 @@
+"""`NodeHands`: resources of a real node, started and stopped by their kinds; fencing, messages."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Final
+
+from tandem.clock import Clock
+from tandem.cluster.coordinator import COORDINATOR
+from tandem.cluster.exclusive.events import (
+    Entitled,
+    Event,
+    Fence,
+    Fenced,
+    FencingFailed,
+    Message,
+    Start,
+    Started,
+    StartFailed,
+    Stop,
+    StopFailed,
+    Stopped,
+)
+from tandem.cluster.exclusive.timing import Timing
+from tandem.cluster.exclusive.values import Token
+from tandem.node.pulse.fencing import Fencing
+from tandem.node.pulse.leftovers import Leftovers
+from tandem.node.pulse.running import PROOF_US, Running
+from tandem.resources.kind import Kind, OptionError, Place, ResourceError, StopUnproven
+from tandem.resources.kinds import KINDS
+from tandem.resources.process.ending import end
+
+if TYPE_CHECKING:
+    from tandem.cluster.plan.resource import Resource as Definition
+
+log = logging.getLogger(__name__)
+
+DEFINITION_S: Final = 1.0
+"""How long a start waits for its definition: it is followed apart from the orders."""
+
+LOOK_S: Final = 0.02
+AGAIN_S: Final = 0.5
+
+_EARLY: Final = Token(0, 0)
+"""Of a soft resource that is started before the store's word; every later one is greater."""
+
+
+class NodeHands:
+    """Carries out what the engine decides on a node.
+
+    Args:
+        place: where this node keeps things; None: nothing can be kept running here.
+        no_place: why not.
+        timing: of the cluster.
+        clock: of this node.
+        fencing: ends machines.
+        send: sends a message to a node.
+        kinds: what can be kept running.
+
+    Attributes:
+        definitions: of all resources, by name, as they are known.
+        tell: hears what happens to a resource by itself.
+        unproven: what cannot be proven stopped at the beginning; "" if all is.
+    """
+
+    def __init__(
+        self,
+        place: Place | None,
+        no_place: str,
+        timing: Timing,
+        clock: Clock,
+        fencing: Fencing,
+        send: Callable[[str, Message], None],
+        kinds: Mapping[str, Kind] = KINDS,
+    ) -> None:
+        self.definitions: Mapping[str, Definition] = {}
+        self.tell: Callable[[Event], None] = lambda _: None
+        self.unproven = ""
+        self._place, self._no_place = place, no_place
+        self._timing, self._clock, self._fencing = timing, clock, fencing
+        self._send, self._kinds = send, kinds
+        self._leftovers = Leftovers(place, kinds) if place else None
+        self._running: dict[str, Running] = {}
+        self._never_started: set[int] = set()
+        self._until_us = 0
+        self._tasks: asyncio.TaskGroup | None = None
+        self._watching: set[asyncio.Task[None]] = set()
+
+    def problem_of(self, resource: str) -> str:
+        """What is wrong with what runs, as a sentence; "" if nothing is known to be."""
+        running = self._running.get(resource)
+        return running.problem if running else ""
+
+    async def run(self) -> None:
+        """Work until cancelled, which ends all that runs."""
+        async with asyncio.TaskGroup() as self._tasks:
+            try:
+                await asyncio.Event().wait()
+            finally:
+                await self.end()
+
+    async def end(self) -> None:
+        """End all that runs, in good order as far as there is time; then the kernel ends it."""
+        for task in self._watching:
+            task.cancel()
+        by_us = self._until_us - self._timing.guarantee_us + self._timing.hard_stop_us
+        for name, running in list(self._running.items()):
+            try:
+                await running.stop(by_us, PROOF_US)
+            except StopUnproven as problem:
+                log.error("%s", problem)
+            else:
+                self._forget(name, running)
+
+    @property
+    def _working(self) -> asyncio.TaskGroup:
+        if self._tasks is None:
+            raise RuntimeError("hands work while they run")
+        return self._tasks
+
+    # --- Resources -------------------------------------------------------------------------------
+
+    async def prove(self) -> None:
+        """See `Hands.prove`."""
+        while True:
+            try:
+                await self._prove()
+            except (ResourceError, OSError, ValueError, KeyError) as problem:
+                if str(problem) != self.unproven:
+                    log.error("Nothing exclusive begins here: %s", problem)
+                self.unproven = str(problem)
+                await asyncio.sleep(AGAIN_S)
+            else:
+                self.unproven = ""
+                return
+
+    async def _prove(self) -> None:
+        for name, running in list(self._running.items()):
+            await running.stop(self._clock.boot_us(), PROOF_US)
+            self._forget(name, running)
+        if self._leftovers is None:
+            return
+        for name, resource in list(self._leftovers.found()):
+            now_us = self._clock.boot_us()
+            await resource.stop(now_us, now_us + PROOF_US)
+            self._leftovers.remove(name)
+        for group in self._leftovers.groups():
+            owner = f"What is in {group.path}"
+            await end(owner, group, self._clock, self._clock.boot_us() + PROOF_US)
+
+    async def start(self, effect: Start) -> Started | StartFailed:
+        """See `Hands.start`."""
+        name, run = effect.resource, effect.run
+        if name == COORDINATOR:
+            return Started(name, run)
+        try:
+            running = await self._made(name)
+        except (ResourceError, OSError) as problem:
+            return StartFailed(name, run, str(problem))
+        if run in self._never_started:
+            self._never_started.discard(run)
+            return StartFailed(name, run, "it is to be stopped already.")
+        self._running[name] = running
+        try:
+            await running.start(effect.token or _EARLY, self._until_us)
+        except asyncio.CancelledError:
+            if not running.is_stopping:
+                raise
+            return Started(name, run)  # and it is being stopped, which tells what comes of it
+        except ResourceError as problem:
+            return await self._given_back(effect, running, str(problem))
+        running.extend(self._until_us)
+        tasks: asyncio.TaskGroup = self._working
+        task = tasks.create_task(self._watch(effect, running), name=f"watching {name}")
+        self._watching.add(task)
+        task.add_done_callback(self._watching.discard)
+        return Started(name, run)
+
+    async def _made(self, name: str) -> Running:
+        """From its definition; remembered as about to be started.
+
+        Raises:
+            ResourceError: it cannot be started here.
+            OSError: it cannot be remembered.
+        """
+        if self._place is None or self._leftovers is None:
+            raise ResourceError(self._no_place)
+        until_us = self._clock.boot_us() + DEFINITION_S * 1e6
+        while (  # noqa: ASYNC110 - it is a second at most, and seldom
+            name not in self.definitions and self._clock.boot_us() < until_us
+        ):
+            await asyncio.sleep(LOOK_S)
+        if (definition := self.definitions.get(name)) is None:
+            raise ResourceError(f"there is no definition of resource {name} in the store.")
+        if (kind := self._kinds.get(definition.kind)) is None:
+            there = ", ".join(self._kinds)
+            raise OptionError(f"there is no kind {definition.kind!r}. There are: {there}.")
+        resource = kind.resource(name, definition.options, self._place)
+        grip = kind.grip(name, definition.options, self._place)
+        self._leftovers.add(name, definition.kind, definition.options)
+        return Running(resource, grip, self._clock, self._working)
+
+    async def _given_back(
+        self, effect: Start, running: Running, reason: str
+    ) -> Started | StartFailed:
+        """A start that failed, with nothing of it left."""
+        try:
+            await running.stop(None, PROOF_US)
+        except StopUnproven as problem:
+            self.tell(StopFailed(effect.resource, effect.run, str(problem)))
+            return Started(effect.resource, effect.run)
+        self._forget(effect.resource, running)
+        return StartFailed(effect.resource, effect.run, reason)
+
+    async def _watch(self, effect: Start, running: Running) -> None:
+        try:
+            reason = await running.watch()
+        except asyncio.CancelledError:
+            if running.is_stopping:
+                return
+            raise
+        self.tell(await self._given_back(effect, running, reason))
+
+    async def stop(self, effect: Stop) -> Stopped | StopFailed:
+        """See `Hands.stop`."""
+        name, run = effect.resource, effect.run
+        running = self._running.get(name)
+        if running is None:
+            if name != COORDINATOR:
+                self._never_started.add(run)
+            return Stopped(name, run)
+        try:
+            await running.stop(effect.by_us, self._timing.proof_us)
+        except StopUnproven as problem:
+            running.problem = str(problem)
+            return StopFailed(name, run, str(problem))
+        self._forget(name, running)
+        return Stopped(name, run)
+
+    def _forget(self, name: str, running: Running) -> None:
+        if self._running.get(name) is running:
+            del self._running[name]
+            if self._leftovers:
+                self._leftovers.remove(name)
+
+    def entitle(self, effect: Entitled) -> None:
+        """See `Hands.entitle`. Each kind ends what it keeps some time before."""
+        self._until_us = effect.until_us
+        for running in self._running.values():
+            running.extend(effect.until_us)
+
+    # --- Other machines, and this one ------------------------------------------------------------
+
+    async def fence(self, effect: Fence) -> Fenced | FencingFailed:
+        """See `Hands.fence`."""
+        why = await self._fencing.fence(effect.node_id)
+        if why:
+            return FencingFailed(effect.node_id, effect.epoch, why)
+        return Fenced(effect.node_id, effect.epoch)
+
+    def fence_self(self, reason: str) -> None:
+        """See `Hands.fence_self`."""
+        log.critical("This machine ends itself: %s", reason)
+        self._fencing.end_machine(reason)
+
+    def send(self, to: str, message: Message) -> None:
+        """See `Hands.send`."""
+        self._send(to, message)
+
+    def say(self, sentence: str) -> None:
+        """See `Hands.say`."""
+        log.warning("%s", sentence)

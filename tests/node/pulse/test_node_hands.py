@@ -1,0 +1,237 @@
+"""What the engine asks for, done with resources by their kinds; and what an earlier pulse left."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from functools import wraps
+from pathlib import Path
+
+import pytest
+from tests.conformance.store.subjects import in_a_loop
+
+from tandem.clock import SystemClock
+from tandem.cluster.coordinator import COORDINATOR
+from tandem.cluster.exclusive.events import (
+    Entitled,
+    Event,
+    Fence,
+    FencingFailed,
+    Start,
+    Started,
+    StartFailed,
+    Stop,
+    StopFailed,
+    Stopped,
+)
+from tandem.cluster.exclusive.timing import PATIENT
+from tandem.cluster.exclusive.values import Token
+from tandem.cluster.plan.resource import Resource as Definition
+from tandem.node.pulse import node_hands, running
+from tandem.node.pulse.fencing import NoFencing
+from tandem.node.pulse.node_hands import NodeHands
+from tandem.resources.kind import Found, Health, Place, StartError, StopUnproven
+
+CLOCK = SystemClock()
+TOKEN = Token(0, 7)
+
+
+class Machine:
+    """What runs on it, and a kind whose resources run in name only."""
+
+    name = "played"
+
+    def __init__(self) -> None:
+        self.runs: dict[str, Token] = {}
+        self.until_us: dict[str, int] = {}
+        self.broken: set[str] = set()
+        self.stuck: set[str] = set()
+        self.refuses: set[str] = set()
+
+    def resource(self, resource_id: str, options: Mapping[str, object], place: Place) -> "One":
+        assert options == {"secret": "s"}
+        assert place.node_id == "n1"
+        return One(self, resource_id)
+
+    def grip(self, resource_id: str, options: Mapping[str, object], place: Place) -> "One":
+        return self.resource(resource_id, options, place)
+
+
+class One:
+    """One of its resources."""
+
+    unprotected_because = None
+
+    def __init__(self, machine: Machine, name: str) -> None:
+        self._machine, self._name = machine, name
+
+    async def probe(self, by_us: int) -> Found:
+        raise AssertionError(by_us)
+
+    async def start(self, token: Token, until_us: int, by_us: int) -> None:
+        assert by_us
+        if self._name in self._machine.refuses:
+            raise StartError("it does not want to.")
+        self._machine.runs[self._name] = token
+        self._machine.until_us[self._name] = until_us
+
+    async def stop(self, ask_until_us: int, by_us: int) -> None:
+        assert by_us >= ask_until_us
+        if self._name in self._machine.stuck:
+            raise StopUnproven("it is stuck.")
+        self._machine.runs.pop(self._name, None)
+
+    async def health(self, by_us: int) -> Health:
+        assert by_us
+        return Health(self._name not in self._machine.broken, "it is broken.")
+
+    def extend(self, until_us: int) -> None:
+        self._machine.until_us[self._name] = until_us
+
+    async def kill(self, by_us: int) -> None:
+        raise AssertionError(by_us)
+
+    def close(self) -> None:
+        pass
+
+
+class Bench:
+    """Hands on a machine."""
+
+    def __init__(self, place: Path) -> None:
+        self.machine = Machine()
+        self.told: list[Event] = []
+        self._place = Place("n1", place / "run", place / "groups", CLOCK)
+        self.hands = self.begin()
+
+    def begin(self) -> NodeHands:
+        """Those of a pulse that begins anew."""
+        kinds = {"played": self.machine}
+        hands = NodeHands(self._place, "", PATIENT, CLOCK, NoFencing(), lambda *_: None, kinds)
+        hands.tell = self.told.append
+        hands.definitions = {
+            name: Definition(name, "played", options={"secret": "s"}) for name in ("db", "web")
+        }
+        return hands
+
+
+@pytest.fixture
+def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
+    monkeypatch.setattr(running, "HEALTH_S", 0.0)
+    monkeypatch.setattr(node_hands, "DEFINITION_S", 0.05)
+    monkeypatch.setattr(node_hands, "AGAIN_S", 0.0)
+    return Bench(tmp_path)
+
+
+def working(test: Callable[[Bench], Awaitable[None]]) -> Callable[[Bench], Awaitable[None]]:
+    """Hands that run meanwhile."""
+
+    @wraps(test)
+    async def run(bench: Bench) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            hands = tasks.create_task(bench.hands.run())
+            await asyncio.sleep(0)
+            try:
+                await test(bench)
+            finally:
+                bench.machine.stuck.clear()
+                hands.cancel()
+
+    return run
+
+
+async def until(condition: Callable[[], object]) -> None:
+    while not condition():  # noqa: ASYNC110
+        await asyncio.sleep(0)
+
+
+@in_a_loop
+@working
+async def test_it_starts_prolongs_and_stops_what_is_defined(bench: Bench) -> None:
+    bench.hands.entitle(Entitled(1000, 900))
+    assert await bench.hands.start(Start("db", 1, TOKEN)) == Started("db", 1)
+    assert bench.machine.runs == {"db": TOKEN}
+    bench.hands.entitle(Entitled(2000, 1900))
+    assert bench.machine.until_us == {"db": 2000}
+    assert await bench.hands.stop(Stop("db", 1, None)) == Stopped("db", 1)
+    assert bench.machine.runs == {}
+
+
+@in_a_loop
+@working
+async def test_what_an_earlier_pulse_left_is_stopped_before_anything_begins(bench: Bench) -> None:
+    await bench.hands.start(Start("db", 1, TOKEN))
+    bench.machine.stuck.add("db")
+    after = bench.begin()
+    proving = asyncio.create_task(after.prove())
+    await until(lambda: after.unproven)
+    assert after.unproven == "it is stuck."
+    assert not proving.done()
+    bench.machine.stuck.clear()
+    async with asyncio.timeout(20):
+        await proving
+    assert bench.machine.runs == {}
+    assert after.unproven == ""
+
+
+@in_a_loop
+@working
+async def test_what_was_stopped_is_remembered_no_more(bench: Bench) -> None:
+    await bench.hands.start(Start("db", 1, TOKEN))
+    await bench.hands.stop(Stop("db", 1, None))
+    bench.machine.stuck.add("db")
+    await bench.begin().prove()
+
+
+@in_a_loop
+@working
+async def test_one_that_cannot_be_started_or_is_not_defined_is_told_as_such(bench: Bench) -> None:
+    bench.machine.refuses.add("db")
+    answer = await bench.hands.start(Start("db", 1, TOKEN))
+    assert answer == StartFailed("db", 1, "it does not want to.")
+    found = await bench.hands.start(Start("nobody", 2, TOKEN))
+    assert isinstance(found, StartFailed)
+    assert "no definition of resource nobody" in found.reason
+
+
+@in_a_loop
+@working
+async def test_one_that_ends_by_itself_is_cleared_away_and_told(bench: Bench) -> None:
+    await bench.hands.start(Start("db", 1, TOKEN))
+    bench.machine.broken.add("db")
+    await until(lambda: bench.told)
+    assert bench.told == [StartFailed("db", 1, "it is broken.")]
+    assert bench.machine.runs == {}
+
+
+@in_a_loop
+@working
+async def test_one_that_does_not_stop_is_told_as_such(bench: Bench) -> None:
+    await bench.hands.start(Start("db", 1, TOKEN))
+    bench.machine.stuck.add("db")
+    assert await bench.hands.stop(Stop("db", 1, 0)) == StopFailed("db", 1, "it is stuck.")
+    assert bench.hands.problem_of("db") == "it is stuck."
+
+
+@in_a_loop
+@working
+async def test_a_start_that_still_waits_for_its_definition_can_be_taken_back(bench: Bench) -> None:
+    bench.hands.definitions = {}
+    starting = asyncio.create_task(bench.hands.start(Start("db", 1, TOKEN)))
+    await asyncio.sleep(0)
+    assert await bench.hands.stop(Stop("db", 1, None)) == Stopped("db", 1)
+    bench.hands.definitions = {"db": Definition("db", "played", options={"secret": "s"})}
+    assert isinstance(await starting, StartFailed)
+    assert bench.machine.runs == {}
+
+
+@in_a_loop
+@working
+async def test_the_coordinator_needs_no_definition(bench: Bench) -> None:
+    assert await bench.hands.start(Start(COORDINATOR, 1, TOKEN)) == Started(COORDINATOR, 1)
+    assert await bench.hands.stop(Stop(COORDINATOR, 1, None)) == Stopped(COORDINATOR, 1)
+
+
+@in_a_loop
+@working
+async def test_without_a_fence_device_fencing_fails_and_says_so(bench: Bench) -> None:
+    answer = await bench.hands.fence(Fence("n2", 3))
+    assert answer == FencingFailed("n2", 3, "no fence device is configured for node n2")
