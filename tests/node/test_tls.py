@@ -4,6 +4,7 @@ import asyncio
 import ssl
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from tests.conformance.store.subjects import in_a_loop
 
 from tandem.clock import SystemClock
 from tandem.node.authority import (
+    CLOCK_RIGHT_FROM,
     Authority,
     AuthorityError,
     Credentials,
@@ -20,6 +22,16 @@ from tandem.node.authority import (
     public_key,
 )
 from tandem.node.tls import client_context, peer_node, require_node, server_context
+
+
+class Early(SystemClock):
+    """Long before now: what is signed by it for a day has ended."""
+
+    def utc_us(self) -> int:
+        return (CLOCK_RIGHT_FROM - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
+
+
+EARLY = Early()
 
 
 class Files:
@@ -32,10 +44,13 @@ class Files:
         self.authority = directory / f"{name}-ca.pem"
         self.authority.write_bytes(self._made.certificate)
 
-    def node(self, node: str) -> Path:
+    def node(self, node: str, clock: SystemClock | None = None) -> Path:
         key = create_key()
         signer = Authority(self._made)
-        signed = signer.issue(node, ("127.0.0.1",), public_key(key), SystemClock())
+        with pytest.MonkeyPatch.context() as patch:
+            if isinstance(clock, Early):
+                patch.setattr("tandem.node.authority.NODE_DAYS", 1)
+            signed = signer.issue(node, ("127.0.0.1",), public_key(key), clock or SystemClock())
         path = self._directory / f"{self._name}-{node}.pem"
         path.write_bytes(Credentials(key, signed).pem)
         return path

@@ -7,10 +7,13 @@ server asks `peer_node` who its client is.
 import ssl
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from tandem import mutual_tls
 from tandem.node.authority import AuthorityError
+
+_EXPIRED: Final = 10
+"""X509_V_ERR_CERT_HAS_EXPIRED of openssl-verification-options(1)."""
 
 
 def client_context(authority: Path, credentials: Path) -> ssl.SSLContext:
@@ -72,3 +75,12 @@ def require_node(certificate: Mapping[str, Any] | None, node: str) -> None:
     """
     if (actual := peer_node(certificate)) != node:
         raise AuthorityError(f"Node {actual} answers where node {node} was expected.")
+
+
+def has_ended(error: BaseException | None) -> bool:
+    """Whether a peer was refused since its certificate is over: most often a clock is wrong.
+
+    Args:
+        error: of a handshake, if it was one.
+    """
+    return isinstance(error, ssl.SSLCertVerificationError) and error.verify_code == _EXPIRED

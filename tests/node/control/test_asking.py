@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from tests.conformance.store.subjects import in_a_loop
 from tests.node.control.material import PlayedAgent, node
-from tests.node.test_tls import Files
+from tests.node.test_tls import EARLY, Files
 
 from tandem.clock import SystemClock
 from tandem.node.archivist.view import Address
@@ -98,6 +98,20 @@ async def test_a_node_that_is_not_the_one_asked_for_is_not_believed(tmp_path: Pa
         "node1 does not answer: 127.0.0.1: its certificate is not one of this cluster's for that"
         " node."
     )
+
+
+@in_a_loop
+async def test_a_certificate_that_has_ended_is_told_as_what_may_be_a_wrong_clock(
+    tmp_path: Path,
+) -> None:
+    files = Files(tmp_path, "ca")
+    tls = server_context(files.authority, files.node("node1", EARLY))
+    asks = client_context(files.authority, files.node("node2"))
+    async with serve_links(PlayedAgent(), [LINK], tls) as addresses:
+        answer = (await ask_nodes({"node1": addresses}, asks, SystemClock()))["node1"]
+    assert answer.problem is not None
+    assert "has ended, by this node's clock" in answer.problem
+    assert "timedatectl" in answer.problem
 
 
 @in_a_loop

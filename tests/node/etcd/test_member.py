@@ -18,11 +18,17 @@ from tests.archive.file_systems import ext4
 from tests.conformance.store.etcd_processes import ETCD
 from tests.conformance.store.subjects import eventually, in_a_loop
 from tests.node.etcd.material import Cluster, cluster
+from tests.node.test_tls import EARLY
 
 from tandem.archive.layout import IDENTITY_FILE
+from tandem.node.authority import Authority, Credentials, create_key, public_key
 from tandem.node.etcd.diagnosis import Diagnosis
 from tandem.node.etcd.member import EtcdMember, MemberError
 from tandem.node.etcd.options import Origin
+from tandem.node.store import gateway
+from tandem.node.store.endpoint import Endpoint, EndpointClient
+from tandem.node.store.errors import StoreError
+from tandem.node.tls import client_context
 
 pytestmark = pytest.mark.real
 
@@ -265,6 +271,39 @@ async def test_members_of_different_clusters_say_so_though_they_run(tmp_path: Pa
             return "belong to another cluster" in (await member.health()).problem
 
         await eventually(says_so)
+
+
+@pytest.mark.parametrize("whose", ["the member's", "the asking node's"])
+@in_a_loop
+async def test_a_certificate_that_has_ended_is_told_as_what_may_be_a_wrong_clock(
+    tmp_path: Path, whose: str
+) -> None:
+    made = cluster(tmp_path, 1)
+    settings = made.settings("n1")
+    ended = tmp_path / "ended.pem"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("tandem.node.authority.NODE_DAYS", 1)
+        key = create_key()
+        signed = Authority(made.authority).issue("n1", ("127.0.0.1",), public_key(key), EARLY)
+        ended.write_bytes(Credentials(key, signed).pem)
+    theirs, ours = (
+        (ended, settings.credentials) if whose == "the member's" else (settings.credentials, ended)
+    )
+    member = EtcdMember(ETCD, replace(settings, credentials=theirs), [], Random(0))
+    async with stopped_after(member):
+        await member.start()
+        endpoint = Endpoint(settings.member.client_urls[0], "n1")
+        client = EndpointClient(endpoint, client_context(settings.authority, ours))
+        said = ""
+        try:
+            while "certificate" not in said:
+                try:
+                    await client.ask(gateway.STATUS, {}, 5.0)
+                except StoreError as problem:
+                    said = str(problem)
+        finally:
+            await client.close()
+    assert "timedatectl" in said
 
 
 @in_a_loop

@@ -16,6 +16,7 @@ from tandem.clock import Clock
 from tandem.node.archivist.view import Address
 from tandem.node.control.merge import Answer
 from tandem.node.control.protocol import VERSION, Json
+from tandem.node.tls import has_ended
 
 DEADLINE_S: Final = 2.0
 LARGEST_ANSWER_BYTES: Final = 8 << 20
@@ -110,6 +111,8 @@ async def _ask_on(
 def _reason(error: OSError | aiohttp.ClientError) -> str:
     """The operating system's word for it, where there is one; aiohttp's own are long."""
     if isinstance(error, aiohttp.ClientConnectorCertificateError | aiohttp.ClientConnectorSSLError):
+        if has_ended(getattr(error, "certificate_error", None)):
+            return "its certificate has ended, by this node's clock; is that right (`timedatectl`)?"
         return "its certificate is not one of this cluster's for that node"
     if type(error) is aiohttp.ClientConnectorError and error.os_error.errno:
         return os.strerror(error.os_error.errno)  # asyncio has put words of its own in its place

@@ -25,6 +25,7 @@ from tandem.node.store.errors import (
 )
 from tandem.node.store.gateway import Json
 from tandem.node.store.refusals import refusal
+from tandem.node.tls import has_ended
 
 _HEADERS: Final = {
     # etcd then answers "no leader" at once to what it would hold for seconds, and ends a watch that
@@ -216,6 +217,12 @@ class EndpointClient:
 
     def _tls_sentence(self, error: ssl.SSLError) -> str:
         reason = error.reason or str(error)
+        if has_ended(error):
+            return (
+                f"{self.endpoint.name} shows a certificate that has ended, by this node's clock."
+                f" Is that clock right (`timedatectl`)? If it is, {self.endpoint.node}'s"
+                f" certificate was not renewed in time: let that node join anew."
+            )
         if isinstance(error, ssl.SSLCertVerificationError):
             return (
                 f"{self.endpoint.name} shows a certificate that is not {self.endpoint.node}'s, or "
@@ -223,7 +230,8 @@ class EndpointClient:
             )
         return (
             f"{self.endpoint.name} does not accept this node's certificate, or speaks no TLS "
-            f"({reason}). Is it from this cluster's authority, and still valid?"
+            f"({reason}). Is it from this cluster's authority, and still valid, by the "
+            f"clocks of both (`timedatectl`)?"
         )
 
 
