@@ -20,6 +20,7 @@ from tandem.lab.cluster import ClusterPlan, LabCluster, Steps
 from tandem.lab.cluster.interrupts import interruptible, undisturbed
 from tandem.lab.cluster.steps import counted
 from tandem.lab.demo import run as run_demo
+from tandem.lab.fencing.switch import Manner, set_manner
 from tandem.lab.hosts import Direction, HostStatus, Lab, LabError, LabStatus, VolumeFault
 from tandem.lab.hosts.commands import environment
 
@@ -82,6 +83,9 @@ def lab() -> None:
     show_default=True,
     help="how long a second keeps its copy",
 )
+@click.option(
+    "--fencing", is_flag=True, help="with a power switch, by which nodes fence each other"
+)
 @_with_directory
 def up(
     nodes: int,
@@ -89,10 +93,18 @@ def up(
     volumes: int,
     protection: str,
     window: int,
+    fencing: bool,
     directory: Path | None,
 ) -> None:
     """Bring up nodes and cameras, and record."""
-    plan = ClusterPlan(nodes, cameras, volumes, protection=Protection(protection), window_s=window)
+    plan = ClusterPlan(
+        nodes,
+        cameras,
+        volumes,
+        protection=Protection(protection),
+        window_s=window,
+        fencing=fencing,
+    )
     place = _place(directory)
     steps = Steps(_write, SystemClock())
     steps.say(f"Bringing up a lab in {place}")
@@ -118,6 +130,14 @@ def kill(host: str, directory: Path | None) -> None:
     lab = _lab(directory)
     lab.kill(host)
     _say_what_is_not_tested(lab.status())
+
+
+@lab.command("power-switch")
+@click.argument("manner", type=click.Choice([each.value for each in Manner]))
+@_with_directory
+def power_switch(manner: str, directory: Path | None) -> None:
+    """Let the power switch, by which nodes are fenced, behave so from now on."""
+    set_manner(_lab(directory), Manner(manner))
 
 
 @lab.command()

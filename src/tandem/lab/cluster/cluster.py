@@ -13,6 +13,7 @@ from tandem.lab.cluster.plan import CLUSTER_NUMBER, ClusterPlan
 from tandem.lab.cluster.record import Record
 from tandem.lab.cluster.steps import Steps, counted
 from tandem.lab.cluster.waiting import wait_for
+from tandem.lab.fencing import setup as fencing
 from tandem.lab.hosts import Host, Lab, LabError, Plan, VolumeFault
 from tandem.node.authority import AuthorityError
 from tandem.node.control.client import AnswerError, AskingError
@@ -156,12 +157,19 @@ class LabCluster:
             self._make_nodes(names)
             for name in names:
                 remembered.services[name] = [services.agent(self.lab.host(name))]
+                if plan.fencing:
+                    fencing.install_agent(self.lab.host(name))
                 services.sync(self.lab.host(name))
             record.save(remembered, self.lab.directory)
         with steps.step("the nodes answer, and their store has a leader"):
             for name in names:
                 services.start(self.lab.host(name), remembered)
             self.wait_until_nodes_answer()
+        if plan.fencing:
+            with steps.step("the power switch, by which each node is fenced"):
+                fencing.start_switch(self.lab)
+                for name in names:
+                    fencing.enter(self.lab.host(names[0]), name)
         with steps.step(f"{counted(plan.cameras, 'camera')}: pictures are encoded, RTSP answers"):
             self._wait_for_cameras(cameras)
             services.sync(cameras)

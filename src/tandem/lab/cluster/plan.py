@@ -19,6 +19,7 @@ class ClusterPlan:
         volume_mib: the size of each. An image takes no more than what is written to it.
         protection: of every camera.
         window_s: how long a second keeps its copy.
+        fencing: whether the lab has a power switch, and each node is fenced by it.
         session_timeout_s: for how long a camera counts a session of which it hears nothing.
     """
 
@@ -29,6 +30,7 @@ class ClusterPlan:
     protection: Protection = Protection.HOT
     window_s: int = 60
     session_timeout_s: float = 60.0
+    fencing: bool = False
 
     def __post_init__(self) -> None:
         if self.cameras < 1:

@@ -3,6 +3,7 @@
 lab.json         what the lab is (`state`)
 journal.jsonl    what was done to it (`journal`)
 lock             held during each change, so that two commands at once wait for each other
+management/      sockets that every host can reach
 hosts/NAME/      init.log, the stage of its init, and its disks: *.img, or plain directories
 """
 
@@ -42,6 +43,11 @@ class Book:
     def state_file(self) -> Path:
         """Where `state` is."""
         return self.directory / "lab.json"
+
+    @property
+    def management(self) -> Path:
+        """What all hosts share, for sockets (`rootfs.MANAGEMENT`)."""
+        return self.directory / "management"
 
     def log(self, host: str) -> Path:
         """Where errors of a host's start go."""

@@ -56,7 +56,9 @@ def _bear(book: Book, state: LabState, held: ExitStack, name: str) -> Newborn:
         volume: None if fault is VolumeFault.DESTROYED else book.disk(state, name, volume)
         for volume, fault in host.volumes.items()
     }
-    steps = rootfs.steps(book.stage(name), book.disk(state, name, SYSTEM), volumes)
+    book.management.mkdir(exist_ok=True)
+    system = book.disk(state, name, SYSTEM)
+    steps = rootfs.steps(book.stage(name), system, volumes, book.management)
     log = book.log(name)
     return held.enter_context(
         launch(Launch(state.name, name, steps, log, state.switch(), state.user_namespace))

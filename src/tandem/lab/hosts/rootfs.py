@@ -16,6 +16,7 @@ import tandem
 Step = list[str | int]
 
 SYSTEM = "system"
+MANAGEMENT = Path("/run/tandem-lab")
 MOUNT_OPTIONS = "errors=remount-ro"
 
 _BIND, _MOVE, _REC, _PRIVATE = 0x1000, 0x2000, 0x4000, 0x40000
@@ -46,13 +47,17 @@ def private_mounts() -> list[Step]:
     return [["mount", "none", "/", "", _REC | _PRIVATE, ""]]
 
 
-def steps(stage: Path, system: Source, volumes: Mapping[str, Source | None]) -> list[Step]:
+def steps(
+    stage: Path, system: Source, volumes: Mapping[str, Source | None], management: Path
+) -> list[Step]:
     """What init does to furnish a host.
 
     Args:
         stage: an empty directory of the host's own, to put things together on.
         system: what /etc/tandem and /var/lib/tandem are on.
         volumes: what is to be mounted, by name; of one that is gone, only its mount point is there.
+        management: a directory that all hosts share, for sockets: what a network of its own for
+            management would be. It is below /run.
     """
     plan: list[Step] = [
         *private_mounts(),
@@ -62,6 +67,8 @@ def steps(stage: Path, system: Source, volumes: Mapping[str, Source | None]) -> 
     for name, options in _IN_MEMORY.items():
         plan += _made(stage / name)
         plan.append(["mount", "tandem-lab", str(stage / name), "tmpfs", _NOSUID | _NODEV, options])
+    shared = stage / MANAGEMENT.relative_to("/")
+    plan += [*_made(shared), _bind(management, shared)]
     for path in _kept_visible():
         inside = stage.joinpath(*path.parts[1:])
         plan += [*_made(inside), _bind(path, inside)]
