@@ -1,5 +1,6 @@
 """`tandem fence` and `tandem node confirm-off`: what is entered, tried, and refused."""
 
+import asyncio
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ from tests.node.control.material import node
 from tests.node.fencing.agents import METADATA, Agents
 
 from tandem.cli import confirm_off, fence_material
+from tandem.cli.status_text import status_lines
 from tandem.cluster.keys import FENCING, SESSIONS
 from tandem.cluster.model import Session, SessionState
 from tandem.node.control.merge import Answer
@@ -125,6 +127,21 @@ def test_a_node_that_is_none_gets_no_device(desk: Desk, agents: Agents) -> None:
     result = desk.run("fence", "add", "node9", "--agent", "fence_test", *OPTION)
     assert result.exit_code == 1
     assert "There is no node 'node9'" in result.output
+
+
+def test_the_status_tells_by_what_each_node_is_fenced_once_there_is_any() -> None:
+    own: dict[str, object] = {"asked_node": "node1", "links": [], "cameras": [], "problems": []}
+    nodes = {it: {"status": None, "problem": "It is off."} for it in ("node1", "node2")}
+    own |= {"nodes": nodes, "cluster_number": 1, "at_us": 0, "concerns": []}
+    assert "Fenced" not in "".join(status_lines({**own, "fencing": {}}))
+    assert "Fenced" not in "".join(status_lines({**own, "fencing": None}))
+    said = list(status_lines({**own, "fencing": {"node2": ["fence_apc", "fence_apc"]}}))
+    assert "  Fenced: node1 by nothing; node2 by fence_apc." in said
+
+
+def test_a_node_that_asks_tells_the_agents_by_node(desk: Desk, agents: Agents) -> None:
+    add(desk)
+    assert asyncio.run(desk.agent.fencing.by_node()) == {"node2": ["fence_test"]}
 
 
 # --- secrets ------------------------------------------------------------------------------------

@@ -71,6 +71,7 @@ def status_lines(document: Json, width: int = WIDTH) -> Iterator[str]:
         f" {at:%Y-%m-%d %H:%M:%S} UTC"
     )
     yield from node_lines(document)
+    yield from _fencing_lines(document, width)
     yield from _section("Links", _link_rows(document), right=(2, 3, 4))
     yield from _section("Disks", _disk_rows(document, width), right=(2, 3))
     if document["cameras"]:
@@ -100,6 +101,18 @@ def node_lines(document: Json) -> list[str]:
             )
         )
     return [f"  {line}" for line in table(rows, right=(4, 5))]
+
+
+def _fencing_lines(document: Json, width: int) -> Iterator[str]:
+    """Which nodes can be switched off; nothing where nobody has begun with it."""
+    if fenced := document.get("fencing"):
+        parts = [
+            f"{node_id} by {', '.join(dict.fromkeys(fenced[node_id]))}"
+            if node_id in fenced
+            else f"{node_id} by nothing"
+            for node_id in document["nodes"]
+        ]
+        yield from wrapped(f"Fenced: {'; '.join(parts)}.", "  ", "  ", width).split("\n")
 
 
 def _no_cameras(document: Json) -> str:

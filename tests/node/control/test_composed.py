@@ -45,6 +45,7 @@ async def test_the_cluster_is_told_of_all_nodes_also_while_the_store_is_down(
         asks = client_context(files.authority, files.node("node1"))
         control = ComposedControl(SETTINGS, known, store, Sealer(KEY), asks, SystemClock())
         document = await control.cluster_status()
+    assert document["fencing"] is None
     (gate,) = document["cameras"]
     assert (gate["recorded"], gate["whole"]) == (True, True)
     assert document["nodes"]["node2"]["status"] == other.own

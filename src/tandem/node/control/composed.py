@@ -102,12 +102,15 @@ class ComposedControl(CameraStore, ServiceStore):
 
     async def cluster_status(self) -> Json:
         """See `NodeControl.cluster_status`."""
-        answers = await ask_nodes(self._known.others(), self._tls, self._clock)
+        async with asyncio.TaskGroup() as group:
+            fenced = group.create_task(self._fencing.by_node())
+            answers = await ask_nodes(self._known.others(), self._tls, self._clock)
         # In a thread: of a thousand cameras it takes longer than heartbeats should wait.
-        return await asyncio.to_thread(
+        document = await asyncio.to_thread(
             cluster_status,
             self._known.status(),
             answers,
             self._known.agreed(),
             self._clock.utc_us(),
         )
+        return {**document, "fencing": fenced.result()}

@@ -4,6 +4,7 @@ What is written is as the command sealed it: a password comes past no agent. An 
 unknown is told; whoever asks looks, and tries again.
 """
 
+import asyncio
 import json
 from collections.abc import Callable
 from dataclasses import replace
@@ -14,8 +15,12 @@ from tandem.cluster.keys import FENCING, SESSIONS, IdError, identity, key
 from tandem.cluster.model import Session, SessionState
 from tandem.node.control.protocol import VERSION, Json, NotFoundError, RefusedError
 from tandem.node.fencing.definition import Fencing
+from tandem.node.store.errors import StoreError
 from tandem.node.store.model import Delete, Entry, Operation, Put, Transaction, unchanged
 from tandem.node.store.protocol import Store
+
+_SOON_S: Final = 2.0
+"""As long as other nodes are waited for."""
 
 _MEANWHILE: Final = "has been changed by somebody else meanwhile. Look, and try again."
 
@@ -47,6 +52,18 @@ class FencingControl:
                     del device["sealed"]
             nodes[node_id] = {**fields, "revision": entry.mod_revision}
         return {"version": VERSION, "nodes": nodes, "problems": problems}
+
+    async def by_node(self) -> dict[str, list[str]] | None:
+        """The agents by which each node is fenced; None: the store cannot be asked now."""
+        try:
+            async with asyncio.timeout(_SOON_S):
+                found = await self.listed()
+        except (StoreError, TimeoutError):
+            return None  # the status tells that by itself
+        return {
+            node_id: [device["agent"] for level in it["levels"] for device in level["devices"]]
+            for node_id, it in found["nodes"].items()
+        }
 
     async def sealed(self, node_id: str) -> Json:
         """How a node is fenced, as it is stored; of use to whoever has the cluster's key.
