@@ -124,6 +124,17 @@ class Renew:
 
 
 @dataclass(frozen=True, slots=True)
+class End:
+    """Nothing is held under this session any more, and it is to be over.
+
+    Attributes:
+        nonce: new and random.
+    """
+
+    nonce: str
+
+
+@dataclass(frozen=True, slots=True)
 class Written:
     """The write with this nonce succeeded, and made this revision."""
 
@@ -159,7 +170,7 @@ class Found:
     seen: int = 0
 
 
-Event = Begin | Renew | Written | Refused | Unknown | Found
+Event = Begin | Renew | End | Written | Refused | Unknown | Found
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,7 +254,7 @@ def step(state: State, event: Event, now_us: int) -> tuple[State, list[Effect]]:
     Returns:
         The new state, and what is to be done, in this order.
     """
-    if isinstance(event, Begin | Renew):
+    if isinstance(event, Begin | Renew | End):
         return _wished(state, event, now_us)
     if not isinstance(event, Found):
         return _outcome(state, event)
@@ -254,11 +265,14 @@ def step(state: State, event: Event, now_us: int) -> tuple[State, list[Effect]]:
     return state, []
 
 
-def _wished(state: State, event: Begin | Renew, now_us: int) -> tuple[State, list[Effect]]:
+def _wished(state: State, event: Begin | Renew | End, now_us: int) -> tuple[State, list[Effect]]:
     if isinstance(event, Begin):
         if state.phase not in {Phase.IDLE, Phase.STOPPED}:
             return state, []
         return State(state.node_id, Phase.READING, event.nonce, event.incarnation), [Read()]
+    if isinstance(event, End):
+        is_there = state.phase is Phase.LIVE and state.known
+        return _attempt(state, _last(state, is_there, event), now_us) if is_there else (state, [])
     if state.phase is Phase.LIVE and state.known:
         return _attempt(state, _next(state, state.known, event), now_us, event.carries)
     if state.phase is Phase.BEGINNING:
@@ -303,6 +317,19 @@ def _next(state: State, stored: Stored, event: Renew) -> Session:
     )
 
 
+def _last(state: State, stored: Stored, event: End) -> Session:
+    """The session that is known, over: in the next epoch, as an eviction's is."""
+    known = stored.session
+    return replace(
+        known,
+        epoch=known.epoch + 1,
+        nonce=event.nonce,
+        state=SessionState.OFF,
+        began=known.began or stored.revision,
+        seen=_seen(state, known.seen),
+    )
+
+
 def _seen(state: State, seen: int) -> int:
     """The same in all attempts of which one at most happens: what is in the store then is known."""
     return state.attempts[0].session.seen if state.attempts else seen
@@ -318,6 +345,8 @@ def _attempt(
 def _adopt(state: State, attempt: Attempt, revision: int) -> tuple[State, list[Effect]]:
     """An attempt is in the store; the others compare a revision that is past."""
     stored = Stored(attempt.session, revision)
+    if not attempt.session.is_live:
+        return replace(state, phase=Phase.STOPPED, known=stored, attempts=()), []
     state = replace(state, phase=Phase.LIVE, known=stored, attempts=())
     return state, [Renewed(stored, attempt.sent_us, attempt.carries)]
 

@@ -3,6 +3,7 @@
     fast a b c               the preset, and the nodes, which begin
     strict web a b           an order; `soft` likewise; each is later than the one before
     kill a | boot a          power
+    leave a                  in good order, within a second
     lose store a | find store a     between a node and the store
     lose links a | find links a     between a node and the others
     lose answer a            the next transaction happens, and then the node has lost the store
@@ -66,7 +67,7 @@ class Site:
 
     # --- Commands -------------------------------------------------------------------------------
 
-    def command(self, what: str, *on: str) -> None:
+    def command(self, what: str, *on: str) -> None:  # noqa: C901, PLR0912 - a list of commands
         match what, on:
             case ("fast" | "standard" | "patient", names):
                 self.timing = PRESETS[what]
@@ -80,6 +81,8 @@ class Site:
                 self.commit()
             case ("kill", (name,)):
                 self.kill(name)
+            case ("leave", (name,)):
+                self.feed(name, self.lives[name], events.Leave(self.now_us + SECOND))
             case ("boot", (name,)):
                 self.boot(name)
             case ("lose" | "find", (kind, name)):
@@ -260,6 +263,8 @@ class Site:
                 self.sessions[write.name] = Stored(value, at)
                 if write.name != by:
                     self.say(f"{by}: {write.name} is {value.state}, epoch {value.epoch}")
+                elif not value.is_live:
+                    self.say(f"{by} ends its session, epoch {value.epoch}")
                 elif value.counter == 0:
                     self.say(f"{by} begins epoch {value.epoch}")
             elif isinstance(value, Owner):

@@ -9,12 +9,15 @@ import sys
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from random import Random
 
 import pytest
 from tests.conformance.store.etcd_processes import SingleEtcd, single_etcd
 from tests.conformance.store.subjects import in_a_loop
 
 from tandem.clock import SystemClock
+from tandem.cluster import keys
+from tandem.cluster.model import Session, SessionState
 from tandem.node.beats import Route
 from tandem.node.children.health import Patience
 from tandem.node.pulse.child import COMMAND, PulseChild
@@ -27,6 +30,7 @@ from tandem.node.pulse.messages import (
     parse_report,
 )
 from tandem.node.store.endpoint import Endpoint
+from tandem.node.store.etcd import open_store
 
 CLOCK = SystemClock()
 DEADLINE_S = 60.0
@@ -121,7 +125,7 @@ def pid_of(told: Told) -> int:
 
 
 @pytest.mark.real
-def test_it_keeps_a_session_says_how_it_is_and_ends_with_its_orders(tmp_path: Path) -> None:
+def test_it_keeps_a_session_says_how_it_is_and_ends_both_with_its_orders(tmp_path: Path) -> None:
     (tmp_path / "etcd").mkdir()
     with single_etcd(tmp_path / "etcd") as etcd:
         asyncio.run(keep_a_session(tmp_path, etcd))
@@ -137,6 +141,10 @@ async def keep_a_session(place: Path, etcd: SingleEtcd) -> None:
         assert health["real_time"] or health["problems"]
         pid = pid_of(told)
     assert not exists(pid)
+    async with open_store([etcd.endpoint], Random(0)) as store:
+        found = await store.get(keys.key(keys.SESSIONS, "n1"))
+    assert found
+    assert Session.decode("n1", found.value).state is SessionState.OFF, "nobody waits for it"
 
 
 @in_a_loop

@@ -142,6 +142,7 @@ MAKERS: Sequence[Maker] = [
     _of_a_node("freeze_agent"),
     _of_a_node("freeze_both"),
     *[_of_a_node("crash_pulse")] * 2,
+    *[_of_a_node("leave")] * 2,
     _of_a_node("crash_agent"),
     _of_a_node("crash_both"),
     *[_of_a_host("power_off")] * 3,

@@ -152,6 +152,17 @@ class Faults:
         machine.crash_pulse()
         return machine.start_pulse
 
+    def leave(self, fault: Fault) -> End:
+        """It ends in good order, and whatever has become of that by then, begins anew."""
+        machine = self._world.machines[fault.on[0]]
+        machine.leave()
+
+        def begin_anew() -> None:
+            machine.crash_pulse()
+            machine.start_pulse()
+
+        return begin_anew
+
     def crash_others(self, fault: Fault) -> End:
         """The pulse of every node but this one."""
         ends: list[End] = []

@@ -40,6 +40,8 @@ class Pulse(Protocol):
 
     def thawed(self) -> None: ...
 
+    def leave(self) -> None: ...
+
     def close(self) -> None: ...
 
     def look_again(self) -> None: ...
@@ -186,6 +188,11 @@ class Machine:
     def start_pulse(self) -> None:
         self._away["pulse"] -= 1
         self._begin_pulse()
+
+    def leave(self) -> None:
+        """The pulse is asked to end in good order."""
+        if self.pulse is not None:
+            self.pulse.leave()
 
     def freeze_pulse(self) -> None:
         self._away["pulse frozen"] += 1

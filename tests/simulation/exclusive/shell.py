@@ -25,6 +25,7 @@ from tandem.cluster.keys import CLUSTER, SESSIONS
 from tandem.cluster.model import Session
 
 PROBE_EACH_US = 50 * MS
+LEAVE_US = 1000 * MS
 
 
 class Sent(NamedTuple):
@@ -116,6 +117,9 @@ class Shell:
     def stop_failed(self, resource: str, number: int) -> None:
         self.feed(events.StopFailed(resource, number, "It cannot be killed."))
 
+    def leave(self) -> None:
+        self.feed(events.Leave(self.machine.clock.now_us + LEAVE_US))
+
     def close(self) -> None:
         self.is_closed = True
         self._watch.close()
@@ -193,6 +197,8 @@ class Shell:
                 self.world.fence(self, node, epoch)
             case events.FenceSelf(reason=reason):
                 self._fence_self(reason)
+            case events.Left():
+                self.world.tell(self.name, "it has left")
             case events.Say():
                 self.world.tell(self.name, effect.sentence)
 

@@ -62,6 +62,7 @@ class World:
         self.timing = PRESETS[setting.preset]
         self.sent: dict[str, Sent] = {}
         self.incarnation = 1
+        self._written: set[str] = set()
         self._led_us: dict[str, int] = {}
         """By node: how long the store had been led when it last renewed."""
         self.nodes = nodes_of(setting)
@@ -222,7 +223,7 @@ class World:
     def _committed(self, txn: Txn, snapshot: Snapshot) -> None:
         live = [one for _, one in txn.puts if isinstance(one, Session) and one.is_live]
         acts = any(isinstance(value, Session | Owner) for _, value in txn.puts)
-        if acts and len(live) != 1:
+        if acts and len(live) != 1 and not self._is_farewell(txn):
             self.oracle.violated("writer", f"{txn.puts} does not carry its writer's session")
         sent = next((self.sent[one.nonce] for one in live if one.nonce in self.sent), None)
         for key, value in txn.puts:
@@ -234,6 +235,19 @@ class World:
                 self.oracle.took(resource, token, value.node_id, self.store.life, value.epoch)
                 self.tell(value.node_id, f"{resource} is taken, token {token}")
 
+    def _is_farewell(self, txn: Txn) -> bool:
+        """A node ends its own session, by a new attempt of its own, and nothing runs there."""
+        if len(txn.puts) != 1:
+            return False
+        key, session = txn.puts[0]
+        if not isinstance(session, Session) or session.state is not SessionState.OFF:
+            return False
+        node = key.removeprefix(SESSIONS)
+        for resource, running in self.oracle.running.items():
+            if node in running:
+                self.oracle.violated("writer", f"{node} says it is off, and {resource} runs there")
+        return session.nonce in self.sent and session.nonce not in self._written
+
     def _session_written(self, node: str, session: Session, asked: Sent | None) -> None:
         self.oracle.session(self.store.life, node, session.epoch, session.counter)
         if session.state is SessionState.EVICTED:
@@ -243,7 +257,10 @@ class World:
             self.tell(node, f"is {session.state} in epoch {session.epoch}")
         else:
             self._led_us[node] = self.store.led_us
-        if (sent := self.sent.get(session.nonce)) and sent.boots == self.machines[node].boots:
+        self._written.add(session.nonce)
+        is_own = session.state is not SessionState.OFF
+        sent = self.sent.get(session.nonce) if is_own else None
+        if sent and sent.boots == self.machines[node].boots:
             self.oracle.renewed(node, sent.at_us + self.timing.guarantee_us, sent.others)
 
     def _check_need(self, node: str, asked: Sent | None) -> None:

@@ -35,7 +35,7 @@ def send(state: State, now_us: int, out: list[Effect]) -> None:
         return
     phase = state.chain.phase
     if phase in {Phase.IDLE, Phase.STOPPED}:
-        if not state.is_clean or state.runs:
+        if not state.is_clean or state.runs or state.leaving_us is not None:
             return
         begin(state, now_us, out)
     if state.must_read:
@@ -77,10 +77,22 @@ def renew(state: State, now_us: int, out: list[Effect]) -> None:
             carries = due[:MOST_CARRIED]
         elif due:
             state.wake(state.carry_us)
-    if not carries and now_us < state.next_us:
+    is_first_end = may_end(state) and not state.chain.attempts
+    if not carries and now_us < state.next_us and not is_first_end:
         state.wake(state.next_us)
         return
+    if not carries and may_end(state):
+        tell(state, session.End(nonce(state)), now_us, out)
+        return
     tell(state, session.Renew(nonce(state), state.whole_revision, carries), now_us, out)
+
+
+def may_end(state: State) -> bool:
+    """L1: this node leaves, nothing runs here any more, and nothing is held that may start it.
+
+    From then on nothing starts here whatever is read back: so the session may say `off` at once.
+    """
+    return state.leaving_us is not None and state.is_live and not (state.runs or state.held)
 
 
 def nonce(state: State) -> str:

@@ -181,6 +181,17 @@ class Words:
 
 
 @dataclass(frozen=True, slots=True)
+class Leave:
+    """This node is to hold nothing any more, and then to end its session; for good.
+
+    Attributes:
+        by_us: what runs is asked to end until then, and killed then.
+    """
+
+    by_us: int
+
+
+@dataclass(frozen=True, slots=True)
 class Received:
     """A message has arrived, and it is authentic."""
 
@@ -271,6 +282,7 @@ Event = (
     | Unanswered
     | Seen
     | Words
+    | Leave
     | Received
     | Started
     | StartFailed
@@ -388,4 +400,9 @@ class Say:
     sentence: str
 
 
-Effect = Prove | Transact | Read | Start | Stop | Entitled | Fence | FenceSelf | Send | Say
+@dataclass(frozen=True, slots=True)
+class Left:
+    """Nothing runs here, and this node has no session: the process may end."""
+
+
+Effect = Left | Prove | Transact | Read | Start | Stop | Entitled | Fence | FenceSelf | Send | Say

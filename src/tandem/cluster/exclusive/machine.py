@@ -21,6 +21,8 @@ from tandem.cluster.exclusive.events import (
     Fenced,
     FencingFailed,
     FoundRunning,
+    Leave,
+    Left,
     Promise,
     Prove,
     Received,
@@ -35,6 +37,7 @@ from tandem.cluster.exclusive.events import (
     Words,
 )
 from tandem.cluster.exclusive.state import NEVER, State
+from tandem.cluster.session import Phase
 
 
 def step(state: State, event: Event, now_us: int) -> tuple[State, list[Effect]]:
@@ -74,6 +77,8 @@ def take(state: State, event: Event, now_us: int, out: list[Effect]) -> None:
             clean(state)
         case Words(suspects=suspects):
             state.words = suspects
+        case Leave(by_us=by_us):
+            state.leaving_us = by_us
         case Received(message=Ask() as question):
             failsafe.answer(state, question, now_us, out)
         case Received(message=Promise() as promise):
@@ -153,3 +158,12 @@ def settle(state: State, now_us: int, out: list[Effect]) -> None:
         state.is_proving = True
         out.append(Prove())
     chain.send(state, now_us, out)
+    left(state, out)
+
+
+def left(state: State, out: list[Effect]) -> None:
+    """L1: it has left once nothing runs here and there is no session that might have begun."""
+    is_over = state.chain.phase in {Phase.IDLE, Phase.STOPPED} and not state.runs
+    if state.leaving_us is not None and is_over and not state.has_left:
+        state.has_left = True
+        out.append(Left())

@@ -29,7 +29,7 @@ def settle(state: State, now_us: int, out: list[Effect]) -> None:
     for name in list(state.runs):
         confirm(state, name, held.get(name))
         end(state, name, held, now_us, out)
-    if not guarantee.is_entitled(state, now_us):
+    if state.leaving_us is not None or not guarantee.is_entitled(state, now_us):
         return
     for name, token in held.items():
         if name not in state.runs and not taking.is_to_leave(state, name, now_us):
@@ -88,14 +88,14 @@ def ends(
     if guarantee.is_entitled(state, now_us):
         state.wake(guarantee.soft_stop_us(state.timing, until_us))
     if run.early_us is not None:
-        if not soft.may_go_on(state, name, run.early_us, now_us):
+        if state.leaving_us is not None or not soft.may_go_on(state, name, run.early_us, now_us):
             return True, now_us
     elif not run.is_found and held.get(name) != run.token:
         return True, guarantee.kill_us(state.timing, until_us)
     if not run.is_found and not guarantee.is_entitled(state, now_us):
         return True, guarantee.kill_us(state.timing, until_us)
     if run.early_us is None and taking.is_to_leave(state, name, now_us):
-        return True, None
+        return True, state.leaving_us
     return False, None
 
 

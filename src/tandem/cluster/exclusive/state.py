@@ -125,6 +125,8 @@ class State:
         confirmed: by node: in which epoch fencing confirmed it off.
         early: by soft resource: under which revision of its owner an early start was tried.
         is_fencing_self: this machine is about to end.
+        leaving_us: what runs here is to have ended by then, for good; None: it is not.
+        has_left: that is over.
         wake_at_us: when a `Tick` is needed.
     """
 
@@ -173,6 +175,8 @@ class State:
     confirmed: Mapping[str, int] = field(default_factory=dict)
     early: Mapping[str, int] = field(default_factory=dict)
     is_fencing_self: bool = False
+    leaving_us: int | None = None
+    has_left: bool = False
     wake_at_us: int = 0
 
     def copy(self) -> Self:

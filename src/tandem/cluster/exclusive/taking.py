@@ -13,7 +13,9 @@ from tandem.cluster.session import Write
 def takes(state: State, now_us: int) -> list[Write]:
     """What this node takes now."""
     free: dict[str, int] = {}
-    writes = []
+    writes: list[Write] = []
+    if state.leaving_us is not None:
+        return writes
     for name, order in (state.orders or {}).items():
         if not is_candidate(state, name, order, now_us):
             continue
@@ -98,6 +100,8 @@ def is_to_leave(state: State, name: str, now_us: int) -> bool:
     only for an order later than its take, and when the preferred node is well: so whoever returns
     takes nothing back by itself. Where its order cannot be read it stays while it runs (V3).
     """
+    if state.leaving_us is not None:
+        return True
     if state.orders is None:
         return False
     if name in state.unread:

@@ -23,6 +23,7 @@ from tandem.cluster.exclusive.events import (
     Event,
     Fence,
     FenceSelf,
+    Left,
     Prove,
     Read,
     Refused,
@@ -58,6 +59,7 @@ class Engine:
     Attributes:
         state: as the machine left it; for whoever wants to know what should run.
         problem: why the store could not be asked the last time; "" if it could.
+        left: set once it has left, after a `Leave`.
 
     Args:
         state: from `cluster.exclusive.state.start`.
@@ -73,6 +75,7 @@ class Engine:
     ) -> None:
         self.state = state
         self.problem = ""
+        self.left = asyncio.Event()
         self._cluster = cluster
         self._store = store
         self._hands = hands
@@ -118,6 +121,8 @@ class Engine:
                 self._hands.send(to, message)
             case Say(sentence=sentence):
                 self._hands.say(sentence)
+            case Left():
+                self.left.set()
             case _:
                 if self._tasks is None:
                     raise RuntimeError("an engine takes events while it runs")

@@ -31,6 +31,12 @@ PATIENCE: Final = Patience(hung_us=5_000_000, lost_us=10_000_000, start_us=30_00
 """With an agent, and an agent's with its pulse. Nothing exclusive needs the agent to be quick: its
 silence only means that nobody can be told anything through it any more."""
 
+LEAVE_S: Final = 6.0
+"""For what runs here to end by itself, when the agent ends or is gone; then it is killed."""
+
+PROOF_S: Final = 3.0
+"""And for the proof, and for the store to take it. All of it is less than `orphan.LAST_S`."""
+
 _INPUT: Final = 0
 _OUTPUT: Final = 1
 
@@ -41,7 +47,7 @@ class _Told:
     def __init__(self, clock: Clock) -> None:
         self.orders: Orders | None = None
         self.problem = ""
-        self.changed, self.ended = asyncio.Event(), asyncio.Event()
+        self.changed, self.ended, self.gone = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self._clock = clock
         now_us = clock.boot_us()
         self._signs = health.Signs(now_us, now_us)
@@ -82,7 +88,9 @@ async def run(clock: Clock, random: Random) -> None:
         working = tasks.create_task(_work(told, clock, random), name="pulse")
         await asyncio.wait([watching, working], return_when=asyncio.FIRST_COMPLETED)
         end_soon()
-        working.cancel()
+        told.gone.set()
+        if told.orders is None:
+            working.cancel()
         watching.cancel()
 
 
@@ -103,12 +111,24 @@ async def _work(told: _Told, clock: Clock, random: Random) -> None:
         output = LineOutput(_OUTPUT)
         pulse = Pulse(orders, means, lambda report: output.write(report.encode()))
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(pulse.run(), name="running")
-            while True:
-                await told.changed.wait()
-                told.changed.clear()
-                if told.orders is not None:
-                    pulse.order(told.orders)
+            running = tasks.create_task(pulse.run(), name="running")
+            passing = tasks.create_task(_pass_on(told, pulse), name="orders")
+            await told.gone.wait()
+            try:
+                async with asyncio.timeout(LEAVE_S + PROOF_S):
+                    await pulse.leave(clock.boot_us() + round(LEAVE_S * 1e6))
+            except TimeoutError:
+                log.error("This node could not give back in time what it held; others wait for it.")
+            running.cancel()
+            passing.cancel()
+
+
+async def _pass_on(told: _Told, pulse: Pulse) -> None:
+    while True:
+        await told.changed.wait()
+        told.changed.clear()
+        if told.orders is not None:
+            pulse.order(told.orders)
 
 
 def main() -> int:

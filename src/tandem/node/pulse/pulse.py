@@ -12,7 +12,7 @@ from tandem.clock import Clock
 from tandem.cluster import keys
 from tandem.cluster.document import StoredValueError
 from tandem.cluster.exclusive import state as engine_state
-from tandem.cluster.exclusive.events import Message, Received, Words
+from tandem.cluster.exclusive.events import Leave, Message, Received, Words
 from tandem.cluster.exclusive.timing import PRESETS
 from tandem.cluster.exclusive.wire import Envelope, MessageError, decode, encode
 from tandem.cluster.heartbeat import HeartbeatError
@@ -114,6 +114,18 @@ class Pulse:
             tasks.create_task(self._follow_definitions(), name="definitions")
             tasks.create_task(self._report_always(), name="reports")
             tasks.create_task(self._lateness.run(), name="lateness")
+
+    async def leave(self, by_us: int) -> None:
+        """Give everything back, and end the session, so that nobody has to wait for this node.
+
+        Args:
+            by_us: what runs here is killed then; CLOCK_BOOTTIME.
+        """
+        if self._beating:
+            self._beating.cancel()
+        if self._engine.is_running:
+            self._engine.take(Leave(by_us))
+            await self._engine.left.wait()
 
     # --- Other nodes -----------------------------------------------------------------------------
 
