@@ -80,6 +80,7 @@ def test_while_all_is_well_nothing_fails_and_every_node_is_named(cluster: LabClu
     evidence = " ".join(it["evidence"] for it in findings)
     assert "All 3 nodes answer." in evidence
     assert "3 members, led by node" in evidence
+    assert "No fencing is configured." in evidence
     assert "Any single node may be lost" in evidence
     assert "Links a and b are apart" in evidence
     whole = [it for it in findings if it["check"] == "ways" and it["level"] == "pass"]

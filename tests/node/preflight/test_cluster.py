@@ -113,6 +113,10 @@ def looks(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return found
 
 
+async def fences() -> Json:
+    return {"nodes": {"node2": {}}}
+
+
 @in_a_loop
 async def test_all_nodes_are_asked_and_each_finding_names_its_node(
     tmp_path: Path, looks: list[str]
@@ -134,7 +138,7 @@ async def test_all_nodes_are_asked_and_each_finding_names_its_node(
             agreed=Agreed,
             others=lambda: {"node2": second, "node3": third, "node4": []},
         )
-        checks = Checking(SETTINGS, known, asks, SystemClock())
+        checks = Checking(SETTINGS, known, asks, SystemClock(), fences)
         document = await checks.whole()
     found = [Finding.read(it) for it in document["findings"]]
     assert (document["verdict"], document["node_id"], looks) == ("fail", "node1", ["node1"])
@@ -146,6 +150,7 @@ async def test_all_nodes_are_asked_and_each_finding_names_its_node(
     }
     assert [it for it in found if it.evidence.startswith("node4 does not answer")]
     assert [it for it in found if it.check == "clock" and "node2" in it.evidence]
+    assert "There is no fence device for node1, node3, node4." in [it.evidence for it in found]
     assert json.dumps(document)
 
 
@@ -155,7 +160,7 @@ async def test_two_who_ask_at_once_get_one_look(tmp_path: Path, looks: list[str]
     files = Files(tmp_path, "ca")
     asks = client_context(files.authority, files.node("node1"))
     known = Known(lambda: {"at_us": NOW_US}, dict, Agreed, dict)
-    checks = Checking(SETTINGS, known, asks, SystemClock())
+    checks = Checking(SETTINGS, known, asks, SystemClock(), fences)
     first, second = checks.machine(), checks.machine()
     documents = await asyncio.gather(first, second)
     assert documents[0]["findings"] == documents[1]["findings"] == [OWN.document()]

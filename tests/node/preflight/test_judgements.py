@@ -4,10 +4,10 @@ import errno
 from dataclasses import replace
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Any
 from uuid import UUID
 
 import pytest
+from tests.node.preflight.material import FAIL, PASS, WARN, only
 
 from tandem.archive.identity import VolumeIdentity
 from tandem.archive.space import Limits
@@ -23,22 +23,12 @@ from tandem.node.preflight import (
     watchdog,
 )
 from tandem.node.preflight.clocks import KernelClock, Sample
-from tandem.node.preflight.finding import Finding, Level
+from tandem.node.preflight.finding import Level
 from tandem.node.preflight.mounts import Mount
 from tandem.node.preflight.ports import Attempt, Port
 from tandem.node.settings import VolumeSettings
 
 GIB = 1 << 30
-PASS, WARN, FAIL = Level.PASS, Level.WARN, Level.FAIL
-
-
-def only(level: Level, why: str, found: Any) -> None:
-    """One finding of this level says why, none is worse, and each trouble has a remedy."""
-    findings: list[Finding] = list(found)
-    worst = max((it.level for it in findings), key=[PASS, Level.UNCHECKED, WARN, FAIL].index)
-    assert worst is level, findings
-    assert [it for it in findings if it.level is level and why in it.evidence], findings
-    assert all(bool(it.remedy) is (it.level in {WARN, FAIL}) for it in findings), findings
 
 
 # --- Clocks --------------------------------------------------------------------------------------

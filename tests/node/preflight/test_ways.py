@@ -12,7 +12,7 @@ import pytest
 from tandem.clock import SystemClock
 from tandem.node.preflight import ways
 from tandem.node.preflight.finding import Finding, Level
-from tandem.node.preflight.packets import Answerer, decode
+from tandem.node.preflight.packets import ANSWER, Answerer, Packet, decode, encode
 from tandem.node.preflight.ways import Facts, Way
 
 HERE, KEY, CLOCK = "127.0.0.1", b"k" * 32, SystemClock()
@@ -145,3 +145,16 @@ def test_a_port_that_is_taken_is_told() -> None:
         port = taken.getsockname()[1]
         with pytest.raises(OSError, match=f"UDP port {port}: Address already in use"):
             ways.listen([HERE], KEY, CLOCK, 1.0, port)
+
+
+def test_an_answer_to_another_run_counts_for_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ways, "HELLO_S", 0.3)
+
+    def stale(data: bytes) -> bytes | None:
+        asked = decode(data, KEY)
+        assert asked is not None
+        return encode(Packet(ANSWER, b"o" * 16, asked.sequence, 1), KEY)
+
+    with answering(stale) as port:
+        (finding,) = seen(port)
+    assert finding.level is Level.UNCHECKED

@@ -73,9 +73,9 @@ class ComposedControl(CameraStore, ServiceStore):
     ) -> None:
         CameraStore.__init__(self, store, sealer)
         ServiceStore.__init__(self, store, clock)
-        self._checking = Checking(settings, known, tls, clock)
         self._known = known
         self._fencing = FencingControl(store, known.status)
+        self._checking = Checking(settings, known, tls, clock, self._fencing.listed)
         self._tls = tls
         self._clock = clock
 

@@ -12,7 +12,7 @@ checking      an agent's part: its own machine, and the cluster with what others
 packets       test packets on the wire (pure)
 mounts        what is mounted where
 clocks, independence, store_disk, versions, ports, watchdog, capacity, volumes, limits,
-ways
+ways, fencing, backups
               one concern each
 
 May import `archive`, `resources` and the rest of `node`.

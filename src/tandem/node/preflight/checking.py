@@ -2,21 +2,24 @@
 
 import asyncio
 import ssl
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Final, Protocol
 
 from tandem.clock import Clock
+from tandem.cluster.document import StoredValueError
 from tandem.cluster.model import Camera, Node, Placement
 from tandem.node.archivist.view import Address
 from tandem.node.control.asking import ask_nodes
 from tandem.node.control.merge import Answer
 from tandem.node.control.protocol import VERSION, Json
-from tandem.node.preflight import capacity, clocks, cluster
+from tandem.node.joining.peers import peers_of
+from tandem.node.preflight import capacity, clocks, cluster, fencing
 from tandem.node.preflight.clocks import Sample
 from tandem.node.preflight.finding import Finding, unchecked, verdict
 from tandem.node.preflight.machine import check_machine
 from tandem.node.settings import NodeSettings
+from tandem.node.store.errors import StoreError
 from tandem.recording.own_thread import in_own_thread
 
 PATH: Final = "/v1/check"
@@ -24,6 +27,8 @@ PATH: Final = "/v1/check"
 SAMPLE_S: Final = 1.5
 """For asking the time. With the checks between two of them an answer comes within ten seconds: who
 is silent the first time is not waited for again."""
+
+STORE_S: Final = 0.7
 
 OTHERS_S: Final = 6.0
 """Longer than a machine takes (`running.DEADLINE_S`)."""
@@ -61,11 +66,18 @@ class Checking:
         site: what its agent knows.
         tls: as `node.tls.client_context` makes it.
         clock: of this node.
+        fences: how each node is fenced, as `FencingControl.listed` tells.
     """
 
     def __init__(
-        self, settings: NodeSettings, site: Site, tls: ssl.SSLContext, clock: Clock
+        self,
+        settings: NodeSettings,
+        site: Site,
+        tls: ssl.SSLContext,
+        clock: Clock,
+        fences: Callable[[], Awaitable[Json]],
     ) -> None:
+        self._fences = fences
         self._settings = settings
         self._site = site
         self._tls = tls
@@ -97,12 +109,16 @@ class Checking:
         found = [Finding.read(it) for it in own["findings"]]
         for node_id, answer in {**first[1], **said}.items():
             found += _of_node(node_id, answer)
-        return self._document([*found, *await asyncio.to_thread(self._judge, first, last)])
+        found += await asyncio.to_thread(self._judge, first, last)
+        return self._document([*found, *await self._judge_fencing()])
 
     async def _look(self) -> list[Finding]:
+        """With the peers that the store knows, which joined since the settings were written."""
+        known = {node.node_id: node for node in self._site.nodes()}
+        settings = replace(self._settings, peers=peers_of(self._settings, known))
         return await in_own_thread(
             "check",
-            lambda: check_machine(self._settings, self._clock, agent_runs=True),
+            lambda: check_machine(settings, self._clock, agent_runs=True),
             lambda _: None,
         )
 
@@ -111,6 +127,15 @@ class Checking:
     ) -> tuple[int, dict[str, Answer]]:
         asked = await ask_nodes(nodes, self._tls, self._clock, deadline_s=SAMPLE_S)
         return self._clock.boot_us(), asked
+
+    async def _judge_fencing(self) -> list[Finding]:
+        nodes = {self._settings.node_id, *self._site.others()}
+        try:
+            async with asyncio.timeout(STORE_S):
+                return fencing.judge(nodes, (await self._fences())["nodes"])
+        except (StoreError, StoredValueError, TimeoutError) as problem:
+            said = str(problem) or "the store has no answer."
+            return [unchecked(fencing.CHECK, f"It cannot be seen: {said}")]
 
     def _judge(
         self, first: tuple[int, dict[str, Answer]], last: tuple[int, dict[str, Answer]]

@@ -11,6 +11,7 @@ from tandem.node.agent.memory import remembered_peers
 from tandem.node.beats import PORT
 from tandem.node.home import Home
 from tandem.node.preflight import (
+    backups,
     clocks,
     independence,
     limits,
@@ -46,6 +47,7 @@ def check_machine(
     """
     looks = [*_for_any_machine(settings, clock, agent_runs=agent_runs), *_for_a_node(settings)]
     if settings and agent_runs:
+        looks.append(Look(backups.CHECK, partial(backups.look, Home(settings.data).backups, clock)))
         looks += _ways(settings, clock)
     found = run_all(looks, clock)
     if settings is None:
