@@ -7,7 +7,8 @@ from pathlib import Path
 from random import Random
 
 from tandem.clock import Clock
-from tandem.node.pulse.fencing import NoFencing
+from tandem.node.fencing.fencer import Fencer
+from tandem.node.fencing.sealing import SecretBox
 from tandem.node.pulse.messages import Orders, Report
 from tandem.node.pulse.pulse import Means, Pulse
 from tandem.node.store.protocol import Store
@@ -33,5 +34,12 @@ class PulseHere:
             tell(report)
             return True
 
-        means = Means(self._key, self._store, self._clock, Random(0), NoFencing(), {})
+        means = Means(
+            self._key,
+            self._store,
+            self._clock,
+            Random(0),
+            Fencer(SecretBox(self._key), self._clock),
+            {},
+        )
         await Pulse(self._orders, means, told).run()

@@ -25,8 +25,9 @@ from tandem.cluster.exclusive.events import (
 from tandem.cluster.exclusive.timing import PATIENT
 from tandem.cluster.exclusive.values import Token
 from tandem.cluster.plan.resource import Resource as Definition
+from tandem.node.fencing.fencer import Fencer
+from tandem.node.fencing.sealing import SecretBox
 from tandem.node.pulse import node_hands, running
-from tandem.node.pulse.fencing import NoFencing
 from tandem.node.pulse.node_hands import NodeHands
 from tandem.resources.kind import Found, Health, Place, StartError, StopUnproven
 
@@ -105,7 +106,15 @@ class Bench:
     def begin(self) -> NodeHands:
         """Those of a pulse that begins anew."""
         kinds = {"played": self.machine}
-        hands = NodeHands(self._place, "", PATIENT, CLOCK, NoFencing(), lambda *_: None, kinds)
+        hands = NodeHands(
+            self._place,
+            "",
+            PATIENT,
+            CLOCK,
+            Fencer(SecretBox(bytes(32)), CLOCK),
+            lambda *_: None,
+            kinds,
+        )
         hands.tell = self.told.append
         hands.definitions = {
             name: Definition(name, "played", options={"secret": "s"}) for name in ("db", "web")
@@ -234,4 +243,6 @@ async def test_the_coordinator_needs_no_definition(bench: Bench) -> None:
 @working
 async def test_without_a_fence_device_fencing_fails_and_says_so(bench: Bench) -> None:
     answer = await bench.hands.fence(Fence("n2", 3))
-    assert answer == FencingFailed("n2", 3, "no fence device is configured for node n2")
+    assert answer == FencingFailed(
+        "n2", 3, "no fence device is entered for it (`tandem fence add`)."
+    )

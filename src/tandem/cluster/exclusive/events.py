@@ -272,26 +272,9 @@ class FencingFailed:
     reason: str
 
 
-Event = (
-    Tick
-    | Clean
-    | Done
-    | Refused
-    | Unknown
-    | Answered
-    | Unanswered
-    | Seen
-    | Words
-    | Leave
-    | Received
-    | Started
-    | StartFailed
-    | Stopped
-    | StopFailed
-    | FoundRunning
-    | Fenced
-    | FencingFailed
-)
+OfTheStore = Done | Refused | Unknown | Answered | Unanswered | Seen
+OfRuns = Started | StartFailed | Stopped | StopFailed | FoundRunning
+Event = OfTheStore | OfRuns | Tick | Clean | Words | Leave | Received | Fenced | FencingFailed
 
 # --- Effects ------------------------------------------------------------------------------------
 

@@ -1,48 +1,38 @@
-"""`Fencing`: ending other machines, and this one. Implemented by `node.fencing`."""
+"""`Fencing`: what the pulse needs of `node.fencing`, and what there is in its place."""
 
 import logging
+from collections.abc import Mapping
 from typing import Protocol
+
+from tandem.cluster.exclusive.events import Fence, Fenced, FencingFailed
 
 log = logging.getLogger(__name__)
 
 
 class Fencing(Protocol):
-    """What the pulse needs of it."""
+    """Has other machines switched off. See `node.fencing.fencer.Fencer`."""
 
     @property
     def nodes(self) -> frozenset[str]:
         """Those that have a fence device."""
         ...
 
-    async def fence(self, node_id: str) -> str:
-        """Have another node switched off.
-
-        Returns:
-            Nothing once it is confirmed; else why it is not, as a sentence.
-        """
+    def take(self, stored: Mapping[str, bytes]) -> None:
+        """Take what the store holds now under `fencing/`, by node."""
         ...
 
-    def end_machine(self, reason: str) -> None:
-        """End this machine, now. Never waits; may return, if it could not."""
+    async def fence(self, effect: Fence) -> Fenced | FencingFailed:
+        """Have another node switched off."""
+        ...
+
+    async def run(self) -> None:
+        """What is to be done besides, until cancelled."""
         ...
 
 
-class NoFencing:
-    """Where there is neither fence device nor watchdog: the kernel's timers end what runs."""
-
-    @property
-    def nodes(self) -> frozenset[str]:
-        """None."""
-        return frozenset()
-
-    async def fence(self, node_id: str) -> str:
-        """Say that there is nothing to do it with."""
-        return f"no fence device is configured for node {node_id}"
-
-    def end_machine(self, reason: str) -> None:
-        """Say that there is nothing to do it with."""
-        log.critical(
-            "%s This machine should end itself, and has no means to: no watchdog is configured."
-            " Switch it off.",
-            reason,
-        )
+def only_say(reason: str) -> None:
+    """Where nothing that ends this machine is configured: the kernel's timers end what runs."""
+    log.critical(
+        "%s This machine should end itself, and no watchdog is configured for that. Switch it off.",
+        reason,
+    )

@@ -23,7 +23,7 @@ from tandem.cluster.exclusive.events import (
 )
 from tandem.cluster.exclusive.timing import Timing
 from tandem.cluster.exclusive.values import Token
-from tandem.node.pulse.fencing import Fencing
+from tandem.node.pulse.fencing import Fencing, only_say
 from tandem.node.pulse.leftovers import Leftovers
 from tandem.node.pulse.running import PROOF_US, Running
 from tandem.resources.kind import Kind, OptionError, Place, ResourceError, StopUnproven
@@ -253,15 +253,11 @@ class NodeHands:
 
     async def fence(self, effect: Fence) -> Fenced | FencingFailed:
         """See `Hands.fence`."""
-        why = await self._fencing.fence(effect.node_id)
-        if why:
-            return FencingFailed(effect.node_id, effect.epoch, why)
-        return Fenced(effect.node_id, effect.epoch)
+        return await self._fencing.fence(effect)
 
     def fence_self(self, reason: str) -> None:
         """See `Hands.fence_self`."""
-        log.critical("This machine ends itself: %s", reason)
-        self._fencing.end_machine(reason)
+        only_say(reason)
 
     def send(self, to: str, message: Message) -> None:
         """See `Hands.send`."""

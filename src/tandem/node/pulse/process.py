@@ -15,8 +15,9 @@ from tandem.clock import Clock, SystemClock
 from tandem.cluster.exclusive.timing import PRESETS
 from tandem.node.children import health
 from tandem.node.children.health import Condition, Patience
+from tandem.node.fencing.fencer import Fencer
+from tandem.node.fencing.sealing import SecretBox
 from tandem.node.home import Home
-from tandem.node.pulse.fencing import NoFencing
 from tandem.node.pulse.messages import MessageError, Orders, parse_orders
 from tandem.node.pulse.pipes import LineInput, LineOutput, LogOutput
 from tandem.node.pulse.privileges import take_privileges
@@ -107,7 +108,7 @@ async def _work(told: _Told, clock: Clock, random: Random) -> None:
     key = home.cluster_key.read_bytes()
     gc.freeze()
     async with open_store(orders.endpoints, random, tls=tls, deadlines=deadlines) as store:
-        means = Means(key, store, clock, random, NoFencing(), take_privileges())
+        means = Means(key, store, clock, random, Fencer(SecretBox(key), clock), take_privileges())
         output = LineOutput(_OUTPUT)
         pulse = Pulse(orders, means, lambda report: output.write(report.encode()))
         async with asyncio.TaskGroup() as tasks:

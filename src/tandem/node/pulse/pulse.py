@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any, Final
@@ -40,6 +40,9 @@ GROUP: Final = "tandem-resources"
 """The control group, below the agent's own, that is the resources' alone."""
 
 REFUSED_S: Final = 5.0
+
+Take = Callable[[Mapping[str, bytes]], None]
+"""Gets all values under a prefix, by name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +114,9 @@ class Pulse:
             tasks.create_task(self._hands.run(), name="hands")
             self._beating = tasks.create_task(self._beats.run(), name="heartbeats")
             tasks.create_task(self._engine.run(), name="engine")
-            tasks.create_task(self._follow_definitions(), name="definitions")
+            tasks.create_task(self._follow_always(keys.RESOURCES, self._define), name="resources")
+            tasks.create_task(self._follow_always(keys.FENCING, self._arm), name="fence devices")
+            tasks.create_task(self._means.fencing.run(), name="fencing")
             tasks.create_task(self._report_always(), name="reports")
             tasks.create_task(self._lateness.run(), name="lateness")
 
@@ -167,10 +172,10 @@ class Pulse:
 
     # --- The store -------------------------------------------------------------------------------
 
-    async def _follow_definitions(self) -> None:
+    async def _follow_always(self, prefix: str, take: Take) -> None:
         while True:
             try:
-                await self._follow()
+                await self._follow(prefix, take)
             except* StoreRefusedError as refused:
                 log.error("the store refuses this node: %s", refused.exceptions[0])
             task = asyncio.current_task()
@@ -178,17 +183,29 @@ class Pulse:
                 raise asyncio.CancelledError
             await asyncio.sleep(REFUSED_S)
 
-    async def _follow(self) -> None:
-        async with follow(self._means.store, keys.RESOURCES, self._means.random) as views:
+    async def _follow(self, prefix: str, take: Take) -> None:
+        async with follow(self._means.store, prefix, self._means.random) as views:
             async for snapshot in views:
                 found = {}
                 for key, entry in snapshot.entries.items():
                     try:
-                        name = keys.identity(keys.RESOURCES, key)
-                        found[name] = Definition.decode(name, entry.value)
-                    except (StoredValueError, keys.IdError) as problem:
+                        found[keys.identity(prefix, key)] = entry.value
+                    except keys.IdError as problem:
                         log.error("%s", problem)
-                self._hands.definitions = found
+                take(found)
+
+    def _define(self, stored: Mapping[str, bytes]) -> None:
+        found = {}
+        for name, value in stored.items():
+            try:
+                found[name] = Definition.decode(name, value)
+            except StoredValueError as problem:
+                log.error("%s", problem)
+        self._hands.definitions = found
+
+    def _arm(self, stored: Mapping[str, bytes]) -> None:
+        self._means.fencing.take(stored)
+        self._engine.configure(self._orders.nodes, self._means.fencing.nodes)
 
     # --- What it tells ---------------------------------------------------------------------------
 
