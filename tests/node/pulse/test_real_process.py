@@ -1,0 +1,72 @@
+"""A process as an exclusive resource: from an order in the store to a process, and to its end."""
+
+import asyncio
+import os
+import signal
+from pathlib import Path
+from random import Random
+
+import pytest
+from tests.conformance.store.etcd_processes import SingleEtcd, single_etcd
+from tests.node.pulse.test_process import exists, orders, pid_of, running
+
+from tandem.cluster import keys
+from tandem.cluster.order import Order
+from tandem.cluster.plan.resource import Resource
+from tandem.node.pulse.messages import Report
+from tandem.node.store.etcd import open_store
+from tandem.node.store.model import Put, Transaction
+
+pytestmark = [pytest.mark.real, pytest.mark.timeout(120)]
+
+
+def phase(report: Report) -> str:
+    return next((str(it["phase"]) for it in report.resources if it["resource"] == "job"), "")
+
+
+async def enter(etcd: SingleEtcd, told: Path) -> None:
+    """A process that says its number, and then only waits."""
+    command = ("/bin/sh", "-c", f"echo $TANDEM_TOKEN > {told}; exec sleep 1000")
+    job = Resource("job", "process", options={"command": list(command)})
+    async with open_store([etcd.endpoint], Random(0)) as store:
+        puts = (
+            Put(keys.key(keys.RESOURCES, "job"), job.encode()),
+            Put(keys.key(keys.ORDERS, "job"), Order(("n1",), 1).encode()),
+        )
+        await store.transact(Transaction(success=puts))
+
+
+def left(place: Path) -> list[Path]:
+    return list((place / "run" / "started").glob("*"))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="takes root")
+def test_it_runs_with_its_token_and_ends_with_the_pulse_or_is_ended_by_the_next(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "etcd").mkdir()
+    with single_etcd(tmp_path / "etcd") as etcd:
+        asyncio.run(run_and_end(tmp_path, etcd))
+
+
+async def run_and_end(place: Path, etcd: SingleEtcd) -> None:
+    said = place / "said"
+    await enter(etcd, said)
+    given = orders(place, etcd.endpoint.url)
+    async with running(given) as first:
+        report = await first.until(lambda it: phase(it) == "running")
+        token = next(it["token"] for it in report.resources if it["resource"] == "job")
+        assert said.read_text().strip() == token
+        pid = pid_of(first)
+        assert left(place)
+    assert not exists(pid)
+    assert not left(place), "it was proven stopped"
+    async with running(given) as second:
+        await second.until(lambda it: phase(it) == "running")
+        os.kill(pid_of(second), signal.SIGKILL)
+        await asyncio.wait([second.running])
+        assert left(place)
+    async with running(given) as third:
+        await third.until(lambda it: phase(it) == "running")
+        assert said.read_text().strip() != token
+    assert not left(place)
