@@ -262,6 +262,8 @@ def test_a_node_starts_at_boot_and_records(site: Site) -> None:
     owner = site.n1.sh(f"stat -c %U {VOLUME}/* | sort -u").split()
     assert owner == ["tandem"]
     assert site.n1.sh(f"stat -c %U /proc/{main_pid(site.n1)}").strip() == "tandem"
+    site.n1.sh("tandem store backup")
+    assert site.n1.sh(f"stat -c %U {DATA}/backups {DATA}/backups/*").split() == ["tandem"] * 2
     pulse = status(site.n1)["nodes"]["n1"]["status"]["pulse"]
     assert (pulse["real_time"], pulse["memory_locked"], pulse["problems"]) == (True, True, [])
 

@@ -15,7 +15,8 @@ from tandem.node.backup.document import Backup, BackupError
 from tandem.node.backup.taking import Source, keep_backup, read_store, write_backup
 from tandem.node.control.client import AskingError
 from tandem.node.home import Home
-from tandem.node.settings import NodeSettings
+from tandem.node.ownership import give_to_service
+from tandem.node.settings import PATH, NodeSettings
 from tandem.node.tls import client_context
 
 
@@ -38,6 +39,8 @@ def backup(file: Path | None, as_json: bool, settings_path: Path) -> None:
         settings = settings_at(settings_path)
         taken = asyncio.run(read_store(_source(settings), SystemClock()))
         path = _written(taken, file, settings)
+        if file is None and settings_path == PATH:
+            give_to_service([path.parent, path])
     except (AskingError, AuthorityError, BackupError) as problem:
         fail(str(problem), as_json=as_json)
     except OSError as problem:
