@@ -17,6 +17,7 @@ _COMMANDS: Final = {
     "fence": ("tandem.cli.fence", "fence"),
     "lab": ("tandem.cli.lab", "lab"),
     "node": ("tandem.cli.node", "node"),
+    "resource": ("tandem.cli.resource", "resource"),
     "status": ("tandem.cli.status", "status"),
     "support": ("tandem.cli.support", "support"),
     "store": ("tandem.cli.store", "store"),

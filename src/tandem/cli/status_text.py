@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from tandem.cli.common import WIDTH, by_number, clean, counted, shortened, table, wrapped
 from tandem.cli.quantities import duration, offset, size
+from tandem.cli.resource_text import resource_lines
 from tandem.cluster.model import Protection
 from tandem.cluster.plan.view import Service
 
@@ -74,6 +75,10 @@ def status_lines(document: Json, width: int = WIDTH) -> Iterator[str]:
     yield from _fencing_lines(document, width)
     yield from _section("Links", _link_rows(document), right=(2, 3, 4))
     yield from _section("Disks", _disk_rows(document, width), right=(2, 3))
+    if resources := resource_lines(document.get("resources") or []):
+        yield ""
+        yield "Resources"
+        yield from (f"  {line}" for line in resources)
     if document["cameras"]:
         rows = _camera_rows(document["cameras"], width)
         yield from _section("Cameras", rows, right=(4, 5, 6))

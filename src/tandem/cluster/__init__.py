@@ -7,7 +7,8 @@ random nonces are arguments. What is where:
 - who records: `placement` plans, in the steps of `placing` (`load` counts, `least_loaded` finds,
   `why` explains), `replanning` faster after a loss; `duties` says what it means here
 - where resources run: `plan`, a package of its own, gives each an `order`
-- what an operator says of a node: `intent`
+- what an operator says of a node: `intent`; of where a resource is to be: `wish`
+- what a node says of itself to whoever plans: `node_report`
 - who is there: `heartbeat` on the wire, `suspicion` from `link_state`, `local_health`, `settling`
 - who has lost a network that resources serve: `reach`
 - a node's membership: `session`

@@ -11,8 +11,9 @@ from tandem.cluster.coordinator import COORDINATOR
 from tandem.cluster.intent import Intent
 from tandem.cluster.model import Placement, Session
 from tandem.cluster.placement import Plan
+from tandem.cluster.plan.planner import Plan as ResourcePlan
 from tandem.cluster.plan.render import render_cameras
-from tandem.cluster.plan.saved import CameraInput
+from tandem.cluster.plan.saved import Input
 from tandem.cluster.plan.view import Service
 from tandem.node.agent.catalogue import Catalogue
 from tandem.node.agent.planner import Planner
@@ -30,7 +31,7 @@ class Bench:
         self.store = FakeStore()
         self.clock = FakeClock()
         self.suspected: frozenset[str] = frozenset()
-        self.noted: list[tuple[CameraInput, Plan]] = []
+        self.noted: list[tuple[Input, Plan | ResourcePlan]] = []
         self.is_fresh = True
         self.coordinates: int | None = 0  # as if nobody had ever taken the seat
         self.catalogue = Catalogue(self.store, Random(0), lambda: None)
@@ -79,6 +80,7 @@ async def test_what_a_plan_was_made_from_is_kept_and_gives_the_same_plan() -> No
     await enter(bench.store, node("n1"), node("n2"), camera())
     await bench.plan()
     [(made_from, made)] = bench.noted
+    assert isinstance(made, Plan)
     assert made_from.outcome() == render_cameras(made)
     assert made.placements == {"gate": bench.placed()}
 

@@ -2,27 +2,33 @@
 
 import asyncio
 import threading
-from collections.abc import Generator, Iterable
+from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from tandem.clock import SystemClock
 from tandem.cluster.duties import Word
+from tandem.cluster.exclusive.values import Owner
 from tandem.cluster.intent import Intent
-from tandem.cluster.keys import CAMERAS, INTENTS, PLACEMENTS, identity
+from tandem.cluster.keys import CAMERAS, INTENTS, ORDERS, OWNERS, PLACEMENTS, RESOURCES, identity
 from tandem.cluster.model import Camera, Placement, Protection, Stream
+from tandem.cluster.order import Order
+from tandem.cluster.plan.resource import Resource
 from tandem.node.control.agreed import Agreed
 from tandem.node.control.cameras import CameraStore
 from tandem.node.control.fencing import FencingControl
 from tandem.node.control.merge import cluster_status
 from tandem.node.control.protocol import Json
+from tandem.node.control.resources import ResourceStore
 from tandem.node.control.service import SocketError, serve_unix
 from tandem.node.control.services import ServiceStore
 from tandem.node.control.words import encode_word
 from tandem.node.seal import Sealer
 from tandem.node.store.fake import FakeStore
 from tandem.node.store.model import Put, Transaction
+
+Value = TypeVar("Value")
 
 KEY = bytes(range(32))
 NOW_US = 1_790_000_000_000_000
@@ -102,13 +108,14 @@ def node(node_id: str = "node1", streams: Iterable[Json] = (), **changes: Any) -
     } | changes
 
 
-class PlayedAgent(CameraStore, ServiceStore):
+class PlayedAgent(CameraStore, ServiceStore, ResourceStore):
     """What is on the store is the real one, on a store in memory; the rest is as a test says."""
 
     def __init__(self) -> None:
         self.fake = FakeStore()
         CameraStore.__init__(self, self.fake, Sealer(KEY))
         ServiceStore.__init__(self, self.fake, SystemClock())
+        ResourceStore.__init__(self, self.fake, SystemClock())
         self.own = node()
         self.others: dict[str, Any] = {}
         self.said = encode_word("node1", "1", Word())
@@ -140,8 +147,18 @@ class PlayedAgent(CameraStore, ServiceStore):
                 identity(INTENTS, name): Intent.decode(name, it.value).service
                 for name, it in (await self.fake.range(INTENTS)).entries.items()
             },
+            resources=self._all(RESOURCES, Resource.decode),
+            orders=self._all(ORDERS, Order.decode),
+            owners=self._all(OWNERS, Owner.decode),
         )
         return cluster_status(self.own, self.others, agreed, NOW_US)
+
+    def _all(self, prefix: str, decode: Callable[[str, bytes], Value]) -> dict[str, Value]:
+        found = self.fake.keys.range(prefix).entries
+        return {
+            identity(prefix, name): decode(identity(prefix, name), it.value)
+            for name, it in found.items()
+        }
 
     def store(self, found: Camera, *nodes: str) -> int:
         """Write a camera as if it had been there before; returns its revision."""

@@ -9,9 +9,11 @@ from hypothesis import strategies as st
 from tests.node.control.material import NOW_US, SECOND_US, camera, node, stream
 
 from tandem.cluster.model import Camera, Placement, Protection, Stream
+from tandem.cluster.plan.resource import Resource
 from tandem.node.control.agreed import Agreed
 from tandem.node.control.merge import Answer, cluster_status
 from tandem.node.control.protocol import Json
+from tandem.node.control.resource_status import resource_concerns
 
 PLACED = {"gate": Placement("gate", ("node1", "node2", "node3"), 1)}
 SILENT = Answer(None, "node2 does not answer: 10.0.1.2: No route to host.", None)
@@ -378,3 +380,10 @@ def test_a_camera_is_recorded_if_a_fresh_copy_is_and_what_is_not_whole_says_why(
     if not camera_found["whole"]:
         assert camera_found["problems"] or document["problems"]
     assert (document["verdict"] == "unrecorded") == (not fresh)
+
+
+def test_what_may_run_only_on_nodes_that_are_fenced_is_open_to_nothing() -> None:
+    web = Resource("web", "process", nodes=("n1", "n2"))
+    assert resource_concerns([web], ["n1", "n2", "n3"], {"n1", "n2"}) == []
+    (told,) = resource_concerns([web], ["n1", "n2", "n3"], {"n1"})
+    assert "Fence n2 (`tandem fence add`)" in told

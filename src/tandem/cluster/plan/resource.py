@@ -52,6 +52,8 @@ class Resource:
         restart_budget: after how many failures that are not forgiven, on all nodes together, it is
             left stopped.
         enabled: whether it is to run at all.
+        unprotected: an operator has said that it may be `strict` without a proven last line. The
+            plan does not look at it.
     """
 
     resource_id: str
@@ -76,6 +78,7 @@ class Resource:
     failure_timeout_s: int = FAILURE_TIMEOUT_S
     restart_budget: int = RESTARTS
     enabled: bool = True
+    unprotected: bool = False
 
     def encode(self) -> bytes:
         """As stored under `resources/<id>`."""
@@ -122,6 +125,7 @@ class Resource:
             failure_timeout_s=stored.whole("failure_timeout_s", FAILURE_TIMEOUT_S, LONGEST_S),
             restart_budget=stored.whole("restart_budget", RESTARTS),
             enabled=stored.flag("enabled", default=True),
+            unprotected=stored.flag("unprotected", default=False),
         )
         if not found.migration_threshold or not found.restart_budget:
             name = "restart_budget" if found.migration_threshold else "migration_threshold"

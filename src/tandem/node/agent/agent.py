@@ -29,7 +29,7 @@ from tandem.node.agent.guard import guarded
 from tandem.node.agent.handover import Handover
 from tandem.node.agent.heal_orders import HealOrders
 from tandem.node.agent.hearing import Hearing
-from tandem.node.agent.planner import Planner
+from tandem.node.agent.plans import Plans
 from tandem.node.agent.pulse_view import PulseView, orders_of, problems_of
 from tandem.node.agent.recording import Recording
 from tandem.node.agent.report import (
@@ -126,13 +126,8 @@ class Agent:
         pulse.order(orders_of(settings, self._peers, identity.started_us))
         self._candidacy = Candidacy(settings.node_id, store, random)
         self._decisions = Decisions(self._home.decisions, settings.node_id, clock)
-        self._planner = Planner(
-            store,
-            self._catalogue,
-            lambda: self._seen.report.suspected,
-            self._seen,
-            clock,
-            self._decisions.note,
+        self._plans = Plans(
+            settings.node_id, store, self._catalogue, self._seen, clock, self._decisions.note
         )
         self._clocks = Clocks(self.known.others, tls, clock)
         self._volumes = Volumes(settings.volumes, self._changed.set)
@@ -158,7 +153,7 @@ class Agent:
         needless = [
             ("following the store", self._catalogue.run),
             ("standing for coordinator", self._candidacy.run),
-            ("planning", self._planner.run),
+            *self._plans.parts,
             ("saving what plans are made from", self._decisions.run),
             ("finding volumes", self._volumes.run),
             ("the archivist", self._archivist.run),
@@ -388,6 +383,7 @@ class Agent:
             "peers": list(self._seen.report.peers),
             "pulse": dict(self._seen.report.health),
             "resources": list(self._seen.report.resources),
+            "plan": self._plans.document(),
             **recording_document(
                 self._recording.report(),
                 self._work,
@@ -395,6 +391,6 @@ class Agent:
                 self._turns.waits,
             ),
             "archivist": self._archivist.document(),
-            "concerns": [*self._planner.concerns, *self._store_care.concerns],
+            "concerns": [*self._plans.concerns, *self._store_care.concerns],
             "problems": problems,
         }

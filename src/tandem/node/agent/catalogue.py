@@ -7,8 +7,13 @@ from random import Random
 from typing import Any, Final
 
 from tandem.cluster import keys
+from tandem.cluster.exclusive.values import Owner
 from tandem.cluster.intent import Intent
 from tandem.cluster.model import Camera, Node, Placement, Session
+from tandem.cluster.node_report import NodeReport
+from tandem.cluster.order import Order
+from tandem.cluster.plan.resource import Resource
+from tandem.cluster.wish import decode_wish
 from tandem.node.agent.shelf import Shelf
 from tandem.node.control.agreed import Agreed
 from tandem.node.store.errors import StoreRefusedError
@@ -36,6 +41,11 @@ class Catalogue:
         nodes: by id.
         sessions: by node.
         intents: by node, what the operator has said of it.
+        resources: their definitions, by id.
+        orders: where each is to run, by resource.
+        owners: who has each, by resource.
+        wishes: where an operator wants each for a while, by resource.
+        reports: by node, what it says of itself.
         refusal: why the store would not have us; "" if it would.
     """
 
@@ -45,6 +55,11 @@ class Catalogue:
         self.nodes = Shelf(keys.NODES, Node.decode)
         self.sessions = Shelf(keys.SESSIONS, Session.decode)
         self.intents = Shelf(keys.INTENTS, Intent.decode)
+        self.resources = Shelf(keys.RESOURCES, Resource.decode)
+        self.orders = Shelf(keys.ORDERS, Order.decode)
+        self.owners = Shelf(keys.OWNERS, Owner.decode)
+        self.wishes = Shelf(keys.WISHES, decode_wish)
+        self.reports = Shelf(keys.REPORTS, NodeReport.decode)
         self.refusal = ""
         self._store = store
         self._random = random
@@ -55,12 +70,12 @@ class Catalogue:
     @property
     def is_current(self) -> bool:
         """Whether all of it has been read from the store in this process's life."""
-        return len(self._listed) == len(self._shelves)
+        return len(self._listed) == len(self.shelves)
 
     @property
     def problems(self) -> list[str]:
         """What stands in the store and cannot be used, in sentences."""
-        found = [why for shelf in self._shelves for why in shelf.problems.values()]
+        found = [why for shelf in self.shelves for why in shelf.problems.values()]
         return [self.refusal, *found] if self.refusal else found
 
     @property
@@ -71,6 +86,10 @@ class Catalogue:
             self.placements.values,
             list(self.nodes.values.values()),
             {node_id: it.service for node_id, it in self.intents.values.items()},
+            self.resources.values,
+            self.orders.values,
+            self.owners.values,
+            self.wishes.values,
         )
 
     @property
@@ -87,12 +106,24 @@ class Catalogue:
     async def run(self) -> None:
         """Follow until cancelled."""
         async with asyncio.TaskGroup() as tasks:
-            for shelf in self._shelves:
+            for shelf in self.shelves:
                 tasks.create_task(self._keep_following(shelf), name=f"follow {shelf.prefix}")
 
     @property
-    def _shelves(self) -> tuple[Shelf[Any], ...]:
-        return (self.cameras, self.placements, self.nodes, self.sessions, self.intents)
+    def shelves(self) -> tuple[Shelf[Any], ...]:
+        """All of them."""
+        return (
+            self.cameras,
+            self.placements,
+            self.nodes,
+            self.sessions,
+            self.intents,
+            self.resources,
+            self.orders,
+            self.owners,
+            self.wishes,
+            self.reports,
+        )
 
     async def _keep_following(self, shelf: Shelf[Any]) -> None:
         while True:

@@ -18,9 +18,17 @@ from typing import Final
 
 from tandem.archive.errors import words_of
 from tandem.clock import Clock
-from tandem.cluster.placement import Plan
-from tandem.cluster.plan.render import render_cameras
-from tandem.cluster.plan.saved import CAMERAS, CameraInput, Decision
+from tandem.cluster.placement import Plan as CameraPlan
+from tandem.cluster.plan.planner import Plan
+from tandem.cluster.plan.render import render, render_cameras
+from tandem.cluster.plan.saved import (
+    CAMERAS,
+    RESOURCES,
+    CameraInput,
+    Decision,
+    Input,
+    ResourceInput,
+)
 from tandem.node.secret_file import write_secret
 
 log = logging.getLogger(__name__)
@@ -38,9 +46,21 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class _Made:
-    made_from: CameraInput
-    plan: Plan
+    made_from: Input
+    plan: CameraPlan | Plan
     at_us: int
+
+    @property
+    def of(self) -> str:
+        """What was planned, as files are named by it."""
+        return CAMERAS if isinstance(self.made_from, CameraInput) else RESOURCES
+
+    def outcome(self) -> tuple[str, ...]:
+        """The plan as text."""
+        if isinstance(self.plan, CameraPlan):
+            return tuple(render_cameras(self.plan))
+        now_us = self.made_from.view.now_us if isinstance(self.made_from, ResourceInput) else 0
+        return tuple(render(self.plan, now_us))
 
 
 class Decisions:
@@ -68,10 +88,10 @@ class Decisions:
         self._most_files, self._most_bytes = most_files, most_bytes
         self._waiting: deque[_Made] = deque(maxlen=MOST_WAITING)
         self._has_some = asyncio.Event()
-        self._last: CameraInput | None = None
+        self._last: Input | None = None
         self._problem = ""
 
-    def note(self, made_from: CameraInput, plan: Plan) -> None:
+    def note(self, made_from: Input, plan: CameraPlan | Plan) -> None:
         """Have a plan saved, soon. A plan that is made again from the same is not saved again."""
         if made_from == self._last:
             return
@@ -104,15 +124,14 @@ class Decisions:
         self._problem = problem
 
     def _save(self, made: _Made) -> None:
-        outcome = tuple(render_cameras(made.plan))
         decision = Decision(
-            made.made_from, outcome, version("tandem-video"), self._node_id, made.at_us
+            made.made_from, made.outcome(), version("tandem-video"), self._node_id, made.at_us
         )
         self._directory.mkdir(mode=0o700, exist_ok=True)
         saved = self._saved()
         number = int(saved[-1].name.partition("-")[0]) + 1 if saved else 1
         moment = f"{_EPOCH + timedelta(microseconds=made.at_us):%Y%m%dT%H%M%SZ}"
-        path = self._directory / f"{number:08}-{CAMERAS}-{moment}{_SUFFIX}"
+        path = self._directory / f"{number:08}-{made.of}-{moment}{_SUFFIX}"
         write_secret(path, gzip.compress(decision.encode(), compresslevel=6, mtime=0))
         self._prune()
 
@@ -120,7 +139,7 @@ class Decisions:
         """The oldest first, by number: a clock may have been set back."""
         return sorted(
             path
-            for path in self._directory.glob(f"*-{CAMERAS}-*{_SUFFIX}")
+            for path in self._directory.glob(f"*-*-*{_SUFFIX}")
             if path.name.partition("-")[0].isdecimal()
         )
 
@@ -134,5 +153,5 @@ class Decisions:
                 path.unlink()
 
 
-Note = Callable[[CameraInput, Plan], None]
+Note = Callable[[Input, CameraPlan | Plan], None]
 """See `Decisions.note`."""

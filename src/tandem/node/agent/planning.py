@@ -6,6 +6,7 @@ from typing import Final
 
 from tandem.cluster import keys
 from tandem.cluster.placement import Plan
+from tandem.cluster.plan.planner import Plan as ResourcePlan
 from tandem.node.store.model import Delete, Operation, Put, Transaction, unchanged
 
 BATCH: Final = 64
@@ -25,10 +26,30 @@ def writes(plan: Plan, revisions: Mapping[str, int]) -> Iterator[Transaction]:
         for placement in plan.changed
     ]
     wanted += [Delete(keys.key(keys.PLACEMENTS, camera_id)) for camera_id in plan.removed]
+    yield from _transactions(keys.PLACEMENTS, wanted, revisions)
+
+
+def order_writes(plan: ResourcePlan, revisions: Mapping[str, int]) -> Iterator[Transaction]:
+    """The same for a plan of resources.
+
+    Args:
+        plan: what is wanted.
+        revisions: of the orders that it was made from, by resource.
+    """
+    wanted: list[Operation] = [
+        Put(keys.key(keys.ORDERS, name), order.encode()) for name, order in plan.changed.items()
+    ]
+    wanted += [Delete(keys.key(keys.ORDERS, name)) for name in plan.removed]
+    yield from _transactions(keys.ORDERS, wanted, revisions)
+
+
+def _transactions(
+    prefix: str, wanted: Sequence[Operation], revisions: Mapping[str, int]
+) -> Iterator[Transaction]:
     for batch in _batches(wanted):
         yield Transaction(
             compares=tuple(
-                unchanged(each.key, revisions.get(each.key.removeprefix(keys.PLACEMENTS), 0))
+                unchanged(each.key, revisions.get(each.key.removeprefix(prefix), 0))
                 for each in batch
             ),
             success=tuple(batch),

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from tandem.clock import Clock
+from tandem.cluster import keys
 from tandem.cluster.coordinator import COORDINATOR
 from tandem.node.agent.store_member import endpoints
 from tandem.node.beats import check_size
@@ -11,6 +12,7 @@ from tandem.node.home import Home
 from tandem.node.joining.peers import routes_to
 from tandem.node.pulse.messages import Orders, Report
 from tandem.node.settings import NodeSettings, PeerSettings
+from tandem.node.store.model import Compare, unchanged
 
 TIMING: Final = "standard"
 
@@ -79,6 +81,14 @@ class PulseView:
                 revision: int | None = one["revision"]
                 return revision
         return None
+
+    def holds_seat(self) -> Compare | None:
+        """What a write of a plan compares, so that only the coordinator's counts; None: it is not.
+
+        Its token grows from holder to holder.
+        """
+        seat = self.coordinates
+        return None if seat is None else unchanged(keys.key(keys.OWNERS, COORDINATOR), seat)
 
 
 def orders_of(settings: NodeSettings, peers: tuple[PeerSettings, ...], started_us: int) -> Orders:

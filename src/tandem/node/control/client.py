@@ -109,6 +109,24 @@ class ControlClient:
         """Record a camera no more."""
         self._ask("DELETE", f"{_path_of(camera_id)}?revision={revision}")
 
+    def resource(self, resource_id: str) -> Json:
+        """A resource, as it is defined."""
+        return self._ask("GET", _resource_path(resource_id))
+
+    def put_resource(self, resource_id: str, definition: Json, revision: int) -> int:
+        """Define or change a resource; returns its revision now."""
+        body = {**definition, "version": VERSION, "revision": revision}
+        return int(self._ask("PUT", _resource_path(resource_id), body)["revision"])
+
+    def remove_resource(self, resource_id: str, revision: int) -> None:
+        """Keep a resource running no more."""
+        self._ask("DELETE", f"{_resource_path(resource_id)}?revision={revision}")
+
+    def move_resource(self, resource_id: str, node_id: str, for_s: int) -> None:
+        """Wish a resource onto a node for a while."""
+        path = f"{_resource_path(resource_id)}/move"
+        self._ask("PUT", path, {"version": VERSION, "node": node_id, "for_s": for_s})
+
     def set_service(self, node_id: str, service: Service) -> None:
         """Say what becomes of a node."""
         path = f"/v1/nodes/{quote(node_id, safe='')}/service"
@@ -200,6 +218,10 @@ class _Connection(http.client.HTTPConnection):
         at: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def _resource_path(resource_id: str) -> str:
+    return f"/v1/resources/{quote(resource_id, safe='')}"
 
 
 def _path_of(camera_id: object) -> str:

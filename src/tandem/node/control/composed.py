@@ -14,6 +14,7 @@ from tandem.node.control.cameras import CameraStore
 from tandem.node.control.fencing import FencingControl
 from tandem.node.control.merge import cluster_status
 from tandem.node.control.protocol import Json
+from tandem.node.control.resources import ResourceStore
 from tandem.node.control.services import ServiceStore
 from tandem.node.preflight.checking import Checking
 from tandem.node.seal import Sealer
@@ -50,7 +51,7 @@ class Known:
         return self.agreed().placements
 
 
-class ComposedControl(CameraStore, ServiceStore):
+class ComposedControl(CameraStore, ServiceStore, ResourceStore):
     """All that is asked of an agent.
 
     Args:
@@ -73,6 +74,7 @@ class ComposedControl(CameraStore, ServiceStore):
     ) -> None:
         CameraStore.__init__(self, store, sealer)
         ServiceStore.__init__(self, store, clock)
+        ResourceStore.__init__(self, store, clock)
         self._known = known
         self._fencing = FencingControl(store, known.status)
         self._checking = Checking(settings, known, tls, clock, self._fencing.listed)
@@ -112,5 +114,6 @@ class ComposedControl(CameraStore, ServiceStore):
             answers,
             self._known.agreed(),
             self._clock.utc_us(),
+            fenced.result(),
         )
         return {**document, "fencing": fenced.result()}

@@ -5,7 +5,7 @@ between two times of the same document, so no clocks of two nodes are ever compa
 """
 
 import enum
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -15,6 +15,7 @@ from tandem.node.control.agreed import Agreed
 from tandem.node.control.documents import placement_document
 from tandem.node.control.links import link_concerns, links_of
 from tandem.node.control.protocol import VERSION, Json
+from tandem.node.control.resource_status import resource_concerns, resource_troubles, resources_of
 from tandem.node.control.troubles import camera_troubles, node_troubles
 
 FRESH_US: Final = 10_000_000
@@ -54,6 +55,7 @@ def cluster_status(
     answers: Mapping[str, Answer],
     agreed: Agreed,
     at_us: int,
+    fenced: Collection[str] | None = frozenset(),
 ) -> Json:
     """Merge the status of all nodes.
 
@@ -62,6 +64,7 @@ def cluster_status(
         answers: of all others that belong to the cluster.
         agreed: what stands in the store; cameras that were removed are passed over.
         at_us: UTC of the node that asked.
+        fenced: the nodes that another one can switch off; None: nobody knows now.
     """
     asked = str(own["node_id"])
     nodes = {**answers, asked: Answer(own, None, 0)}
@@ -83,6 +86,8 @@ def cluster_status(
         {node_id: (it.status, it.problem, it.clock_offset_us) for node_id, it in nodes.items()},
         links,
     )
+    resources = resources_of(agreed, {node_id: it.status for node_id, it in nodes.items()})
+    problems += resource_troubles(resources)
     return {
         "version": VERSION,
         "cluster_number": own.get("cluster_number"),
@@ -100,8 +105,13 @@ def cluster_status(
         },
         "links": links,
         "cameras": described,
+        "resources": resources,
         "problems": problems,
-        "concerns": [*_concerns(nodes), *link_concerns(links)],
+        "concerns": [
+            *_concerns(nodes),
+            *link_concerns(links),
+            *resource_concerns(agreed.resources.values(), nodes, fenced),
+        ],
     }
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
 
 from tandem.cluster.model import Camera, Placement
+from tandem.cluster.plan.resource import Resource
 from tandem.cluster.plan.view import Service
 from tandem.recording.camera import Login
 
@@ -53,6 +54,19 @@ class CameraEntry:
     camera: Camera
     revision: int
     placement: Placement | None
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """A resource as it stands in the store.
+
+    Attributes:
+        resource: what is wanted.
+        revision: of its key.
+    """
+
+    resource: Resource
+    revision: int
 
 
 class ConflictError(ControlError):
@@ -150,6 +164,48 @@ class NodeControl(Protocol):
         Raises:
             ConflictError: it was changed since.
             NotFoundError: it is not there any more.
+        """
+        ...
+
+    async def resource(self, resource_id: str) -> Definition:
+        """A resource, as it is defined.
+
+        Raises:
+            NotFoundError: there is none of this id.
+        """
+        ...
+
+    async def put_resource(self, resource: Resource, revision: int) -> int:
+        """Define or change a resource.
+
+        Args:
+            resource: what is wanted.
+            revision: 0 to enter it; else that of the key when it was read.
+
+        Returns:
+            The revision of the key as it stands now.
+
+        Raises:
+            RefusedError: it could not run so, is there already, or was changed since.
+            NotFoundError: it is not there any more.
+        """
+        ...
+
+    async def remove_resource(self, resource_id: str, revision: int) -> None:
+        """Keep a resource running no more: it is stopped where it runs, and then forgotten.
+
+        Raises:
+            RefusedError: others need it, or it was changed since.
+            NotFoundError: it is not there any more.
+        """
+        ...
+
+    async def move_resource(self, resource_id: str, node_id: str, for_s: int) -> None:
+        """Wish a resource onto a node for a while. Where it is then, it stays.
+
+        Raises:
+            RefusedError: it may not run there.
+            NotFoundError: there is no such resource, or node.
         """
         ...
 

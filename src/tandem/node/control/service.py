@@ -22,6 +22,7 @@ from aiohttp import ETag, web
 from tandem.cluster.document import StoredValueError
 from tandem.node.archivist.view import Address
 from tandem.node.authority import AuthorityError
+from tandem.node.control.definitions import definition_document, read_definition, read_move
 from tandem.node.control.documents import (
     camera_document,
     cameras_document,
@@ -83,6 +84,10 @@ class _Service:
         application.router.add_get("/v1/cameras/{camera_id}/login", self._sealed_login)
         application.router.add_put("/v1/cameras/{camera_id}", self._put)
         application.router.add_delete("/v1/cameras/{camera_id}", self._remove)
+        application.router.add_get("/v1/resources/{resource_id}", self._resource)
+        application.router.add_put("/v1/resources/{resource_id}", self._put_resource)
+        application.router.add_delete("/v1/resources/{resource_id}", self._remove_resource)
+        application.router.add_put("/v1/resources/{resource_id}/move", self._move_resource)
         application.router.add_put("/v1/nodes/{node_id}/service", self._set_service)
         add_fencing(application.router, self._control.fencing)
         return application
@@ -143,15 +148,34 @@ class _Service:
 
     async def _remove(self, request: web.Request) -> web.StreamResponse:
         camera_id = request.match_info["camera_id"]
-        try:
-            revision = int(request.query["revision"])
-        except (KeyError, ValueError):
-            raise RefusedError("Send the 'revision' that is to be removed.") from None
+        revision = _revision(request)
         try:
             await self._control.remove_camera(camera_id, revision)
         except ConflictError as conflict:
             return _conflict(conflict)
         return web.json_response({"version": VERSION, "camera_id": camera_id})
+
+    async def _resource(self, request: web.Request) -> web.StreamResponse:
+        found = await self._control.resource(request.match_info["resource_id"])
+        document = definition_document(found.resource, found.revision)
+        return web.json_response({"version": VERSION, **document})
+
+    async def _put_resource(self, request: web.Request) -> web.StreamResponse:
+        resource_id = request.match_info["resource_id"]
+        resource, revision = read_definition(resource_id, await request.read())
+        now = await self._control.put_resource(resource, revision)
+        return web.json_response({"version": VERSION, "resource_id": resource_id, "revision": now})
+
+    async def _remove_resource(self, request: web.Request) -> web.StreamResponse:
+        resource_id = request.match_info["resource_id"]
+        await self._control.remove_resource(resource_id, _revision(request))
+        return web.json_response({"version": VERSION, "resource_id": resource_id})
+
+    async def _move_resource(self, request: web.Request) -> web.StreamResponse:
+        resource_id = request.match_info["resource_id"]
+        node_id, for_s = read_move(await request.read())
+        await self._control.move_resource(resource_id, node_id, for_s)
+        return web.json_response({"version": VERSION, "resource_id": resource_id, "node": node_id})
 
     async def _set_service(self, request: web.Request) -> web.StreamResponse:
         node_id = request.match_info["node_id"]
@@ -294,6 +318,13 @@ def _listening(address: Address) -> socket.socket:
             error.errno, f"{address.host}, port {address.port}: {error.strerror}"
         ) from error
     return listening
+
+
+def _revision(request: web.Request) -> int:
+    try:
+        return int(request.query["revision"])
+    except (KeyError, ValueError):
+        raise RefusedError("Send the 'revision' that is to be removed.") from None
 
 
 def _conflict(conflict: ConflictError) -> web.Response:

@@ -54,6 +54,7 @@ def _resources(state: EngineState, hands: NodeHands) -> Iterator[Json]:
             "revision": run.token.revision if run and run.token else None,
             "owner": owner.owner.node_id if owner else None,
             "hold": owner.owner.hold.value if owner else None,
+            "failed_us": state.failed.get(name),
             "problem": state.unread.get(name) or hands.problem_of(name) or None,
         }
 
