@@ -12,8 +12,10 @@ from tests.node.control.material import camera, node, stream
 from tandem.cli import node as commands
 from tandem.cli.emptying import left_on
 from tandem.cluster.intent import Intent
-from tandem.cluster.keys import INTENTS, NODES
+from tandem.cluster.keys import INTENTS, NODES, ORDERS, RESOURCES
 from tandem.cluster.model import Protection
+from tandem.cluster.order import Mode, Order
+from tandem.cluster.plan.resource import Resource
 from tandem.cluster.plan.view import Service
 from tandem.node.control.client import ControlClient
 from tandem.node.control.merge import Answer
@@ -49,7 +51,7 @@ def records(desk: Desk, *nodes: str) -> None:
 def test_a_node_without_cameras_is_empty_at_once(desk: Desk) -> None:
     done = desk.run("node", "drain", "node2")
     assert (done.exit_code, service(desk, "node2")) == (0, Service.DRAINING)
-    assert done.output == "Node node2 is drained, and empty: no camera is recorded on it.\n"
+    assert done.output == "Node node2 is drained, and empty: nothing runs or is recorded on it.\n"
 
 
 def test_what_a_node_records_until_others_do_is_waited_for_and_told(desk: Desk) -> None:
@@ -104,6 +106,30 @@ def test_the_only_copy_is_no_reason_to_say_that_a_node_may_be_switched_off(desk:
     desk.agent.others = {"node2": desk.agent.others["node2"]}
     done = desk.run("node", "maintenance", "node2")
     assert done.exit_code == 1, "node1 could record it, and does not yet"
+
+
+def test_a_resource_that_still_runs_there_is_waited_for_and_named(desk: Desk) -> None:
+    vip = Resource("vip", "address", Mode.SOFT, {"address": "10.0.0.5"})
+    order = Order(("node2", "node1"), 1, Mode.SOFT)
+    put = (Put(RESOURCES + "vip", vip.encode()), Put(ORDERS + "vip", order.encode()))
+    desk.agent.fake.keys.transact(Transaction(success=put))
+    runs = {"resource": "vip", "phase": "running", "token": "1.7", "problem": None}
+    desk.agent.others["node2"] = Answer(node("node2", resources=[runs]), None, 0)
+    done = desk.run("node", "drain", "node2")
+    assert (done.exit_code, "vip still running there ..." in done.output) == (1, True)
+    says = (
+        "vip runs on node2; it is not moved: node2 is being drained, and no other node can run it."
+    )
+    plan = {"again_us": None, "resources": {"vip": {"says": says, "why": []}}}
+    desk.agent.own = node("node1", plan=plan)
+    document = json.loads(desk.run("node", "drain", "node2", "--json").stdout)
+    assert document["pinned"] == ["vip"]
+    told = desk.run("node", "drain", "node2").output
+    assert "Resource vip runs on node2 still: no other node can run it." in told
+    last = Order(("node1",), 2, Mode.SOFT)
+    desk.agent.fake.keys.transact(Transaction(success=(Put(ORDERS + "vip", last.encode()),)))
+    desk.agent.others["node2"] = Answer(node("node2"), None, 0)
+    assert desk.run("node", "drain", "node2").exit_code == 0
 
 
 def test_a_node_that_is_resumed_is_as_usual(desk: Desk) -> None:

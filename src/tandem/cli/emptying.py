@@ -2,13 +2,17 @@
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from tandem.cli.common import counted
 from tandem.cluster.model import Protection
 from tandem.cluster.plan.view import Service
 
 Json = dict[str, Any]
+
+
+_NO_OTHER: Final = "no other node can run it"
+"""What the plan says of what stays on a drained node."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,27 +24,32 @@ class Left:
         staying: those of them that no other node is there for.
         alone: those of them that no other node records.
         copying: cameras that it has recorded, of which a copy elsewhere is not whole yet.
+        running: resources that it runs, or is to run.
+        pinned: those of them that no other node can run.
     """
 
     recorded: tuple[str, ...] = ()
     staying: tuple[str, ...] = ()
     alone: tuple[str, ...] = ()
     copying: tuple[str, ...] = ()
+    running: tuple[str, ...] = ()
+    pinned: tuple[str, ...] = ()
 
     @property
     def is_nothing(self) -> bool:
         """Whether the node is empty."""
-        return not self.recorded and not self.copying
+        return not (self.recorded or self.copying or self.running)
 
     @property
     def is_spare(self) -> bool:
-        """Whether no camera is left without a record once the node is switched off."""
-        return self.is_settled and not self.alone
+        """Whether nothing is interrupted that can be helped when the node is switched off."""
+        return self.is_settled and not self.alone and not self.running
 
     @property
     def is_settled(self) -> bool:
         """Whether nothing more will leave it."""
-        return set(self.recorded) <= set(self.staying) and not self.copying
+        is_left = set(self.recorded) <= set(self.staying) and set(self.running) <= set(self.pinned)
+        return is_left and not self.copying
 
 
 def touched(document: Json, node_id: str) -> frozenset[str]:
@@ -77,7 +86,15 @@ def left_on(document: Json, node_id: str, of: Collection[str]) -> Left:
                     alone.append(camera_id)
         elif camera_id in of and camera["recorded"] and not camera["whole"]:
             copying.append(camera_id)
-    return Left(tuple(recorded), tuple(staying), tuple(alone), tuple(copying))
+    running = [it for it in document["resources"] if _runs(it, node_id)]
+    return Left(
+        tuple(recorded),
+        tuple(staying),
+        tuple(alone),
+        tuple(copying),
+        tuple(it["resource_id"] for it in running),
+        tuple(it["resource_id"] for it in running if _NO_OTHER in str(it["says"])),
+    )
 
 
 def progress(left: Left, node_id: str) -> str:
@@ -87,6 +104,8 @@ def progress(left: Left, node_id: str) -> str:
         parts.append(f"{counted(len(left.recorded), 'camera')} still recorded on {node_id}")
     if left.copying:
         parts.append(f"{counted(len(left.copying), 'camera')} without a whole copy elsewhere yet")
+    if left.running:
+        parts.append(f"{', '.join(left.running)} still running there")
     return ", ".join(parts)
 
 
@@ -108,6 +127,17 @@ def reasons(left: Left, document: Json, node_id: str) -> Iterator[str]:
     for camera in document["cameras"]:
         if camera["camera_id"] in (*leaving, *left.copying):
             yield from camera["problems"]
+
+    for it in document["resources"]:
+        if it["resource_id"] in left.pinned:
+            yield f"Resource {it['resource_id']} runs on {node_id} still: {_NO_OTHER}."
+        elif it["resource_id"] in left.running:
+            yield it["why_not"] or f"Resource {it['resource_id']} runs on {node_id} still."
+
+
+def _runs(resource: Json, node_id: str) -> bool:
+    """Whether a node runs a resource, or is to: what it holds while it is down, it does not run."""
+    return node_id in resource["nodes"] or node_id in resource["order"][:1]
 
 
 def _named(cameras: Collection[str], shown: int = 8) -> str:

@@ -66,8 +66,9 @@ _no_wait = click.option("--no-wait", is_flag=True, help="do not wait until NODE 
 def drain(node_id: str, no_wait: bool, as_json: bool, settings_path: Path) -> None:
     """Empty NODE without interrupting anything, and wait until it is empty.
 
-    Its cameras go to other nodes, each recorded there before NODE stops; what no other node can
-    take stays. It gets nothing new until `tandem node resume`. What is recorded on it stays there.
+    Its cameras go to other nodes, each recorded there before NODE stops; its resources follow, one
+    after the other. What no other node can take stays. NODE gets nothing new until `tandem node
+    resume`. What is recorded on it stays there.
 
     Exit status: 0 empty, 1 something stays or could not be asked, 2 wrong usage.
     """
@@ -132,6 +133,8 @@ def _empty(
                 "staying": list(left.staying),
                 "alone": list(left.alone),
                 "copying": list(left.copying),
+                "running": list(left.running),
+                "pinned": list(left.pinned),
             }
         )
     else:
@@ -180,7 +183,7 @@ def _tell(
         )
         return
     if left.is_nothing:
-        click.echo(f"Node {node_id} is {what}, and empty: no camera is recorded on it.")
+        click.echo(f"Node {node_id} is {what}, and empty: nothing runs or is recorded on it.")
         return
     if service is Service.MAINTENANCE and left.is_spare:
         click.echo(f"Node {node_id} is {what}, and may be switched off.")

@@ -120,7 +120,8 @@ class Making:
         if wish is None:
             return
         if seat.target == wish.node_id:
-            seat.there = There.WISHED
+            if self._site.is_open(wish.node_id):  # a node that is emptied keeps nothing by it
+                seat.there = There.WISHED
             return
         if refusal := self._refusal(seat, wish.node_id):
             self.concerns.append(Refused(wish.resource_id, wish.node_id, refusal))

@@ -80,13 +80,14 @@ def cluster_status(
         for camera in agreed.cameras
         if not camera.removed
     ]
-    links = links_of({node_id: it.status for node_id, it in nodes.items()})
+    statuses = {node_id: it.status for node_id, it in nodes.items()}
+    links = links_of(statuses)
     problems = node_troubles(
         asked,
         {node_id: (it.status, it.problem, it.clock_offset_us) for node_id, it in nodes.items()},
         links,
     )
-    resources = resources_of(agreed, {node_id: it.status for node_id, it in nodes.items()})
+    resources = resources_of(agreed, statuses)
     problems += resource_troubles(resources)
     return {
         "version": VERSION,
@@ -94,15 +95,7 @@ def cluster_status(
         "at_us": at_us,
         "asked_node": asked,
         "verdict": _verdict(described, problems),
-        "nodes": {
-            node_id: {
-                "status": it.status,
-                "problem": it.problem,
-                "service": agreed.services.get(node_id, Service.NORMAL),
-                "clock_offset_us": it.clock_offset_us,
-            }
-            for node_id, it in nodes.items()
-        },
+        "nodes": {node_id: _node(node_id, it, agreed) for node_id, it in nodes.items()},
         "links": links,
         "cameras": described,
         "resources": resources,
@@ -112,6 +105,15 @@ def cluster_status(
             *link_concerns(links),
             *resource_concerns(agreed.resources.values(), nodes, fenced),
         ],
+    }
+
+
+def _node(node_id: str, answer: Answer, agreed: Agreed) -> Json:
+    return {
+        "status": answer.status,
+        "problem": answer.problem,
+        "service": agreed.services.get(node_id, Service.NORMAL),
+        "clock_offset_us": answer.clock_offset_us,
     }
 
 
