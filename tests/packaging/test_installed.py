@@ -5,7 +5,7 @@ import platform
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -215,7 +215,7 @@ def assert_nothing_was_lost(site: Site, machine: Machine) -> None:
     assert found.exact, found
 
 
-def test_installing_enables_the_service_and_starts_nothing_before_there_is_a_node(
+def installing_enables_the_service_and_starts_nothing_before_there_is_a_node(
     site: Site,
 ) -> None:
     assert site.n1.sh("systemctl is-enabled tandem").strip() == "enabled"
@@ -226,7 +226,7 @@ def test_installing_enables_the_service_and_starts_nothing_before_there_is_a_nod
     assert site.n1.sh("systemd-analyze verify tandem.service 2>&1").strip() == ""
 
 
-def test_one_server_is_made_a_node_as_the_guide_tells(site: Site) -> None:
+def one_server_is_made_a_node_as_the_guide_tells(site: Site) -> None:
     guide = (TOP / "docs/guide/installing.md").read_text(encoding="utf-8")
     steps = guide.split("<!-- steps -->")[1].replace("sudo -u tandem", BECOME).replace("sudo ", "")
     commands = [line.removeprefix("$ ") for line in steps.splitlines() if line.startswith("$ ")]
@@ -247,7 +247,7 @@ def test_one_server_is_made_a_node_as_the_guide_tells(site: Site) -> None:
     alone.cut_power()
 
 
-def test_a_node_starts_at_boot_and_records(site: Site) -> None:
+def a_node_starts_at_boot_and_records(site: Site) -> None:
     make_cluster(site)
     for machine in (site.n1, site.n2):
         machine.cut_power()
@@ -268,7 +268,7 @@ def test_a_node_starts_at_boot_and_records(site: Site) -> None:
     assert (pulse["real_time"], pulse["memory_locked"], pulse["problems"]) == (True, True, [])
 
 
-def test_members_of_the_group_may_ask_and_nobody_else(site: Site) -> None:
+def members_of_the_group_may_ask_and_nobody_else(site: Site) -> None:
     site.n1.sh("useradd anna; useradd --groups tandem bert")
     asks = "setpriv --reuid {0} --regid {0} --init-groups tandem node list"
     assert "n2" in site.n1.sh(asks.format("bert"))
@@ -278,7 +278,7 @@ def test_members_of_the_group_may_ask_and_nobody_else(site: Site) -> None:
         site.n1.sh(f"setpriv --reuid bert --regid bert --init-groups cat {DATA}/cluster.key")
 
 
-def test_a_restart_of_the_service_loses_no_frame(site: Site) -> None:
+def a_restart_of_the_service_loses_no_frame(site: Site) -> None:
     before = main_pid(site.n1)
     site.n1.sh("systemctl restart tandem")
     assert main_pid(site.n1) != before
@@ -287,7 +287,7 @@ def test_a_restart_of_the_service_loses_no_frame(site: Site) -> None:
     assert "SIGKILL" not in site.n1.sh("journalctl --unit tandem --output cat")
 
 
-def test_an_upgrade_of_the_package_restarts_in_order_and_loses_no_frame(site: Site) -> None:
+def an_upgrade_of_the_package_restarts_in_order_and_loses_no_frame(site: Site) -> None:
     before = main_pid(site.n1)
     site.n1.sh(f"apt-get install --yes --reinstall /var/tmp/{site.package.name}")
     assert main_pid(site.n1) != before
@@ -295,7 +295,7 @@ def test_an_upgrade_of_the_package_restarts_in_order_and_loses_no_frame(site: Si
     assert_nothing_was_lost(site, site.n2)
 
 
-def test_after_a_power_cut_it_starts_again_and_no_frame_is_lost(site: Site) -> None:
+def after_a_power_cut_it_starts_again_and_no_frame_is_lost(site: Site) -> None:
     site.n1.cut_power()
     wait_until("it is missed", lambda: status(site.n2)["verdict"] != "well")
     site.n1.boot()
@@ -303,7 +303,7 @@ def test_after_a_power_cut_it_starts_again_and_no_frame_is_lost(site: Site) -> N
     assert_nothing_was_lost(site, site.n2)
 
 
-def test_an_agent_that_is_killed_is_started_again_and_finds_its_store(site: Site) -> None:
+def an_agent_that_is_killed_is_started_again_and_finds_its_store(site: Site) -> None:
     etcd = "grep --files-with-matches --line-regexp etcd /proc/[0-9]*/comm"
     before, store = main_pid(site.n1), site.n1.sh(etcd)
     site.n1.sh(f"kill -KILL {before}")
@@ -313,7 +313,7 @@ def test_an_agent_that_is_killed_is_started_again_and_finds_its_store(site: Site
     assert_nothing_was_lost(site, site.n2)
 
 
-def test_a_removed_package_leaves_its_data_and_nothing_else(site: Site) -> None:
+def a_removed_package_leaves_its_data_and_nothing_else(site: Site) -> None:
     site.n1.sh("apt-get remove --yes tandem")
     running = site.n1.sh("cat /proc/[0-9]*/cmdline | tr '\\0' ' '")
     assert "/usr/lib/tandem" not in running
@@ -324,7 +324,7 @@ def test_a_removed_package_leaves_its_data_and_nothing_else(site: Site) -> None:
     assert site.n2.sh("systemctl is-active tandem").strip() == "active"
 
 
-def test_a_purge_takes_settings_and_keys_and_no_recording(site: Site) -> None:
+def a_purge_takes_settings_and_keys_and_no_recording(site: Site) -> None:
     site.n1.sh(f"mkdir {DATA}/video; touch {DATA}/video/tandem-volume.json {DATA}/video/1.mp4")
     recordings = site.n1.sh(f"find {VOLUME} -name '*.mp4' | wc -l")
     site.n1.sh("apt-get purge --yes tandem")
@@ -335,3 +335,26 @@ def test_a_purge_takes_settings_and_keys_and_no_recording(site: Site) -> None:
         "/var/lib/tandem/video/1.mp4",
         "/var/lib/tandem/video/tandem-volume.json",
     }
+
+
+STEPS = (
+    installing_enables_the_service_and_starts_nothing_before_there_is_a_node,
+    one_server_is_made_a_node_as_the_guide_tells,
+    a_node_starts_at_boot_and_records,
+    members_of_the_group_may_ask_and_nobody_else,
+    a_restart_of_the_service_loses_no_frame,
+    an_upgrade_of_the_package_restarts_in_order_and_loses_no_frame,
+    after_a_power_cut_it_starts_again_and_no_frame_is_lost,
+    an_agent_that_is_killed_is_started_again_and_finds_its_store,
+    a_removed_package_leaves_its_data_and_nothing_else,
+    a_purge_takes_settings_and_keys_and_no_recording,
+)
+
+
+def test_it_is_installed_records_through_all_that_happens_and_is_removed(
+    site: Site, record_property: Callable[[str, object], None]
+) -> None:
+    """One test, since each step begins where the last one ended."""
+    for step in STEPS:
+        step(site)
+        record_property(step.__name__, "passed")
