@@ -12,6 +12,7 @@ from tandem.cli.common import (
     clean,
     echo_json,
     json_option,
+    settings_at,
     settings_option,
     wrapped,
 )
@@ -53,6 +54,47 @@ def list_nodes(as_json: bool, settings_path: Path) -> None:
         return
     for line in node_lines(document):
         click.echo(line.removeprefix("  "))
+
+
+@node.command("invite", epilog="Example: tandem node invite")
+@json_option
+@settings_option
+def invite(as_json: bool, settings_path: Path) -> None:
+    """Let one server join within an hour: prints the command to be run there.
+
+    What is printed is a secret: whoever has it can join. It works once.
+
+    Exit status: 0 done, 1 could not be asked or nobody could sign, 2 wrong usage.
+    """
+    with asking(settings_path, as_json=as_json) as client:
+        token = client.invite()
+        links = [it.name for it in settings_at(settings_path).links]
+    if as_json:
+        echo_json({"version": VERSION, "token": token})
+        return
+    click.echo("On the new server, within an hour, with its own addresses and disks:")
+    told = " ".join(f"--link {name}=ADDRESS" for name in links)
+    click.echo(f"  sudo tandem join {token} {told} --volume PATH")
+
+
+@node.command("remove", epilog="Example: tandem node remove server3")
+@click.argument("node_id", metavar="NODE")
+@json_option
+@settings_option
+def remove(node_id: str, as_json: bool, settings_path: Path) -> None:
+    """Take NODE, which is lost for good, out of the cluster.
+
+    Its cameras go to other nodes, and another node holds the store in its place. It is never
+    answered again, and its name is not used again. Refused while it is there: `tandem leave`.
+
+    Exit status: 0 done, 1 refused or could not be asked, 2 wrong usage.
+    """
+    with asking(settings_path, as_json=as_json) as client:
+        client.remove_node(node_id)
+    if as_json:
+        echo_json({"version": VERSION, "node_id": node_id})
+        return
+    click.echo(f"Node {node_id} is no part of the cluster any more.")
 
 
 _no_wait = click.option("--no-wait", is_flag=True, help="do not wait until NODE is empty")

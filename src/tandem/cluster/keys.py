@@ -18,6 +18,9 @@ INTENTS: Final = ROOT + "intents/"
 FENCING: Final = ROOT + "fencing/"
 STORE_CARE: Final = ROOT + "store-care"
 RESOURCES: Final = ROOT + "resources/"
+REMOVED: Final = ROOT + "removed/"
+INVITATIONS: Final = ROOT + "invitations/"
+AUTHORITY: Final = ROOT + "authority"
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 

@@ -65,6 +65,16 @@ class Home:
         return self.data / "etcd.begun"
 
     @property
+    def joined(self) -> Path:
+        """Stands where the cluster was there before this node: it never begins a store alone."""
+        return self.data / "joined"
+
+    @property
+    def endpoints(self) -> Path:
+        """Where the store was asked last."""
+        return self.data / "store-endpoints.json"
+
+    @property
     def etcd_log(self) -> Path:
         """What the store's member says."""
         return self.data / "etcd.log"

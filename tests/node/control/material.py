@@ -120,6 +120,7 @@ class PlayedAgent(CameraStore, ServiceStore, ResourceStore):
         self.others: dict[str, Any] = {}
         self.said = encode_word("node1", "1", Word())
         self.findings: list[Json] = []
+        self.removed: set[str] = set()
 
     @property
     def fencing(self) -> FencingControl:
@@ -127,6 +128,15 @@ class PlayedAgent(CameraStore, ServiceStore, ResourceStore):
 
     def word(self) -> Json:
         return self.said
+
+    def has_removed(self, node_id: str) -> bool:
+        return node_id in self.removed
+
+    async def invite(self) -> str:
+        return "tandem1.token"
+
+    async def remove_node(self, node_id: str) -> None:
+        self.removed.add(node_id)
 
     def node_status(self) -> Json:
         return self.own

@@ -13,6 +13,7 @@ planning    who plans, and how a plan is written
 Acting:
 store_member  the member of the store that runs here
 store_care    what is done for the store besides: room, speed, backups
+store_roles   which nodes hold the store
 volumes       which volumes are mounted
 pulse_view    what the pulse says, and is told
 candidacy     this node among those that may coordinate

@@ -10,6 +10,7 @@ import logging
 import os
 import secrets
 import ssl
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib.metadata import version
@@ -32,6 +33,7 @@ from tandem.node.agent.hearing import Hearing
 from tandem.node.agent.plans import Plans
 from tandem.node.agent.pulse_view import PulseView, orders_of, problems_of
 from tandem.node.agent.recording import Recording
+from tandem.node.agent.registration import REMOVED_NODE
 from tandem.node.agent.report import (
     Json,
     recording_document,
@@ -41,6 +43,7 @@ from tandem.node.agent.report import (
 from tandem.node.agent.standing import Standing, words_of_pictures
 from tandem.node.agent.store_care import StoreCare
 from tandem.node.agent.store_member import StoreMember
+from tandem.node.agent.store_roles import Company
 from tandem.node.agent.turns import Turns
 from tandem.node.agent.volumes import Volumes
 from tandem.node.agent.work import Work, retention_of, work_of
@@ -51,12 +54,14 @@ from tandem.node.control.protocol import VERSION
 from tandem.node.control.service import AGENT_PORT
 from tandem.node.control.words import encode_word
 from tandem.node.home import Home
+from tandem.node.joining.inviting import Members
 from tandem.node.joining.peers import addresses_of, peers_of
 from tandem.node.pulse.link import PulseLink
-from tandem.node.pulse.messages import Report
+from tandem.node.pulse.messages import Orders, Report
 from tandem.node.recorders.wanted import Wanted, own_cameras
 from tandem.node.seal import Sealer
-from tandem.node.settings import NodeSettings
+from tandem.node.settings import NodeSettings, PeerSettings
+from tandem.node.store.endpoint import Endpoint
 from tandem.node.store.protocol import Store
 from tandem.recording.orders import RELAY_PORT, Relaying
 
@@ -82,11 +87,17 @@ class Identity:
         settings: of the node.
         key: of the cluster, secret.
         started_us: see `started.note_start`.
+        endpoints: where the store is asked at first; none: as the settings say.
     """
 
     settings: NodeSettings
     key: bytes = field(repr=False)
     started_us: int
+    endpoints: tuple[Endpoint, ...] = ()
+
+
+class RemovedError(Exception):
+    """This node was taken out of its cluster for good."""
 
 
 class Agent:
@@ -123,7 +134,8 @@ class Agent:
         self._catalogue = Catalogue(store, random, self._changed.set)
         self._peers = peers_of(settings, {})
         self._pulse, self._seen, self._started_us = pulse, PulseView(clock), identity.started_us
-        pulse.order(orders_of(settings, self._peers, identity.started_us))
+        self._endpoints = identity.endpoints
+        pulse.order(self._orders(self._peers))
         self._candidacy = Candidacy(settings.node_id, store, random)
         self._decisions = Decisions(self._home.decisions, settings.node_id, clock)
         self._plans = Plans(
@@ -195,6 +207,8 @@ class Agent:
             await asyncio.sleep(ARRANGE_S)
 
     def _arrange(self) -> None:
+        if self._catalogue.is_current and self._settings.node_id in self._catalogue.removed.values:
+            raise RemovedError(REMOVED_NODE)
         self._meet_peers()
         cameras = self._catalogue.cameras.values
         placements = self._catalogue.placements.values
@@ -241,11 +255,13 @@ class Agent:
 
     def _meet_peers(self) -> None:
         """Talk to the nodes that the store names now, and to no others."""
-        peers = peers_of(self._settings, self._catalogue.nodes.values)
+        peers = peers_of(
+            self._settings, self._catalogue.nodes.values, self._catalogue.removed.values
+        )
         if peers == self._peers:
             return
         try:
-            orders = orders_of(self._settings, peers, self._started_us)
+            orders = self._orders(peers)
         except HeartbeatError as problem:
             self._too_many = str(problem)
             return
@@ -349,6 +365,35 @@ class Agent:
                 await asyncio.to_thread(self._member.note_begun)
             await asyncio.sleep(STORE_STATUS_S)
 
+    @property
+    def company(self) -> Company:
+        """The nodes, for deciding which of them hold the store."""
+        nodes = self._catalogue.nodes.values
+        return Company(
+            nodes,
+            frozenset(self._catalogue.removed.values),
+            self._seen.report.reached,
+            self._catalogue.is_current and self._seen.coordinates is not None,
+        )
+
+    def ask_store_at(self, endpoints: Sequence[Endpoint]) -> None:
+        """Let the pulse ask the store where it is asked now."""
+        self._endpoints = tuple(endpoints)
+        self._pulse.order(self._orders(self._peers))
+
+    def _orders(self, peers: tuple[PeerSettings, ...]) -> Orders:
+        return orders_of(self._settings, peers, self._started_us, self._endpoints)
+
+    @property
+    def _members(self) -> Members:
+        catalogue, peers = self._catalogue, self._seen.report.peers
+        return Members(
+            catalogue.nodes.values,
+            catalogue.removed.values,
+            frozenset(str(it["node_id"]) for it in peers if not it["suspected"]),
+            catalogue.invitations.values,
+        )
+
     # --- What it tells ---------------------------------------------------------------------------
 
     @property
@@ -363,6 +408,7 @@ class Agent:
             ),
             agreed=lambda: self._catalogue.agreed,
             others=lambda: addresses_of(self._peers, AGENT_PORT),
+            members=lambda: self._members,
         )
 
     def _status(self) -> Json:

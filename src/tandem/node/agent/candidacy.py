@@ -10,7 +10,7 @@ from tandem.cluster.coordinator import COORDINATOR, order_with
 from tandem.cluster.document import StoredValueError
 from tandem.cluster.order import Order
 from tandem.node.store.errors import StoreError
-from tandem.node.store.model import Put, Transaction, unchanged
+from tandem.node.store.model import Put, Transaction, absent, unchanged
 from tandem.node.store.protocol import Store
 
 log = logging.getLogger(__name__)
@@ -62,7 +62,10 @@ class Candidacy:
             return True
         outcome = await self._store.transact(
             Transaction(
-                compares=(unchanged(KEY, found.mod_revision if found else 0),),
+                compares=(
+                    unchanged(KEY, found.mod_revision if found else 0),
+                    absent(keys.key(keys.REMOVED, self._node_id)),
+                ),
                 success=(Put(KEY, order.encode()),),
             )
         )

@@ -9,6 +9,7 @@ from typing import Any, Final
 from tandem.cluster import keys
 from tandem.cluster.exclusive.values import Owner
 from tandem.cluster.intent import Intent
+from tandem.cluster.joining import Invitation, Removal
 from tandem.cluster.model import Camera, Node, Placement, Session
 from tandem.cluster.node_report import NodeReport
 from tandem.cluster.order import Order
@@ -22,6 +23,8 @@ from tandem.node.store.model import Entry
 from tandem.node.store.protocol import Store
 
 log = logging.getLogger(__name__)
+
+_KEPT: Final = {keys.CAMERAS, keys.PLACEMENTS, keys.NODES, keys.REMOVED}
 
 REFUSED_S: Final = 5.0
 """How often a store is tried that would not have us: somebody has to mend a certificate first."""
@@ -46,6 +49,8 @@ class Catalogue:
         owners: who has each, by resource.
         wishes: where an operator wants each for a while, by resource.
         reports: by node, what it says of itself.
+        removed: nodes that were taken out of the cluster, by id.
+        invitations: of servers that may join, by id.
         refusal: why the store would not have us; "" if it would.
     """
 
@@ -60,6 +65,8 @@ class Catalogue:
         self.owners = Shelf(keys.OWNERS, Owner.decode)
         self.wishes = Shelf(keys.WISHES, decode_wish)
         self.reports = Shelf(keys.REPORTS, NodeReport.decode)
+        self.removed = Shelf(keys.REMOVED, Removal.decode)
+        self.invitations = Shelf(keys.INVITATIONS, Invitation.decode)
         self.refusal = ""
         self._store = store
         self._random = random
@@ -99,7 +106,7 @@ class Catalogue:
 
     def recall(self, entries: Mapping[str, Entry]) -> None:
         """Begin with what was remembered; the store's own word replaces it."""
-        for shelf in (self.cameras, self.placements, self.nodes):
+        for shelf in (self.cameras, self.placements, self.nodes, self.removed):
             shelf.take({key: it for key, it in entries.items() if key.startswith(shelf.prefix)})
         self._changed()
 
@@ -123,6 +130,8 @@ class Catalogue:
             self.owners,
             self.wishes,
             self.reports,
+            self.removed,
+            self.invitations,
         )
 
     async def _keep_following(self, shelf: Shelf[Any]) -> None:
@@ -144,7 +153,7 @@ class Catalogue:
                 is_first = shelf.prefix not in self._listed
                 self._listed.add(shelf.prefix)
                 has_changed = shelf.take(snapshot.entries)
-                if shelf.prefix != keys.SESSIONS:
+                if shelf.prefix in _KEPT:
                     self._kept[shelf.prefix] = snapshot.entries
                     if has_changed or is_first:
                         self._changed()

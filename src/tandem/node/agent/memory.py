@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from tandem.cluster import keys
+from tandem.cluster.joining import Removal
 from tandem.cluster.model import Node
 from tandem.node.agent.shelf import Shelf
 from tandem.node.home import Home
@@ -65,6 +66,20 @@ def remembered_peers(settings: NodeSettings) -> tuple[PeerSettings, ...]:
     Args:
         settings: of this node.
     """
-    nodes, found = Shelf(keys.NODES, Node.decode), recall(Home(settings.data).memory)
+    nodes, removed = Shelf(keys.NODES, Node.decode), Shelf(keys.REMOVED, Removal.decode)
+    found = recall(Home(settings.data).memory)
     nodes.take({key: entry for key, entry in found.items() if key.startswith(keys.NODES)})
-    return peers_of(settings, nodes.values)
+    removed.take({key: entry for key, entry in found.items() if key.startswith(keys.REMOVED)})
+    return peers_of(settings, nodes.values, removed.values)
+
+
+def was_removed(settings: NodeSettings) -> bool:
+    """Whether this node knows that it was taken out of its cluster for good. Blocks."""
+    return keys.key(keys.REMOVED, settings.node_id) in recall(Home(settings.data).memory)
+
+
+def remember_removal(settings: NodeSettings) -> None:
+    """Write down that this node was taken out, and nothing else: it needs no more. Blocks."""
+    removal = keys.key(keys.REMOVED, settings.node_id)
+    value = Removal(settings.node_id, 0).encode()
+    remember(Home(settings.data).memory, {removal: Entry(removal, value, -1, -1, 1)})

@@ -12,6 +12,7 @@ from tandem.node.home import Home
 from tandem.node.joining.peers import routes_to
 from tandem.node.pulse.messages import Orders, Report
 from tandem.node.settings import NodeSettings, PeerSettings
+from tandem.node.store.endpoint import Endpoint
 from tandem.node.store.model import Compare, unchanged
 
 TIMING: Final = "standard"
@@ -91,13 +92,19 @@ class PulseView:
         return None if seat is None else unchanged(keys.key(keys.OWNERS, COORDINATOR), seat)
 
 
-def orders_of(settings: NodeSettings, peers: tuple[PeerSettings, ...], started_us: int) -> Orders:
+def orders_of(
+    settings: NodeSettings,
+    peers: tuple[PeerSettings, ...],
+    started_us: int,
+    asked: tuple[Endpoint, ...] = (),
+) -> Orders:
     """What a pulse is to do by a node's settings.
 
     Args:
         settings: of the node.
         peers: as they are known now.
         started_us: see `started.note_start`.
+        asked: where the store is asked; none: as the settings say.
 
     Raises:
         HeartbeatError: there are too many peers and links for a heartbeat.
@@ -110,7 +117,7 @@ def orders_of(settings: NodeSettings, peers: tuple[PeerSettings, ...], started_u
         started_us=started_us,
         data=settings.data,
         run_directory=Home(settings.data).run_directory(settings.node_id),
-        endpoints=endpoints(settings),
+        endpoints=asked or endpoints(settings),
         timing=TIMING,
         nodes=tuple(sorted({settings.node_id, *(peer.node_id for peer in peers)})),
         routes=routes,

@@ -9,13 +9,19 @@ from tandem.cluster import keys
 from tandem.cluster.model import Link, Node
 from tandem.node.settings import NodeSettings
 from tandem.node.store.errors import StoreError
-from tandem.node.store.model import Put, Transaction, unchanged
+from tandem.node.store.model import Put, Transaction, absent, unchanged
 from tandem.node.store.protocol import Store
 
 log = logging.getLogger(__name__)
 
 RETRY_S: Final = (0.5, 10.0)
 """First and longest delay before the store is asked again; jittered."""
+
+
+REMOVED_NODE: Final = (
+    "This node was removed from the cluster for good: the others talk to it no more. To use this"
+    " server again, move its settings and data away, and let it join under another name."
+)
 
 
 def entry_of(settings: NodeSettings, fingerprint: str) -> Node:
@@ -37,7 +43,7 @@ def entry_of(settings: NodeSettings, fingerprint: str) -> Node:
 
 
 async def register(store: Store, node: Node, random: Random) -> None:
-    """Write a node's entry, unless it stands there already; again until it does.
+    """Write a node's entry, unless it stands there already or was removed; again until it does.
 
     Args:
         store: where.
@@ -45,14 +51,18 @@ async def register(store: Store, node: Node, random: Random) -> None:
         random: jitters the retries.
     """
     key, failures = keys.key(keys.NODES, node.node_id), 0
+    removal = keys.key(keys.REMOVED, node.node_id)
     while True:
         try:
+            if await store.get(removal) is not None:
+                log.error("%s", REMOVED_NODE)
+                return
             found = await store.get(key)
             if found is not None and found.value == node.encode():
                 return
             await store.transact(
                 Transaction(
-                    compares=(unchanged(key, found.mod_revision if found else 0),),
+                    compares=(unchanged(key, found.mod_revision if found else 0), absent(removal)),
                     success=(Put(key, node.encode()),),
                 )
             )

@@ -74,6 +74,14 @@ class ControlClient:
         """What is found of the whole cluster by `tandem check`."""
         return self._ask("GET", "/v1/check")
 
+    def invite(self) -> str:
+        """A token by which one server may join."""
+        return str(self._ask("POST", "/v1/invitations")["token"])
+
+    def remove_node(self, node_id: str) -> None:
+        """Take a node out of the cluster for good."""
+        self._ask("DELETE", f"/v1/nodes/{quote(node_id, safe='')}")
+
     def cameras(self) -> Json:
         """All cameras."""
         return self._ask("GET", "/v1/cameras")

@@ -125,6 +125,27 @@ class NodeControl(Protocol):
         """What it finds on all nodes that answer, and of the cluster; within seconds."""
         ...
 
+    def has_removed(self, node_id: str) -> bool:
+        """Whether a node was taken out of the cluster: it is answered no more."""
+        ...
+
+    async def invite(self) -> str:
+        """A token by which one server may join, for an hour.
+
+        Raises:
+            AuthorityError: nobody could sign for it.
+        """
+        ...
+
+    async def remove_node(self, node_id: str) -> None:
+        """Take a node out of the cluster for good: one that is lost, or this one itself.
+
+        Raises:
+            NotFoundError: there is none of this name.
+            RefusedError: it is there, or may still run what must not run twice.
+        """
+        ...
+
     async def cameras(self) -> CameraList:
         """All cameras that are to be recorded."""
         ...

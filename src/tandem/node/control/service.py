@@ -90,16 +90,35 @@ class _Service:
         application.router.add_put("/v1/resources/{resource_id}/move", self._move_resource)
         application.router.add_put("/v1/nodes/{node_id}/service", self._set_service)
         add_fencing(application.router, self._control.fencing)
+        application.router.add_delete("/v1/nodes/{node_id}", self._remove_node)
+        application.router.add_post("/v1/invitations", self._invite)
         return application
 
     def for_nodes(self) -> web.Application:
         application = web.Application(
-            client_max_size=LARGEST_BODY_BYTES, middlewares=[_speaks_in_sentences, _asked_by_a_node]
+            client_max_size=LARGEST_BODY_BYTES,
+            middlewares=[_speaks_in_sentences, self._asked_by_a_node],
         )
         application.router.add_get("/v1/node", self._node)
         application.router.add_get("/v1/recording", self._word)
         application.router.add_get("/v1/check", self._check_machine)
         return application
+
+    @web.middleware
+    async def _asked_by_a_node(self, request: web.Request, handler: _Handler) -> web.StreamResponse:
+        transport = request.transport
+        node = peer_node(transport.get_extra_info("peercert") if transport else None)
+        if self._control.has_removed(node):
+            raise AuthorityError(f"Node '{node}' was removed from the cluster.")
+        return await handler(request)
+
+    async def _invite(self, _request: web.Request) -> web.StreamResponse:
+        return web.json_response({"version": VERSION, "token": await self._control.invite()})
+
+    async def _remove_node(self, request: web.Request) -> web.StreamResponse:
+        node_id = request.match_info["node_id"]
+        await self._control.remove_node(node_id)
+        return web.json_response({"version": VERSION, "node_id": node_id})
 
     async def _node(self, _request: web.Request) -> web.StreamResponse:
         return web.json_response(self._control.node_status())
@@ -332,13 +351,6 @@ def _conflict(conflict: ConflictError) -> web.Response:
     current = camera_document(conflict.current) if conflict.current else None
     answer = {"version": VERSION, "problem": str(conflict), "camera": current}
     return web.json_response(answer, status=HTTPStatus.CONFLICT)
-
-
-@web.middleware
-async def _asked_by_a_node(request: web.Request, handler: _Handler) -> web.StreamResponse:
-    transport = request.transport
-    peer_node(transport.get_extra_info("peercert") if transport else None)
-    return await handler(request)
 
 
 @web.middleware

@@ -3,7 +3,7 @@
 A node of the settings that the store does not have stays a peer: it may never have begun yet.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from ipaddress import ip_address
 
 from tandem.cluster.model import Node
@@ -12,14 +12,17 @@ from tandem.node.beats import Route
 from tandem.node.settings import LinkSettings, NodeSettings, PeerSettings
 
 
-def peers_of(settings: NodeSettings, nodes: Mapping[str, Node]) -> tuple[PeerSettings, ...]:
+def peers_of(
+    settings: NodeSettings, nodes: Mapping[str, Node], removed: Collection[str] = ()
+) -> tuple[PeerSettings, ...]:
     """The peers of a node, by name.
 
     Args:
         settings: of the node; its peers are known from the start.
         nodes: what the store has, or had when it was read last; its word on a node is the newer.
+        removed: nodes that were taken out of the cluster; they are nobody's peers.
     """
-    peers = {peer.node_id: peer for peer in settings.peers}
+    peers = {peer.node_id: peer for peer in settings.peers if peer.node_id not in removed}
     for node_id, node in nodes.items():
         addresses = _addresses(node, settings.links)
         if node_id != settings.node_id and addresses:

@@ -36,7 +36,7 @@ class Orders:
         started_us: see `started.note_start`; from the first.
         data: the node's own directory; from the first.
         run_directory: of the resources that run here; from the first.
-        endpoints: of the store; from the first.
+        endpoints: of the store.
         timing: a preset of `cluster.exclusive.timing`; from the first.
         nodes: all configured ones, this one included.
         routes: the ways to the others.

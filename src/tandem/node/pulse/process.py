@@ -22,7 +22,7 @@ from tandem.node.pulse.messages import MessageError, Orders, parse_orders
 from tandem.node.pulse.pipes import LineInput, LineOutput, LogOutput
 from tandem.node.pulse.privileges import take_privileges
 from tandem.node.pulse.pulse import Means, Pulse
-from tandem.node.store.etcd import Deadlines, open_store
+from tandem.node.store.etcd import Deadlines, EtcdStore, open_store
 from tandem.node.tls import client_context
 from tandem.recording.orphan import end_soon, end_without_parent
 
@@ -113,7 +113,7 @@ async def _work(told: _Told, clock: Clock, random: Random) -> None:
         pulse = Pulse(orders, means, lambda report: output.write(report.encode()))
         async with asyncio.TaskGroup() as tasks:
             running = tasks.create_task(pulse.run(), name="running")
-            passing = tasks.create_task(_pass_on(told, pulse), name="orders")
+            passing = tasks.create_task(_pass_on(told, pulse, store), name="orders")
             await told.gone.wait()
             try:
                 async with asyncio.timeout(LEAVE_S + PROOF_S):
@@ -124,12 +124,13 @@ async def _work(told: _Told, clock: Clock, random: Random) -> None:
             passing.cancel()
 
 
-async def _pass_on(told: _Told, pulse: Pulse) -> None:
+async def _pass_on(told: _Told, pulse: Pulse, store: EtcdStore) -> None:
     while True:
         await told.changed.wait()
         told.changed.clear()
         if told.orders is not None:
             pulse.order(told.orders)
+            await store.set_endpoints(told.orders.endpoints)
 
 
 def main() -> int:

@@ -16,6 +16,7 @@ from tandem.node.store.model import (
     Entry,
     Get,
     List,
+    MemberEntry,
     MemberStatus,
     Outcome,
     Snapshot,
@@ -83,6 +84,20 @@ def parse_outcome(transaction: Transaction, answer: Json) -> Outcome:
         elif isinstance(operation, List):
             lists.append(_entries(response["response_range"]))
     return Outcome(succeeded, parse_header(answer).revision, tuple(gets), tuple(lists))
+
+
+def parse_members(answer: Json) -> tuple[MemberEntry, ...]:
+    """Read a MemberListResponse."""
+    return tuple(
+        MemberEntry(
+            int(member["ID"]),
+            str(member.get("name", "")),
+            tuple(map(str, member.get("peerURLs", ()))),
+            tuple(map(str, member.get("clientURLs", ()))),
+            bool(member.get("isLearner", False)),
+        )
+        for member in answer["members"]
+    )
 
 
 def parse_status(name: str, answer: Json) -> MemberStatus:

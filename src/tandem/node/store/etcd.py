@@ -3,7 +3,7 @@
 import asyncio
 import ssl
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from contextlib import AsyncExitStack, aclosing, asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from random import Random
@@ -19,7 +19,15 @@ from tandem.node.store.errors import (
     UnknownOutcomeError,
 )
 from tandem.node.store.guard import Guard, StaleAnswerError
-from tandem.node.store.model import Change, Entry, MemberStatus, Outcome, Snapshot, Transaction
+from tandem.node.store.model import (
+    Change,
+    Entry,
+    MemberEntry,
+    MemberStatus,
+    Outcome,
+    Snapshot,
+    Transaction,
+)
 
 _PAUSE_S: Final = 0.05
 """Between two rounds through all endpoints; jittered."""
@@ -51,6 +59,7 @@ class EtcdStore:
         guard: of this cluster and incarnation.
         random: jitters the pauses.
         deadlines: of every call.
+        tls: for further clients.
     """
 
     def __init__(
@@ -59,7 +68,9 @@ class EtcdStore:
         guard: Guard,
         random: Random,
         deadlines: Deadlines,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
+        self._tls = tls
         self._in_order = tuple(clients)
         self._preferred = list(clients)  # the one that answered last is the first to be asked
         self._guard = guard
@@ -101,8 +112,9 @@ class EtcdStore:
         question = gateway.watch_request(prefix, from_revision)
         problems: list[StoreError] = []
         self._watches += 1
-        for number in range(len(self._in_order)):
-            client = self._in_order[(self._watches + number) % len(self._in_order)]
+        clients = self._in_order
+        for number in range(len(clients)):
+            client = clients[(self._watches + number) % len(clients)]
             stands = False
             messages = client.stream(gateway.WATCH, question, self._deadlines.attempt_s)
             try:
@@ -121,6 +133,79 @@ class EtcdStore:
         async with asyncio.TaskGroup() as group:
             asked = [group.create_task(self._status(client)) for client in self._in_order]
         return tuple(task.result() for task in asked)
+
+    async def members(self) -> tuple[MemberEntry, ...]:
+        """Who holds the store, as one of them knows it: it may be a little behind.
+
+        Raises:
+            StoreError: none of them answers.
+        """
+        answer = await self._about_members(gateway.MEMBER_LIST, {})
+        return answers.parse_members(answer)
+
+    async def add_learner(self, peer_urls: Sequence[str]) -> None:
+        """Let one more receive everything, without a vote.
+
+        Args:
+            peer_urls: where the others reach it.
+
+        Raises:
+            StoreError: it was refused, or has an unknown outcome: list the members again.
+        """
+        question = {"peerURLs": list(peer_urls), "isLearner": True}
+        await self._about_members(gateway.MEMBER_ADD, question)
+
+    async def promote(self, member_id: int) -> None:
+        """Give a learner its vote.
+
+        Raises:
+            StoreError: as `add_learner`; also while it is not in sync.
+        """
+        await self._about_members(gateway.MEMBER_PROMOTE, {"ID": str(member_id)})
+
+    async def remove_member(self, member_id: int) -> None:
+        """Take a member out; it ends by itself.
+
+        Raises:
+            StoreError: as `add_learner`.
+        """
+        await self._about_members(gateway.MEMBER_REMOVE, {"ID": str(member_id)})
+
+    async def set_endpoints(self, endpoints: Sequence[Endpoint]) -> None:
+        """Ask these from now on; the connections to those that stay stay, too.
+
+        Args:
+            endpoints: in the order in which they are to be asked.
+        """
+        known = {client.endpoint: client for client in self._in_order}
+        made = tuple(known.get(it) or EndpointClient(it, self._tls) for it in endpoints)
+        if made == self._in_order:
+            return
+        left = [client for client in self._in_order if client not in made]
+        kept = [client for client in self._preferred if client in made]
+        self._in_order = made
+        self._preferred = kept + [client for client in made if client not in kept]
+        self._known -= set(left)
+        for client in left:
+            await client.close()
+
+    async def close(self) -> None:
+        """End all connections."""
+        for client in self._in_order:
+            await client.close()
+
+    async def _about_members(self, path: str, question: gateway.Json) -> gateway.Json:
+        async def attempt(client: EndpointClient, attempt_s: float) -> gateway.Json:
+            floor = self._guard.floor
+            answer = await client.ask(path, question, attempt_s)
+            try:
+                header = _parsed(client, answers.parse_header, answer)
+                self._guard.admit_local(client.endpoint.name, header, floor)
+            except StaleAnswerError as error:
+                raise UnknownOutcomeError(str(error)) from error
+            return answer
+
+        return await self._somewhere(attempt)
 
     async def _status(self, client: EndpointClient) -> MemberStatus:
         name = client.endpoint.name
@@ -215,8 +300,9 @@ class EtcdStore:
 
     def _leave(self, client: EndpointClient) -> None:
         """Ask this one last from now on."""
-        self._preferred.remove(client)
-        self._preferred.append(client)
+        if client in self._preferred:  # else it was given up while it was asked
+            self._preferred.remove(client)
+            self._preferred.append(client)
 
 
 @asynccontextmanager
@@ -239,12 +325,12 @@ async def open_store(
         cluster: the id that etcd calls the cluster by, where it is known already; 0 if not.
         deadlines: of every call.
     """
-    async with AsyncExitStack() as stack:
-        clients = []
-        for endpoint in endpoints:
-            clients.append(EndpointClient(endpoint, tls))
-            stack.push_async_callback(clients[-1].close)
-        yield EtcdStore(clients, Guard(incarnation, cluster), random, deadlines)
+    clients = [EndpointClient(endpoint, tls) for endpoint in endpoints]
+    store = EtcdStore(clients, Guard(incarnation, cluster), random, deadlines, tls)
+    try:
+        yield store
+    finally:
+        await store.close()
 
 
 def _parsed(

@@ -27,6 +27,10 @@ DEFRAGMENTATION: Final = "/v3/maintenance/defragment"
 ALARM: Final = "/v3/maintenance/alarm"
 TRANSFER: Final = "/v3/maintenance/transfer-leadership"
 METRICS: Final = "/metrics"
+MEMBER_LIST: Final = "/v3/cluster/member/list"
+MEMBER_ADD: Final = "/v3/cluster/member/add"
+MEMBER_PROMOTE: Final = "/v3/cluster/member/promote"
+MEMBER_REMOVE: Final = "/v3/cluster/member/remove"
 
 Json = dict[str, Any]
 

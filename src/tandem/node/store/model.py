@@ -163,6 +163,25 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
+class MemberEntry:
+    """One of those that hold the store, as the others know it.
+
+    Attributes:
+        member_id: etcd's number for it.
+        name: of its node; "" until it has begun.
+        peer_urls: where the others reach it.
+        client_urls: where it is asked; none until it has begun.
+        is_learner: it does not vote yet, and answers no questions.
+    """
+
+    member_id: int
+    name: str
+    peer_urls: tuple[str, ...]
+    client_urls: tuple[str, ...]
+    is_learner: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class MemberStatus:
     """What one member says of itself; it is not asked whether the others agree.
 
