@@ -19,7 +19,7 @@ from tandem.lab.hosts.networks import USER_HOST, USERS
 pytestmark = [pytest.mark.lab("loop"), pytest.mark.timeout(480)]
 
 ADDRESS: Final = str(USERS.subnet[200])
-PLAN: Final = ClusterPlan(nodes=3, cameras=2, volume_mib=512, protection=Protection.HOT)
+PLAN: Final = ClusterPlan(nodes=3, cameras=2, protection=Protection.HOT)
 SLEEPS: Final = '["/bin/sleep", "86399"]'
 
 
