@@ -119,6 +119,19 @@ async def test_what_is_defined_gets_an_order_with_successors() -> None:
 
 
 @in_a_loop
+async def test_where_nothing_is_defined_nothing_is_planned() -> None:
+    bench = Bench()
+    await bench.plan()
+    assert bench.planner.document() is None
+    bench.define(WEB)
+    await bench.plan()
+    assert bench.planner.document() is not None
+    bench.remove(keys.RESOURCES + "web")
+    await bench.plan()
+    assert (bench.order(), bench.planner.document()) == (None, None)
+
+
+@in_a_loop
 async def test_who_may_not_plan_writes_nothing_and_says_nothing() -> None:
     bench = Bench()
     bench.define(WEB)

@@ -15,7 +15,7 @@ from tandem.cluster.plan.view import NodeChange
 from tandem.node.agent.catalogue import Catalogue
 from tandem.node.agent.decisions import Note
 from tandem.node.agent.planning import order_writes
-from tandem.node.agent.resource_view import view_of, wanted_of
+from tandem.node.agent.resource_view import is_any, view_of, wanted_of
 from tandem.node.store.errors import StoreError
 from tandem.node.store.model import Compare
 from tandem.node.store.protocol import Store
@@ -93,6 +93,9 @@ class ResourcePlanner:
         again_us = self.made.again_us if self.made else None
         is_due = again_us is not None and self._clock.utc_us() >= again_us
         if basis == self._planned and not is_due:
+            return
+        if not is_any(self._catalogue):
+            self.made, self._planned = None, basis
             return
         view = view_of(self._catalogue, suspected, self._changes, self._clock.utc_us())
         wanted = wanted_of(self._catalogue)

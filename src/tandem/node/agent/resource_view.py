@@ -59,6 +59,11 @@ def wanted_of(catalogue: Catalogue) -> tuple[Resource, ...]:
     )
 
 
+def is_any(catalogue: Catalogue) -> bool:
+    """Whether there is anything to plan: something defined, or an order that is left of it."""
+    return bool((catalogue.resources.values.keys() | catalogue.orders.values) - {COORDINATOR})
+
+
 def implied(resource: Resource) -> tuple[str, ...]:
     """What a node must provide for a resource by its options."""
     match resource.kind:
