@@ -33,6 +33,8 @@ from tandem.resources.kind import Found, Health, Place, StartError, StopUnproven
 
 CLOCK = SystemClock()
 TOKEN = Token(0, 7)
+LONG_US = CLOCK.boot_us() + 3_600_000_000
+LATER = Entitled(LONG_US + 1000, LONG_US + 900)
 
 
 class Machine:
@@ -116,6 +118,7 @@ class Bench:
             kinds,
         )
         hands.tell = self.told.append
+        hands.entitle(Entitled(LONG_US, LONG_US - 100))
         hands.definitions = {
             name: Definition(name, "played", options={"secret": "s"}) for name in ("db", "web")
         }
@@ -155,13 +158,38 @@ async def until(condition: Callable[[], object]) -> None:
 @in_a_loop
 @working
 async def test_it_starts_prolongs_and_stops_what_is_defined(bench: Bench) -> None:
-    bench.hands.entitle(Entitled(1000, 900))
     assert await bench.hands.start(Start("db", 1, TOKEN)) == Started("db", 1)
     assert bench.machine.runs == {"db": TOKEN}
-    bench.hands.entitle(Entitled(2000, 1900))
-    assert bench.machine.until_us == {"db": 2000}
+    bench.hands.entitle(LATER)
+    assert bench.machine.until_us == {"db": LATER.until_us}
     assert await bench.hands.stop(Stop("db", 1, None)) == Stopped("db", 1)
     assert bench.machine.runs == {}
+
+
+@in_a_loop
+@working
+async def test_it_starts_what_it_may_soon_not_run_once_it_may_again(bench: Bench) -> None:
+    soon = CLOCK.boot_us() + PATIENT.guarantee_us // 2
+    bench.hands.entitle(Entitled(soon, soon))
+    starting = asyncio.create_task(bench.hands.start(Start("db", 1, TOKEN)))
+    await asyncio.sleep(0.1)
+    assert not bench.machine.runs
+    assert not starting.done()
+    bench.hands.entitle(LATER)
+    async with asyncio.timeout(20):
+        assert await starting == Started("db", 1)
+
+
+@in_a_loop
+@working
+async def test_what_waits_to_be_started_is_not_once_it_is_to_stop(bench: Bench) -> None:
+    bench.hands.entitle(Entitled(0, 0))
+    starting = asyncio.create_task(bench.hands.start(Start("db", 1, TOKEN)))
+    await asyncio.sleep(0)
+    assert await bench.hands.stop(Stop("db", 1, None)) == Stopped("db", 1)
+    async with asyncio.timeout(20):
+        assert isinstance(await starting, StartFailed)
+    assert not bench.machine.runs
 
 
 @in_a_loop

@@ -153,6 +153,7 @@ class NodeHands:
         name, run = effect.resource, effect.run
         if name == COORDINATOR:
             return Started(name, run)
+        await self._entitled(run)
         try:
             running = await self._made(name)
         except (ResourceError, OSError) as problem:
@@ -175,6 +176,18 @@ class NodeHands:
         self._watching.add(task)
         task.add_done_callback(self._watching.discard)
         return Started(name, run)
+
+    async def _entitled(self, run: int) -> None:
+        """Wait, while the store is slow, until there is time to start anything, or it is to stop.
+
+        A start without it fails, and a resource that failed here is not tried here again soon.
+        """
+        timing = self._timing
+        fresh_us = timing.guarantee_us - timing.renew_us - timing.rpc_us
+        while (  # noqa: ASYNC110 - until the next renewal, and only if the last one is late
+            self._until_us - self._clock.boot_us() < fresh_us and run not in self._never_started
+        ):
+            await asyncio.sleep(LOOK_S)
 
     async def _made(self, name: str) -> Running:
         """From its definition; remembered as about to be started.
