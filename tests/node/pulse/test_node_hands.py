@@ -24,6 +24,7 @@ from tandem.cluster.exclusive.events import (
 )
 from tandem.cluster.exclusive.timing import PATIENT
 from tandem.cluster.exclusive.values import Token
+from tandem.cluster.order import Mode
 from tandem.cluster.plan.resource import Resource as Definition
 from tandem.node.fencing.fencer import Fencer
 from tandem.node.fencing.sealing import SecretBox
@@ -176,6 +177,21 @@ async def test_it_starts_what_it_may_soon_not_run_once_it_may_again(bench: Bench
     assert not bench.machine.runs
     assert not starting.done()
     bench.hands.entitle(LATER)
+    async with asyncio.timeout(20):
+        assert await starting == Started("db", 1)
+
+
+@in_a_loop
+@working
+async def test_a_soft_one_is_tried_again_while_it_may_still_end_elsewhere(bench: Bench) -> None:
+    bench.hands.definitions = {
+        "db": Definition("db", "played", Mode.SOFT, options={"secret": "s"}),
+    }
+    bench.machine.refuses.add("db")
+    starting = asyncio.create_task(bench.hands.start(Start("db", 1, TOKEN)))
+    await asyncio.sleep(0.1)
+    assert not starting.done()
+    bench.machine.refuses.clear()
     async with asyncio.timeout(20):
         assert await starting == Started("db", 1)
 

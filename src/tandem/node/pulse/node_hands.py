@@ -23,6 +23,7 @@ from tandem.cluster.exclusive.events import (
 )
 from tandem.cluster.exclusive.timing import Timing
 from tandem.cluster.exclusive.values import Token
+from tandem.cluster.order import Mode
 from tandem.node.pulse.fencing import Fencing, only_say
 from tandem.node.pulse.leftovers import Leftovers
 from tandem.node.pulse.running import PROOF_US, Running
@@ -153,13 +154,35 @@ class NodeHands:
         name, run = effect.resource, effect.run
         if name == COORDINATOR:
             return Started(name, run)
-        await self._entitled(run)
+        until_us = self._clock.boot_us() + self._timing.guarantee_us
+        while True:
+            await self._entitled(run)
+            answer = await self._started(effect)
+            if (
+                isinstance(answer, Started)
+                or not self._may_be_elsewhere(name)
+                or run in self._never_started
+                or self._clock.boot_us() >= until_us
+            ):
+                self._never_started.discard(run)
+                return answer
+            await asyncio.sleep(LOOK_S)
+
+    def _may_be_elsewhere(self, name: str) -> bool:
+        """Whether it may still end on another node: the kernel there takes up to the guarantee.
+
+        Until then it may be what keeps a start here from succeeding, such as an address.
+        """
+        definition = self.definitions.get(name)
+        return definition is not None and definition.mode is Mode.SOFT
+
+    async def _started(self, effect: Start) -> Started | StartFailed:
+        name, run = effect.resource, effect.run
         try:
             running = await self._made(name)
         except (ResourceError, OSError) as problem:
             return StartFailed(name, run, str(problem))
         if run in self._never_started:
-            self._never_started.discard(run)
             return StartFailed(name, run, "it is to be stopped already.")
         self._running[name] = running
         try:
