@@ -15,6 +15,7 @@ from tandem.lab.cluster.agents import client
 from tandem.lab.cluster.waiting import wait_for
 from tandem.lab.hosts import Host
 from tandem.lab.hosts.networks import USER_HOST, USERS
+from tandem.node.control.client import AskingError
 
 pytestmark = [pytest.mark.lab("loop"), pytest.mark.timeout(480)]
 
@@ -123,6 +124,14 @@ def test_what_a_node_had_that_loses_power_runs_on_the_next(site: Site) -> None:
     wait_for(elsewhere, "it runs elsewhere", 40.0, SystemClock())
     wait_for(lambda: "" if site.answers() else "nobody answers", "answers", 10.0, SystemClock())
     site.cluster.start(node)
+
+    def silent() -> str:
+        try:
+            return "" if client(site.cluster.lab.host(node)).status()["resources"] else "no word"
+        except AskingError as problem:
+            return str(problem)
+
+    wait_for(silent, f"{node} answers again", 60.0, SystemClock())
 
 
 def test_a_start_that_fails_everywhere_is_told_and_what_is_removed_is_gone(site: Site) -> None:
