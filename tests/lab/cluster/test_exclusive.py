@@ -24,7 +24,11 @@ from tandem.lab.cluster.agents import client
 from tandem.lab.cluster.waiting import wait_for
 from tandem.lab.hosts.networks import USERS
 
-pytestmark = [pytest.mark.lab("loop", "nftables"), pytest.mark.timeout(480)]
+pytestmark = [
+    pytest.mark.lab("loop", "nftables"),
+    pytest.mark.prove,
+    pytest.mark.timeout(480),
+]
 
 PLAN: Final = ClusterPlan(nodes=3, cameras=1, protection=Protection.FAILOVER)
 ADDRESSES: Final = {"vip": str(USERS.subnet[201]), "page": str(USERS.subnet[202])}
