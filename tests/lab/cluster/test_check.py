@@ -2,7 +2,9 @@
 
 import json
 import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, Final
 
 import pytest
@@ -15,7 +17,7 @@ from tandem.lab.hosts.switch import Direction
 
 pytestmark = [pytest.mark.lab("loop", "nftables"), pytest.mark.real, pytest.mark.timeout(480)]
 
-CHECK: Final = ["tandem", "check", "--json"]
+CHECK: Final = [str(Path(sys.executable).with_name("tandem")), "check", "--json"]
 Json = dict[str, Any]
 
 
@@ -32,6 +34,7 @@ def checked(cluster: LabCluster) -> list[Json]:
     """What `tandem check` says on the first node."""
     command = cluster.nodes[0].command(CHECK)
     asked = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    assert asked.stdout, asked.stderr
     document = json.loads(asked.stdout)
     assert "findings" in document, document
     findings: list[Json] = document["findings"]
