@@ -53,6 +53,13 @@ def test_a_device_that_says_done_and_whose_node_is_on_confirms_nothing(agents: A
     assert "says: the node is on" in said
 
 
+def test_a_last_look_that_is_cut_short_hides_nothing_that_was_seen_before(agents: Agents) -> None:
+    body = "[ $action = off ] || { [ ! -e $state.looked ] || sleep 60; touch $state.looked; }\n"
+    agents.write(body=body)
+    said = reason(fence(fencer(agents, (device(timeout_s=2),))))
+    assert "says: the node is on" in said
+
+
 def test_a_device_that_cannot_say_afterwards_confirms_nothing(agents: Agents) -> None:
     agents.write(body="[ $action = off ] || { echo no login; exit 1; }\n")
     assert "nothing certain (no login)" in reason(fence(fencer(agents, (device(timeout_s=1),))))
