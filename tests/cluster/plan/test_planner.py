@@ -27,6 +27,15 @@ def can_run(resource: Resource, member: Member) -> bool:
     )
 
 
+def taken_by_successors(view: View, random: Random) -> View:
+    """The same, where successors were quicker than the first of their orders."""
+    running = dict(view.running)
+    for name, order in view.orders.items():
+        if running.get(name) and order.nodes[1:] and random.random() < 0.5:
+            running[name] = (Running(order.nodes[1], order.generation, (1, 1000)),)
+    return replace(view, running=running)
+
+
 @drawn(400)
 def test_a_plan_that_is_carried_out_settles_and_never_lets_anything_exclusive_run_twice(
     view: View, wanted: list[Resource], random: Random
@@ -83,6 +92,28 @@ def test_what_starts_can_run_there_and_the_node_is_open_to_it(
             verdict = made.verdicts[step.resource_id]
             waits = isinstance(verdict, Runs) and verdict.held.endswith("for its turn")
             assert member.service is not Service.MAINTENANCE or waits
+
+
+@drawn(400)
+def test_a_successor_that_took_what_is_to_be_elsewhere_sees_that_in_its_order(
+    view: View, wanted: list[Resource], random: Random
+) -> None:
+    """A node knows the order, and the one by which it took the resource: rule W5."""
+    view, _ = settle(view, wanted, random)
+    view = taken_by_successors(view, random)
+    made = plan(view, wanted)
+    exclusive = {it.resource_id for it in wanted if it.mode.is_exclusive}
+    for step in made.steps:
+        name, node_id = step.resource_id, step.node_id
+        verdict = made.verdicts.get(name)
+        if step.verb is Verb.START or name not in exclusive:
+            continue
+        if not isinstance(verdict, Runs | Moves) or verdict.node_id == node_id:
+            continue
+        order = made.orders[name]
+        taken = max(it.generation for it in view.running[name] if it.node_id == node_id)
+        leads_away = order.generation > taken and order.nodes[:1] != (node_id,)
+        assert node_id not in order.nodes or leads_away, step
 
 
 @drawn(400)

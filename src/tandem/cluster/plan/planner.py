@@ -131,8 +131,7 @@ class _Outcome:
         for member in seat.bundle.members:
             name = member.resource_id
             moved = self._moved(seat, name) if nodes[:1] == (seat.target,) else None
-            is_automatic = bool(moved and moved.is_automatic)
-            self._order(name, member.mode, nodes, is_automatic=is_automatic)
+            self._order(name, member.mode, nodes, moved)
             self._why[name] = choices
             is_running = isinstance(self._verdicts[name], Runs | Moves)
             if is_running and len(nodes) == 1 and not self._is_held(seat):
@@ -141,6 +140,8 @@ class _Outcome:
     def _moved(self, seat: Seat, name: str) -> Cause | None:
         """Why a resource is to be somewhere else than its order says; None if it is not."""
         before = self._site.view.orders.get(name)
+        if self._returns(seat, name):
+            return Cause.STRAYED
         if seat.target is None or before is None or before.head in {None, seat.target}:
             return None
         if seat.cause:
@@ -148,6 +149,30 @@ class _Outcome:
         if seat.target in [it.node_id for it in self._site.running(name)]:
             return Cause.TAKEN_OVER
         return Cause.GATHERED if self._site.is_alive(before.nodes[0]) else Cause.DOWN
+
+    def _astray(self, seat: Seat, name: str) -> str:
+        """The node that took a resource by its present order, though it is to be on another one.
+
+        It was quicker than the first of the order, or took it while that one could not; it keeps
+        it until a later order says where it is to be. Empty: there is none.
+        """
+        before = self._site.view.orders.get(name)
+        if seat.target is None or before is None or not before.mode.is_exclusive:
+            return ""
+        if before.head != seat.target:
+            return ""
+        for it in self._site.running(name):
+            is_kept = it.generation >= before.generation and self._site.is_alive(it.node_id)
+            if is_kept and it.node_id != seat.target:
+                return it.node_id
+        return ""
+
+    def _returns(self, seat: Seat, name: str) -> bool:
+        """Whether what is astray is fetched: not if that takes the bundle its successors (P8)."""
+        site = self._site
+        if not self._astray(seat, name) or is_held((*site.moves(seat.bundle), site.view.now_us)):
+            return False
+        return not site.unrest or site.wish(seat.bundle) is not None
 
     def _verdict(self, seat: Seat, name: str) -> Verdict:
         if seat.target is None:
@@ -158,8 +183,15 @@ class _Outcome:
         if cause is None:
             moves = self._site.moves(seat.bundle)
             often = self._site.braked(seat.bundle) if is_held(moves) else ""
+            if astray := self._astray(seat, name):
+                often = self._site.unrest or "it has moved too often within ten minutes"
+                return Runs(name, astray, f"it is to be on {seat.target}, but {often}")
             return Runs(name, seat.target, seat.held or often)
         head = self._site.view.orders[name].nodes[0]
+        if cause is Cause.STRAYED:
+            astray = self._astray(seat, name)
+            because = f"it is to be on {seat.target}, and {astray} has taken it"
+            return Moves(name, astray, seat.target, cause, because)
         plain = {
             Cause.TAKEN_OVER: f"{seat.target} runs it already",
             Cause.GATHERED: f"what it has to be together with is on {seat.target}",
@@ -204,15 +236,15 @@ class _Outcome:
         return is_held(moves)
 
     def _order(
-        self, name: str, mode: Mode, nodes: tuple[str, ...], *, is_automatic: bool = False
+        self, name: str, mode: Mode, nodes: tuple[str, ...], moved: Cause | None = None
     ) -> None:
         before = self._site.view.orders.get(name)
         if before is None:
             self._orders[name] = Order(nodes, 1, mode)
             return
-        is_same = (before.nodes, before.mode) == (nodes, mode)
+        is_same = (before.nodes, before.mode) == (nodes, mode) and moved is not Cause.STRAYED
         moved_us = before.moved_us
-        if is_automatic:
+        if moved and moved.is_automatic:
             moved_us = (*moved_us, self._site.view.now_us)[-MOST_MOVES:]
         self._orders[name] = Order(nodes, before.generation + (not is_same), mode, moved_us)
 
@@ -252,7 +284,8 @@ class _Outcome:
         found = list(site.failures.until_us)
         found += [it.until_us for it in view.wishes.values() if it.until_us > view.now_us]
         for seat in self._making.seats:
-            if self._is_held(seat):
+            is_astray = any(self._astray(seat, it.resource_id) for it in seat.bundle.members)
+            if self._is_held(seat) or is_astray:
                 moves = (*site.moves(seat.bundle), view.now_us)
                 found.append(moves[0] + MOVES_WITHIN_US)
         calm = calm_us(view)

@@ -14,6 +14,8 @@ class Cause(enum.StrEnum):
     """The node cannot run it any more."""
     TAKEN_OVER = "taken_over"
     """A successor has done so by itself."""
+    STRAYED = "strayed"
+    """Another node has taken it by the order that says where it is to be."""
     GATHERED = "gathered"
     """What it has to be on one node with is elsewhere."""
     RETURNS = "returns"
