@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tandem.clock import SystemClock
-from tandem.cluster.heartbeat import HeartbeatError
+from tandem.cluster.heartbeat import Heartbeat, HeartbeatError, encode
 from tandem.cluster.link_state import PERIOD_US
 from tandem.cluster.local_health import TICK_US
 from tandem.cluster.suspicion import Effect, LinkChanged, SuspicionChanged
@@ -189,6 +189,18 @@ def test_a_node_that_ends_is_suspected_by_both_others_and_no_longer_when_it_is_b
             task.cancel()
 
     play(scenario)
+
+
+def test_whom_another_node_suspects_is_told_of_at_once_and_once() -> None:
+    """Two words make a majority: whoever waits for the second has waited enough."""
+    site = Site()
+    beats = site.make("n1")
+    told: list[frozenset[str]] = []
+    beats._tell = lambda _: told.append(beats.state.words.get("n2", frozenset()))
+    for counter, suspects in enumerate([frozenset(), {"n3"}, {"n3"}, frozenset()], start=1):
+        beat = Heartbeat(7, "n2", "n1", "a", 1, counter, 1, suspects=frozenset(suspects))
+        beats._hear(("n2", "a"), encode(beat, KEY))
+    assert told == [{"n3"}, frozenset()]
 
 
 def test_a_cut_link_is_told_of_and_suspects_nobody() -> None:

@@ -11,6 +11,7 @@ from tandem.resources.kind import (
     Found,
     Grip,
     Health,
+    LateStartError,
     Place,
     Presence,
     Resource,
@@ -76,9 +77,12 @@ class FakeResource:
             return Found(Presence.FOREIGN, None, "Somebody else's runs.")
         return Found(Presence.OURS, run.token, f"Ours runs, {run.token}.")
 
+    async def prepare(self, by_us: int) -> None:
+        pass
+
     async def start(self, token: Token, until_us: int, by_us: int) -> None:
         if until_us <= self.world.clock.boot_us():
-            raise StartError(f"Resource {self.resource_id}: its time is over.")
+            raise LateStartError(f"Resource {self.resource_id}: its time is over.")
         run = self.world.run_of(self.resource_id)
         if run and run.token != token:
             raise StartError(f"Resource {self.resource_id} runs already.")

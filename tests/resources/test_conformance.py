@@ -14,7 +14,7 @@ from tests.resources.process import bench as process
 from tests.resources.unit import bench as unit
 
 from tandem.cluster.exclusive.values import Token
-from tandem.resources.kind import Presence, StartError, StopUnproven
+from tandem.resources.kind import LateStartError, Presence, StartError, StopUnproven
 
 FIRST, SECOND = Token(1, 41), Token(1, 57)
 PLENTY_US = 60_000_000
@@ -88,6 +88,27 @@ def test_what_was_started_runs_and_is_found_with_its_token(make: Make, tmp_path:
         assert bench.runs()
         assert (await bench.resource().health(later(bench))).is_well
         await stopped(bench)
+
+    played(make, tmp_path, play)
+
+
+def test_what_stands_ready_does_not_run_and_starts_with_any_token(
+    make: Make, tmp_path: Path
+) -> None:
+    async def play(bench: Bench) -> None:
+        resource = bench.resource()
+        await resource.prepare(later(bench))
+        await resource.prepare(later(bench))
+        assert not bench.runs()
+        assert await presence(bench) is Presence.ABSENT
+        await resource.start(FIRST, later(bench), later(bench))
+        assert bench.runs()
+        await resource.stop(0, later(bench))
+        await resource.prepare(later(bench))
+        assert not bench.runs()
+        await resource.start(SECOND, later(bench), later(bench))
+        assert (await resource.probe(later(bench))).token == SECOND
+        await resource.stop(0, later(bench))
 
     played(make, tmp_path, play)
 
@@ -171,7 +192,7 @@ def test_the_pulse_ends_what_the_agent_started(make: Make, tmp_path: Path) -> No
 
 def test_a_start_whose_time_is_over_is_refused(make: Make, tmp_path: Path) -> None:
     async def play(bench: Bench) -> None:
-        with pytest.raises(StartError):
+        with pytest.raises(LateStartError):
             await bench.resource().start(FIRST, bench.clock.boot_us() - 1, later(bench))
         await stopped(bench)
         assert not bench.runs()

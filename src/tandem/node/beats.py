@@ -187,7 +187,8 @@ class Beats:
         member: who sends.
         routes: to all peers on all links.
         clock: of this node.
-        tell: hears of each change, at once, in this task; must not block.
+        tell: hears of each change, at once, in this task; must not block. Of whom a peer suspects
+            it hears without an effect: `state.words` has it.
         open_route: makes a socket; another one in tests.
         take_other: gets each datagram that begins as `OTHER`; must not block.
 
@@ -262,10 +263,10 @@ class Beats:
             while True:
                 due_us = next_due_us(due_us, self._clock.boot_us())
                 await asyncio.sleep((due_us - self._clock.boot_us()) / 1_000_000)
+                self._take(Tick())  # before it is sent: whom this node suspects goes with it
                 if due_us - sent_us >= PERIOD_US:
                     sent_us = due_us
                     self._send()
-                self._take(Tick())
         finally:
             for key in list(self._sockets):
                 self._close(key)
@@ -345,8 +346,9 @@ class Beats:
         self._take(Beat(beat))
 
     def _take(self, event: Beat | Tick) -> None:
-        self.state, effects = suspicion.step(self.state, event, self._clock.boot_us())
-        if effects:
+        before = self.state
+        self.state, effects = suspicion.step(before, event, self._clock.boot_us())
+        if effects or _says_new(before, self.state, event):
             self._tell(effects)
 
     def _open_missing(self) -> None:
@@ -378,6 +380,14 @@ class Beats:
         if last_us is None or now_us - last_us >= COMPLAIN_US:
             self._complained_us[key] = now_us
             log.warning("Link %s to node %s: %s", link, node_id, sentence)
+
+
+def _says_new(before: State, after: State, event: Beat | Tick) -> bool:
+    """Whether whoever sent a beat suspects others than it did before."""
+    if isinstance(event, Tick) or event.beat.sender not in after.peers:
+        return False
+    sender = event.beat.sender
+    return before.peers[sender].suspects != after.peers[sender].suspects
 
 
 def _by_key(routes: Iterable[Route]) -> dict[_Key, Route]:

@@ -49,6 +49,10 @@ class StartError(ResourceError):
     """It does not run as asked. What a failed start left behind is for `stop`."""
 
 
+class LateStartError(StartError):
+    """There was too little left of what the node is entitled to: with more it may well start."""
+
+
 class StopUnproven(ResourceError):  # noqa: N818 - it may well have stopped
     """It is not proven that nothing of it runs any more. Never start it elsewhere: fence."""
 
@@ -125,6 +129,20 @@ class Resource(Protocol):
         """
         ...
 
+    async def prepare(self, by_us: int) -> None:
+        """Let stand ready what a start needs, so that it takes no longer than it must.
+
+        Nothing of the resource runs by that. Again, it only looks whether that still stands. It
+        ends with this object, unless the resource was started meanwhile.
+
+        Args:
+            by_us: when it is no longer of use.
+
+        Raises:
+            StartError: it does not stand; a start does without.
+        """
+        ...
+
     async def start(self, token: Token, until_us: int, by_us: int) -> None:
         """Start it, with its end set in the kernel before its first instruction.
 
@@ -139,6 +157,7 @@ class Resource(Protocol):
             by_us: when it must run. A start that is late is taken back as far as it can be.
 
         Raises:
+            LateStartError: it does not run, since `until_us` is too near; call `stop`.
             StartError: it does not run as asked; call `stop`.
         """
         ...

@@ -28,9 +28,9 @@ from tandem.cluster.order import Mode
 from tandem.cluster.plan.resource import Resource as Definition
 from tandem.node.fencing.fencer import Fencer
 from tandem.node.fencing.sealing import SecretBox
-from tandem.node.pulse import node_hands, running
+from tandem.node.pulse import node_hands, running, standing
 from tandem.node.pulse.node_hands import NodeHands
-from tandem.resources.kind import Found, Health, Place, StartError, StopUnproven
+from tandem.resources.kind import Found, Health, LateStartError, Place, StartError, StopUnproven
 
 CLOCK = SystemClock()
 TOKEN = Token(0, 7)
@@ -49,14 +49,20 @@ class Machine:
         self.broken: set[str] = set()
         self.stuck: set[str] = set()
         self.refuses: set[str] = set()
+        self.late: dict[str, int] = {}
+        self.made: list[str] = []
+        self.prepared: list[str] = []
+        self.may_prepare = asyncio.Event()
+        self.may_prepare.set()
 
     def resource(self, resource_id: str, options: Mapping[str, object], place: Place) -> "One":
         assert options == {"secret": "s"}
         assert place.node_id == "n1"
+        self.made.append(resource_id)
         return One(self, resource_id)
 
     def grip(self, resource_id: str, options: Mapping[str, object], place: Place) -> "One":
-        return self.resource(resource_id, options, place)
+        return One(self, resource_id)
 
 
 class One:
@@ -70,8 +76,19 @@ class One:
     async def probe(self, by_us: int) -> Found:
         raise AssertionError(by_us)
 
+    async def prepare(self, by_us: int) -> None:
+        assert by_us > CLOCK.boot_us()
+        assert self._name not in self._machine.runs
+        await self._machine.may_prepare.wait()
+        self._machine.prepared.append(self._name)
+        if self._name in self._machine.refuses:
+            raise StartError("it does not want to.")
+
     async def start(self, token: Token, until_us: int, by_us: int) -> None:
         assert by_us
+        if self._machine.late.get(self._name):
+            self._machine.late[self._name] -= 1
+            raise LateStartError("there was no time.")
         if self._name in self._machine.refuses:
             raise StartError("it does not want to.")
         self._machine.runs[self._name] = token
@@ -132,6 +149,8 @@ def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
     monkeypatch.setattr(node_hands, "DEFINITION_S", 0.05)
     monkeypatch.setattr(node_hands, "AGAIN_S", 0.0)
     monkeypatch.setattr(node_hands, "LOOK_S", 0.0)
+    monkeypatch.setattr(node_hands, "LATE_US", 500_000)
+    monkeypatch.setattr(standing, "AGAIN_US", 0)
     return Bench(tmp_path)
 
 
@@ -201,6 +220,76 @@ async def test_a_soft_one_is_tried_again_while_it_may_still_end_elsewhere(bench:
     bench.machine.refuses.clear()
     async with asyncio.timeout(20):
         assert await starting == Started("db", 1)
+
+
+@in_a_loop
+@working
+async def test_a_start_that_came_too_late_is_tried_again_with_more_time(bench: Bench) -> None:
+    bench.machine.late["db"] = 3
+    async with asyncio.timeout(20):
+        assert await bench.hands.start(Start("db", 1, TOKEN)) == Started("db", 1)
+    assert bench.machine.runs == {"db": TOKEN}
+
+
+@in_a_loop
+@working
+async def test_a_start_that_is_always_too_late_is_given_to_the_next_node(bench: Bench) -> None:
+    bench.machine.late["db"] = 1_000_000
+    async with asyncio.timeout(20):
+        assert isinstance(await bench.hands.start(Start("db", 1, TOKEN)), StartFailed)
+    assert not bench.machine.runs
+
+
+@in_a_loop
+@working
+async def test_what_is_expected_stands_ready_and_that_very_one_is_started(bench: Bench) -> None:
+    bench.hands.expect({"db", "coordinator"})
+    await until(lambda: bench.machine.prepared)
+    assert bench.machine.prepared == ["db"]
+    assert bench.machine.runs == {}
+    await bench.hands.start(Start("db", 1, TOKEN))
+    bench.hands.expect({"db"})
+    await bench.hands.stop(Stop("db", 1, None))
+    await bench.hands.start(Start("db", 2, TOKEN))
+    assert bench.machine.made == ["db"]
+
+
+@in_a_loop
+@working
+async def test_a_start_waits_for_what_is_about_to_stand_ready(bench: Bench) -> None:
+    bench.machine.may_prepare.clear()
+    bench.hands.expect({"db"})
+    starting = asyncio.create_task(bench.hands.start(Start("db", 1, TOKEN)))
+    await many_turns()
+    assert not starting.done()
+    bench.machine.may_prepare.set()
+    assert await starting == Started("db", 1)
+
+
+@in_a_loop
+@working
+async def test_what_runs_is_not_prepared_again_and_what_is_not_expected_is_let_go(
+    bench: Bench,
+) -> None:
+    await bench.hands.start(Start("db", 1, TOKEN))
+    bench.hands.expect({"db", "web"})
+    await until(lambda: bench.machine.prepared)
+    bench.hands.expect({"db", "web"})
+    await until(lambda: len(bench.machine.prepared) > 1)
+    assert set(bench.machine.prepared) == {"web"}
+    bench.hands.expect(())
+    bench.hands.expect({"web"})
+    assert bench.machine.made == ["db", "web", "web"]
+
+
+@in_a_loop
+@working
+async def test_what_does_not_stand_ready_is_started_all_the_same(bench: Bench) -> None:
+    bench.machine.refuses.add("db")
+    bench.hands.expect({"db"})
+    await until(lambda: bench.machine.prepared)
+    bench.machine.refuses.clear()
+    assert await bench.hands.start(Start("db", 1, TOKEN)) == Started("db", 1)
 
 
 @in_a_loop

@@ -41,6 +41,9 @@ class Played:
     async def probe(self, by_us: int) -> Found:
         raise AssertionError(by_us)
 
+    async def prepare(self, by_us: int) -> None:
+        raise AssertionError(by_us)
+
     async def start(self, token: Token, until_us: int, by_us: int) -> None:
         assert token == TOKEN
         assert by_us > CLOCK.boot_us()

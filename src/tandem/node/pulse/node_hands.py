@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Final
 
 from tandem.clock import Clock
@@ -27,7 +27,16 @@ from tandem.cluster.order import Mode
 from tandem.node.pulse.fencing import Fencing, only_say
 from tandem.node.pulse.leftovers import Leftovers
 from tandem.node.pulse.running import PROOF_US, Running
-from tandem.resources.kind import Kind, OptionError, Place, ResourceError, StopUnproven
+from tandem.node.pulse.standing import Standing
+from tandem.resources.kind import (
+    Kind,
+    LateStartError,
+    OptionError,
+    Place,
+    Resource,
+    ResourceError,
+    StopUnproven,
+)
 from tandem.resources.kinds import KINDS
 from tandem.resources.process.ending import end
 
@@ -38,6 +47,10 @@ log = logging.getLogger(__name__)
 
 DEFINITION_S: Final = 1.0
 """How long a start waits for its definition: it is followed apart from the orders."""
+
+LATE_US: Final = 5_000_000
+"""How long a start is tried that fails for want of time alone: a busy machine, a slow store. It is
+no failure of the resource, and the next node is as likely to be late."""
 
 LOOK_S: Final = 0.02
 AGAIN_S: Final = 0.5
@@ -82,7 +95,10 @@ class NodeHands:
         self._send, self._kinds = send, kinds
         self._leftovers = Leftovers(place, kinds) if place else None
         self._running: dict[str, Running] = {}
+        self._standing = Standing(self._resource_of, clock)
         self._never_started: set[int] = set()
+        self._late: set[int] = set()
+        self._starting: dict[int, str] = {}
         self._until_us = 0
         self._tasks: asyncio.TaskGroup | None = None
         self._watching: set[asyncio.Task[None]] = set()
@@ -154,36 +170,58 @@ class NodeHands:
         name, run = effect.resource, effect.run
         if name == COORDINATOR:
             return Started(name, run)
-        until_us = self._clock.boot_us() + self._timing.guarantee_us
+        self._starting[run] = name
+        try:
+            return await self._tried(effect)
+        finally:
+            del self._starting[run]
+            self._never_started.discard(run)
+            self._late.discard(run)
+
+    async def _tried(self, effect: Start) -> Started | StartFailed:
+        """Start it, again where that may help."""
+        name, run = effect.resource, effect.run
+        try:
+            definition = await self._defined(name)
+            resource = await self._standing.taken(definition)
+        except ResourceError as problem:
+            return StartFailed(name, run, str(problem))
+        began_us = self._clock.boot_us()
         while True:
             await self._entitled(run)
-            answer = await self._started(effect)
-            if (
-                isinstance(answer, Started)
-                or not self._may_be_elsewhere(name)
-                or run in self._never_started
-                or self._clock.boot_us() >= until_us
-            ):
-                self._never_started.discard(run)
+            self._late.discard(run)
+            answer = await self._started(effect, definition, resource)
+            again_us = LATE_US if run in self._late else 0
+            if definition.mode is Mode.SOFT:
+                # Until then it may be on another node, whose kernel takes up to the guarantee: that
+                # may be what keeps a start here from succeeding, such as an address.
+                again_us = max(again_us, self._timing.guarantee_us)
+            is_tried = self._clock.boot_us() >= began_us + again_us
+            if isinstance(answer, Started) or run in self._never_started or is_tried:
                 return answer
             await asyncio.sleep(LOOK_S)
 
-    def _may_be_elsewhere(self, name: str) -> bool:
-        """Whether it may still end on another node: the kernel there takes up to the guarantee.
+    def expect(self, names: Collection[str]) -> None:
+        """These may be started here before long: let them stand ready. Never waits.
 
-        Until then it may be what keeps a start here from succeeding, such as an address.
+        Args:
+            names: of resources; what runs, or has no definition, is left out.
         """
-        definition = self.definitions.get(name)
-        return definition is not None and definition.mode is Mode.SOFT
+        if self._tasks is not None and self._place is not None:
+            wanted = {name: it for name, it in self.definitions.items() if name in names}
+            busy = {*self._running, *self._starting.values()}
+            self._standing.expect(wanted, busy, self._tasks)
 
-    async def _started(self, effect: Start) -> Started | StartFailed:
+    async def _started(
+        self, effect: Start, definition: "Definition", resource: Resource
+    ) -> Started | StartFailed:
         name, run = effect.resource, effect.run
-        try:
-            running = await self._made(name)
-        except (ResourceError, OSError) as problem:
-            return StartFailed(name, run, str(problem))
         if run in self._never_started:
             return StartFailed(name, run, "it is to be stopped already.")
+        try:
+            running = self._made(definition, resource)
+        except (ResourceError, OSError) as problem:
+            return StartFailed(name, run, str(problem))
         self._running[name] = running
         try:
             await running.start(effect.token or _EARLY, self._until_us)
@@ -192,6 +230,8 @@ class NodeHands:
                 raise
             return Started(name, run)  # and it is being stopped, which tells what comes of it
         except ResourceError as problem:
+            if isinstance(problem, LateStartError):
+                self._late.add(run)
             return await self._given_back(effect, running, str(problem))
         running.extend(self._until_us)
         tasks: asyncio.TaskGroup = self._working
@@ -212,15 +252,12 @@ class NodeHands:
         ):
             await asyncio.sleep(LOOK_S)
 
-    async def _made(self, name: str) -> Running:
-        """From its definition; remembered as about to be started.
+    async def _defined(self, name: str) -> "Definition":
+        """Its definition, also if that comes a moment later than the order.
 
         Raises:
-            ResourceError: it cannot be started here.
-            OSError: it cannot be remembered.
+            ResourceError: there is none.
         """
-        if self._place is None or self._leftovers is None:
-            raise ResourceError(self._no_place)
         until_us = self._clock.boot_us() + DEFINITION_S * 1e6
         while (  # noqa: ASYNC110 - it is a second at most, and seldom
             name not in self.definitions and self._clock.boot_us() < until_us
@@ -228,12 +265,33 @@ class NodeHands:
             await asyncio.sleep(LOOK_S)
         if (definition := self.definitions.get(name)) is None:
             raise ResourceError(f"there is no definition of resource {name} in the store.")
+        return definition
+
+    def _resource_of(self, definition: "Definition") -> Resource:
+        """A resource that is not started yet.
+
+        Raises:
+            ResourceError: it cannot be started here.
+        """
+        if self._place is None:
+            raise ResourceError(self._no_place)
         if (kind := self._kinds.get(definition.kind)) is None:
             there = ", ".join(self._kinds)
             raise OptionError(f"there is no kind {definition.kind!r}. There are: {there}.")
-        resource = kind.resource(name, definition.options, self._place)
-        grip = kind.grip(name, definition.options, self._place)
-        self._leftovers.add(name, definition.kind, definition.options)
+        return kind.resource(definition.resource_id, definition.options, self._place)
+
+    def _made(self, definition: "Definition", resource: Resource) -> Running:
+        """Remembered as about to be started.
+
+        Raises:
+            ResourceError: it cannot be started here.
+            OSError: it cannot be remembered.
+        """
+        if self._place is None or self._leftovers is None:
+            raise ResourceError(self._no_place)
+        name, options = definition.resource_id, definition.options
+        grip = self._kinds[definition.kind].grip(name, options, self._place)
+        self._leftovers.add(name, definition.kind, options)
         return Running(resource, grip, self._clock, self._working)
 
     async def _given_back(

@@ -154,6 +154,12 @@ class Pulse:
             self._words = words
             self._engine.take(Words(words))
 
+    def _ordered(self) -> frozenset[str]:
+        """What may be started here before long: orders name this node for it."""
+        orders = self._engine.state.orders or {}
+        node_id = self._orders.node_id
+        return frozenset(name for name, it in orders.items() if node_id in it.nodes)
+
     def _send(self, to: str, message: Message) -> None:
         self._beats.send(to, encode(message, self._envelope(to)))
 
@@ -214,6 +220,7 @@ class Pulse:
         while True:
             self._changed.clear()
             self._pass_words_on()
+            self._hands.expect(self._ordered())
             report = self.report()
             now_us = self._means.clock.boot_us()
             is_due = now_us - told_us >= LIFE_S * 1e6

@@ -9,7 +9,15 @@ from tandem.clock import Clock
 from tandem.cluster.exclusive.values import Token
 from tandem.recording.own_thread import in_own_thread
 from tandem.resources.control_group import ControlGroup
-from tandem.resources.kind import ExtendError, Found, Health, Presence, ProbeError, StartError
+from tandem.resources.kind import (
+    ExtendError,
+    Found,
+    Health,
+    LateStartError,
+    Presence,
+    ProbeError,
+    StartError,
+)
 from tandem.resources.process.ending import end
 from tandem.resources.process.grip import DYING_US, ProcessGrip
 from tandem.resources.process.launch import Prepared, launch, prepare
@@ -53,15 +61,19 @@ class ProcessResource:
         """
         return self._kept() or await self._strange(by_us)
 
+    async def prepare(self, by_us: int) -> None:
+        """Nothing: a keeper begins with its token, in the control group of that token."""
+
     async def start(self, token: Token, until_us: int, by_us: int) -> None:
         """Start its keeper, and with it the command.
 
         Raises:
+            LateStartError: the time it was allowed is over.
             StartError: it does not run.
         """
         owner = self._belongings.owner
         if until_us - DYING_US <= self._clock.boot_us():
-            raise StartError(f"{owner} was not started: the time it was allowed is over.")
+            raise LateStartError(f"{owner} was not started: the time it was allowed is over.")
         try:
             found = await self.probe(by_us)
         except ProbeError as error:
@@ -82,6 +94,10 @@ class ProcessResource:
             raise
         except OSError as error:
             raise StartError(f"{owner} cannot be started: {error}") from error
+        if said and until_us - DYING_US <= self._clock.boot_us():
+            raise LateStartError(
+                f"{owner} was not started before the time it was allowed was over."
+            )
         if said:
             command = self._options.command[0]
             raise StartError(f"{owner} was not started: {command}: {said}.")

@@ -8,7 +8,15 @@ from typing import Final
 from tandem.clock import Clock
 from tandem.cluster.exclusive.values import Token
 from tandem.resources.control_group import ControlGroup, group_called
-from tandem.resources.kind import Found, Health, Presence, ProbeError, ResourceError, StartError
+from tandem.resources.kind import (
+    Found,
+    Health,
+    LateStartError,
+    Presence,
+    ProbeError,
+    ResourceError,
+    StartError,
+)
 from tandem.resources.unit.grip import Names, UnitGrip
 from tandem.resources.unit.record import Record, read, write
 from tandem.resources.unit.status import Status
@@ -64,6 +72,9 @@ class UnitResource:
                 f"{owner}: whether {unit} runs cannot be found out: {error}"
             ) from error
 
+    async def prepare(self, by_us: int) -> None:
+        """Nothing: systemd has what it needs."""
+
     async def start(self, token: Token, until_us: int, by_us: int) -> None:
         """Tell systemd to start it, and wait until it says that it runs.
 
@@ -72,7 +83,7 @@ class UnitResource:
         """
         owner, unit = self._names.owner, self._names.unit
         if until_us <= self._clock.boot_us():
-            raise StartError(f"{owner} was not started: the time it was allowed is over.")
+            raise LateStartError(f"{owner} was not started: the time it was allowed is over.")
         try:
             status = await self._systemctl.status(unit, by_us)
             found = self._found(status)
