@@ -1,12 +1,18 @@
 """Ports of this machine, on the loopback."""
 
+import re
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from tandem.clock import SystemClock
+from tandem.node import beats
+from tandem.node.joining.service import JOIN_PORT
+from tandem.node.preflight import packets
 from tandem.node.preflight.finding import Level
-from tandem.node.preflight.ports import Port, look_free, look_reached
+from tandem.node.preflight.ports import Port, look_free, look_reached, ports_of
+from tandem.recording.orders import MOST_RECORDERS, RELAY_PORT
 
 HERE = "127.0.0.1"
 CLOCK = SystemClock()
@@ -52,3 +58,17 @@ def test_whoever_listens_is_reached_and_who_does_not_refuses() -> None:
         (Level.FAIL, True),
         (Level.FAIL, True),
     ]
+
+
+def test_the_reference_names_each_port_that_a_firewall_has_to_let_pass() -> None:
+    reference = Path(__file__).parents[3] / "docs/reference/control-socket.md"
+    _, _, table = reference.read_text(encoding="utf-8").partition("## Ports of a node")
+    rows = re.findall(r"^\| (\d+)(?: to (\d+))? \| (TCP|UDP) \|", table, re.MULTILINE)
+    named = {(int(low), int(high or low), protocol) for low, high, protocol in rows}
+    relays = (RELAY_PORT, RELAY_PORT + MOST_RECORDERS - 1, "TCP")
+    ordinary = {(it.number, it.number, it.protocol) for it in ports_of(None, beats.PORT)}
+    assert named == ordinary - {(RELAY_PORT, RELAY_PORT, "TCP")} | {
+        relays,
+        (JOIN_PORT, JOIN_PORT, "TCP"),
+        (packets.PORT, packets.PORT, "UDP"),
+    }
