@@ -7,6 +7,7 @@ from tests.simulation.exclusive import stories
 from tests.simulation.exclusive.clockwork import MS, SECOND
 from tests.simulation.exclusive.schedule import (
     FOREVER_US,
+    NAMES,
     QUIET_US,
     Fault,
     Maker,
@@ -19,15 +20,17 @@ from tests.simulation.exclusive.schedule import (
 )
 
 
-def random_plan(seed: int, makers: Sequence[Maker] = ()) -> Plan:
+def random_plan(seed: int, makers: Sequence[Maker] = (), more: int = 0) -> Plan:
     """What this seed makes happen.
 
     Args:
         seed: decides all of it.
         makers: of faults; all that there are if empty.
+        more: so many nodes beyond the ones that it decides, up to 7.
     """
     random = Random(seed)
     nodes = random.choices([3, 4, 5, 6, 7], [10, 3, 4, 1, 1])[0]
+    nodes = min(nodes + more, len(NAMES))
     setting = Setting(
         seed=seed,
         nodes=nodes,

@@ -34,6 +34,9 @@ class World(Protocol):
     def order(self, resource: str, nodes: Iterable[str]) -> None:
         """The administrator, or the planner, wants it there."""
 
+    def join(self, node: str) -> None:
+        """The administrator makes it a node, and switches it on."""
+
     def restore(self, back_us: int) -> None:
         """The store goes back by that much."""
 
@@ -302,6 +305,11 @@ class Faults:
         resource, *nodes = fault.on
         rest = [name for name in self._world.ordered(resource) if name not in nodes]
         self._world.order(resource, [*nodes, *rest])
+        return _nothing
+
+    def join(self, fault: Fault) -> End:
+        """A server becomes a node, whatever else goes wrong meanwhile."""
+        self._world.join(fault.on[0])
         return _nothing
 
     def swap(self, fault: Fault) -> End:

@@ -114,6 +114,8 @@ class Machine:
         self.slowest_stop_us = SLOWEST_STOP_US
         self.starts_fail = False
         self.fencing_takes_us: int | None = 200 * MS
+        self.configured: tuple[str, ...] = ()
+        """Who is a node, as its agent was told last; it is kept on its disk."""
 
     # --- Power ----------------------------------------------------------------------------------
 

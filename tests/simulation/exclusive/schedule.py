@@ -51,6 +51,8 @@ class Setting(NamedTuple):
         reads_beside: whether each transaction reads all sessions as well, or only a watch tells.
         starts_cold: whether the machines start at different moments, and the last one never.
         is_ordered: whether every resource is to run on the first node, the second being next.
+        joiners: how many of the nodes, the last ones, are not configured at first.
+        joins_anyhow: whether they join while a node that has a session cannot write.
     """
 
     seed: int
@@ -66,6 +68,8 @@ class Setting(NamedTuple):
     reads_beside: bool = True
     starts_cold: bool = False
     is_ordered: bool = False
+    joiners: int = 0
+    joins_anyhow: bool = False
 
 
 class Plan(NamedTuple):
@@ -89,14 +93,21 @@ NAMES = "abcdefg"
 
 
 def nodes_of(setting: Setting) -> list[str]:
+    """All that ever are, those that join included."""
     return list(NAMES[: setting.nodes])
+
+
+def founders_of(setting: Setting) -> list[str]:
+    """The nodes that are configured at first."""
+    return nodes_of(setting)[: setting.nodes - setting.joiners]
 
 
 def members_of(setting: Setting) -> list[str]:
     """Where the store's members run."""
     if setting.outside:
         return ["m1", "m2", "m3"]
-    return nodes_of(setting)[: 5 if setting.nodes >= 5 else 3]
+    founders = founders_of(setting)
+    return founders[: 5 if len(founders) >= 5 else 3]
 
 
 def hosts_of(setting: Setting) -> list[str]:

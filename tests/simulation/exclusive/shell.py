@@ -14,18 +14,26 @@ from tests.simulation.exclusive.network import Network
 from tests.simulation.exclusive.oracle import Oracle
 from tests.simulation.exclusive.schedule import Setting
 from tests.simulation.exclusive.store import Answer, Snapshot, Store, Txn
-from tests.simulation.exclusive.views import keys_of, live_sessions, sessions_of, view_of
+from tests.simulation.exclusive.views import (
+    configured_in,
+    keys_of,
+    live_sessions,
+    sessions_of,
+    view_of,
+)
 from tests.simulation.exclusive.watch import Watch
 
 from tandem.cluster.exclusive import events
 from tandem.cluster.exclusive import machine as engine
-from tandem.cluster.exclusive.state import start
+from tandem.cluster.exclusive.state import start, with_nodes
 from tandem.cluster.exclusive.timing import Timing
 from tandem.cluster.keys import CLUSTER, SESSIONS
 from tandem.cluster.model import Session
 
 PROBE_EACH_US = 50 * MS
 LEAVE_US = 1000 * MS
+SLOWEST_AGENT_US = 500 * MS
+"""The agent passes on who is a node."""
 
 
 class Sent(NamedTuple):
@@ -89,7 +97,8 @@ class Shell:
         self._asked_us: dict[tuple[int, str], int] = {}
         self._settled: set[object] = set()
         self._wake_us: int | None = None
-        nodes = [name for name in world.machines if world.machines[name].is_node]
+        nodes = machine.configured
+        self._nodes = nodes
         fences = nodes if world.setting.fencing else []
         life = f"{self.name}{world.random.getrandbits(64):x}-"
         now_us = machine.clock.now_us
@@ -206,6 +215,18 @@ class Shell:
 
     def _sees(self, snapshot: Snapshot) -> None:
         self.feed(events.Seen(view_of(snapshot)), snapshot)
+        configured = configured_in(snapshot)
+        if configured != self.machine.configured:
+            delay_us = self.world.random.randint(1 * MS, SLOWEST_AGENT_US)
+            self._queue.after(delay_us, lambda: self._configure(configured))
+
+    def _configure(self, nodes: tuple[str, ...]) -> None:
+        """Its agent says who is a node."""
+        if self.is_closed or self.machine.is_pulse_frozen or len(nodes) < len(self._nodes):
+            return
+        self.machine.configured = self._nodes = nodes
+        fences = nodes if self.world.setting.fencing else ()
+        self.state = with_nodes(self.state, nodes, fences)
 
     def _knows(self, snapshot: Snapshot) -> None:
         """What it is told of its own session, for the oracle: whatever it makes of it."""
@@ -274,7 +295,9 @@ class Shell:
     # --- The others -----------------------------------------------------------------------------
 
     def words(self, words: Words) -> None:
-        self.feed(events.Words(words))
+        known = frozenset(self._nodes)
+        heard = {name: them & known for name, them in words.items() if name in known}
+        self.feed(events.Words(heard))
 
     def _send(self, to: str, message: events.Message) -> None:
         world, me = self.world, self.name

@@ -6,7 +6,7 @@ from tests.simulation.exclusive.store import Snapshot
 
 from tandem.cluster.exclusive.events import StoredCluster, StoredOwner, View
 from tandem.cluster.exclusive.values import Owner
-from tandem.cluster.keys import CLUSTER, ORDERS, OWNERS, SESSIONS
+from tandem.cluster.keys import CLUSTER, NODES, ORDERS, OWNERS, SESSIONS
 from tandem.cluster.model import Session
 from tandem.cluster.order import Order
 from tandem.cluster.session import Stored
@@ -35,6 +35,11 @@ def view_of(snapshot: Snapshot) -> View:
 def cluster_of(snapshot: Snapshot) -> StoredCluster | None:
     row = snapshot.rows.get(CLUSTER)
     return StoredCluster(row.value, row.revision) if row and isinstance(row.value, int) else None
+
+
+def configured_in(snapshot: Snapshot) -> tuple[str, ...]:
+    """Who is a node."""
+    return tuple(key.removeprefix(NODES) for key in sorted(snapshot.rows) if key.startswith(NODES))
 
 
 def sessions_of(snapshot: Snapshot) -> View:

@@ -17,6 +17,7 @@ from tests.simulation.exclusive.oracle import ALL_RULES, Oracle, is_soft
 from tests.simulation.exclusive.schedule import (
     FOREVER_US,
     Plan,
+    founders_of,
     hosts_of,
     members_of,
     nodes_of,
@@ -24,17 +25,21 @@ from tests.simulation.exclusive.schedule import (
 )
 from tests.simulation.exclusive.shell import Sent, Shell
 from tests.simulation.exclusive.store import Snapshot, Store, Txn
+from tests.simulation.exclusive.views import configured_in
 
 from tandem.cluster.exclusive import events
 from tandem.cluster.exclusive.timing import PRESETS
 from tandem.cluster.exclusive.values import Hold, Owner
-from tandem.cluster.keys import CLUSTER, ORDERS, OWNERS, SESSIONS
+from tandem.cluster.keys import CLUSTER, NODES, ORDERS, OWNERS, SESSIONS
 from tandem.cluster.model import Session, SessionState
 from tandem.cluster.order import Mode, Order
 
 LIVELY_WITHIN_US = 12 * SECOND
 STAYS_US = 2 * SECOND
 LOOKS_EACH_US = 100 * MS
+JOINS_AGAIN_US = 300 * MS
+WRITES_WITHIN_US = 500 * MS
+"""A live node that renewed within this time can write: docs/design/exclusive.md, limits."""
 
 
 class World:
@@ -63,9 +68,12 @@ class World:
         self.sent: dict[str, Sent] = {}
         self.incarnation = 1
         self._written: set[str] = set()
+        self._renewed_us: dict[str, int] = {}
+        """By key of a session: when it was renewed last."""
         self._led_us: dict[str, int] = {}
         """By node: how long the store had been led when it last renewed."""
         self.nodes = nodes_of(setting)
+        self.founders = founders_of(setting)
         self.is_traced = is_traced
         self.trace: list[tuple[int, str, str]] = []
         self.oracle = Oracle(self.queue, self.tell, judged)
@@ -124,14 +132,18 @@ class World:
         return max([self.setting.faults_us, *ends])
 
     def _prepare(self) -> None:
-        self.store.apply(Txn(puts=((CLUSTER, self.incarnation),)))
+        configured = ((NODES + name, name) for name in self.founders)
+        self.store.apply(Txn(puts=((CLUSTER, self.incarnation), *configured)))
+        for name in self.founders:
+            self.machines[name].configured = tuple(self.founders)
         for resource in resources_of(self.setting):
             is_ordered = self.setting.is_ordered
-            nodes = self.nodes if is_ordered else self.random.sample(self.nodes, len(self.nodes))
+            every = self.founders
+            nodes = every if is_ordered else self.random.sample(every, len(every))
             self.order(resource, nodes)
-        names = list(self.machines)
+        names = [name for name in self.machines if name in self.founders or name not in self.nodes]
         if self.setting.starts_cold:
-            names.remove(self.nodes[-1])
+            names.remove(self.founders[-1])
         for name in names:
             delay_us = self.random.randint(0, 2 * SECOND) if self.setting.starts_cold else 0
             self.queue.after(delay_us, self.machines[name].power_on)
@@ -163,13 +175,45 @@ class World:
         return row.value.nodes if isinstance(row.value, Order) else ()
 
     def order(self, resource: str, nodes: Iterable[str]) -> None:
+        """Only nodes are ordered anything, whoever else is named."""
+        configured = configured_in(self.store.now)
         key = ORDERS + resource
         before = self.store.now.rows.get(key)
         generation = (
             before.value.generation + 1 if before and isinstance(before.value, Order) else 1
         )
         mode = Mode.SOFT if is_soft(resource) else Mode.STRICT
-        self.store.apply(Txn(puts=((key, Order(tuple(nodes), generation, mode)),)))
+        self.store.apply(
+            Txn(
+                puts=(
+                    (key, Order(tuple(it for it in nodes if it in configured), generation, mode)),
+                )
+            )
+        )
+
+    def join(self, node: str) -> None:
+        """It is entered into the store as soon as it may, learns who is a node, and begins."""
+        if not (self.store.leader and (self.setting.joins_anyhow or self._all_write())):
+            self.tell(node, "cannot join yet")
+            self.queue.after(JOINS_AGAIN_US, partial(self.join, node))
+            return
+        self.store.apply(Txn(puts=((NODES + node, node),)))
+        self.machines[node].configured = configured_in(self.store.now)
+        self.tell(node, "joins")
+        for resource in resources_of(self.setting):
+            place = self.random.choice([0, len(self.founders)])
+            ordered = self.ordered(resource)
+            self.order(resource, [*ordered[:place], node, *ordered[place:]])
+        self.machines[node].power_on()
+
+    def _all_write(self) -> bool:
+        """Whether every node that has a session renewed it a moment ago."""
+        now_us = self.queue.now_us
+        return all(
+            now_us - self._renewed_us.get(key, 0) <= WRITES_WITHIN_US
+            for key, row in self.store.now.rows.items()
+            if isinstance(row.value, Session) and row.value.is_live
+        )
 
     def restore(self, back_us: int) -> None:
         """The store is lost, and a backup is restored, as the guide tells: first the pulses end,
@@ -257,6 +301,7 @@ class World:
             self.tell(node, f"is {session.state} in epoch {session.epoch}")
         else:
             self._led_us[node] = self.store.led_us
+            self._renewed_us[SESSIONS + node] = self.queue.now_us
         self._written.add(session.nonce)
         is_own = session.state is not SessionState.OFF
         sent = self.sent.get(session.nonce) if is_own else None
