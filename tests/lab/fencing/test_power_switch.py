@@ -1,6 +1,7 @@
 """The lab's power switch, asked by its fence agent as stock agents are: from a host of the lab."""
 
 import asyncio
+import shlex
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -109,7 +110,8 @@ def fence(lab: Lab, timeout_s: int = 2) -> None:
     agents.mkdir()
     program = lab.host("node1").outside("/etc/tandem/fence-agents/fence_lab.py")
     script = agents / "fence_lab"
-    script.write_text(f"#!/bin/sh\nexec {sys.executable} -I -S {program}\n")
+    command = shlex.join([sys.executable, "-I", "-S", str(program)])
+    script.write_text(f"#!/bin/sh\nexec {command}\n")
     script.chmod(0o755)
     options = asyncio.run(metadata_of("fence_lab", (agents,)))
     check(options, device.options, "off")

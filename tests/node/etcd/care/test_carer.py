@@ -29,6 +29,8 @@ pytestmark = pytest.mark.real
 
 MIB: Final = 1 << 20
 QUOTA: Final = 16 * MIB
+AMPLE: Final = 8 * QUOTA
+"""Of a member that is not to run full, however much of its file a slow disk leaves free."""
 
 
 @dataclass
@@ -59,9 +61,14 @@ def noting(node: str, carer: Carer, done: list[tuple[str, object]]) -> None:
 
 
 @asynccontextmanager
-async def site(directory: Path, size: int) -> AsyncGenerator[Site, None]:
+async def site(
+    directory: Path, size: int, member_quota_bytes: int = QUOTA
+) -> AsyncGenerator[Site, None]:
     made: Cluster = cluster(directory / "c", size)
-    settings = {it.node: replace(made.settings(it.node), quota_bytes=QUOTA) for it in made.members}
+    settings = {
+        it.node: replace(made.settings(it.node), quota_bytes=member_quota_bytes)
+        for it in made.members
+    }
     members = [EtcdMember(ETCD, it, [], Random(0)) for it in settings.values()]
     endpoints = [Endpoint(it.client_urls[0], it.node) for it in made.members]
     async with AsyncExitStack() as stack:
@@ -133,7 +140,7 @@ async def test_a_full_store_is_emptied_by_the_nodes_and_takes_writes_again(
 async def test_a_file_that_has_grown_is_made_small_one_member_at_a_time_the_leader_after_it_led(
     tmp_path: Path,
 ) -> None:
-    async with site(tmp_path, 3) as at:
+    async with site(tmp_path, 3, AMPLE) as at:
         for _ in range(7):
             await put(at.store, b"x" * MIB)
         await at.store.transact(Transaction((), (Delete("/test"),)))
@@ -170,7 +177,7 @@ async def ask(at: Site, path: str, question: gateway.Json) -> None:
 
 @in_a_loop
 async def test_a_turn_that_another_node_left_is_waited_out_by_the_own_clock(tmp_path: Path) -> None:
-    async with site(tmp_path, 1) as at:
+    async with site(tmp_path, 1, AMPLE) as at:
         await at.store.transact(Transaction((), (Put(keys.STORE_CARE, b"a dead node's"),)))
         for _ in range(7):
             await put(at.store, b"x" * MIB)
