@@ -106,6 +106,11 @@ def times_us(files: list[Path]) -> list[int]:
     return sorted(shown)
 
 
+def begins_with_keyframe(file: Path) -> bool:
+    with av.open(str(file)) as container:
+        return next(container.demux(container.streams.video[0])).is_keyframe
+
+
 def resident_bytes(recorder: RecorderProcess) -> int:
     pages = Path(f"/proc/{recorder.process.pid}/statm").read_text().split()[1]
     return int(pages) * os.sysconf("SC_PAGE_SIZE")
@@ -141,7 +146,9 @@ def check(recorder: RecorderProcess, names: list[str]) -> None:
         assert len(shown) > 25
         odd = [b - a for a, b in pairwise(shown) if abs(b - a - FRAME_US) > FRAME_US // 2]
         assert odd == [], f"{name}: {len(odd)} holes among {len(shown)} pictures"
-        for path in recorder.files(name):
+        files = recorder.files(name)
+        # A source that is in the middle of a GOP: its rest is a file that nothing can decode.
+        for path in files if begins_with_keyframe(files[0]) else files[1:]:
             assert complaints(path) == "", path
 
 
