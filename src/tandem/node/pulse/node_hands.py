@@ -97,7 +97,6 @@ class NodeHands:
         self._running: dict[str, Running] = {}
         self._standing = Standing(self._resource_of, clock)
         self._never_started: set[int] = set()
-        self._late: set[int] = set()
         self._starting: dict[int, str] = {}
         self._until_us = 0
         self._tasks: asyncio.TaskGroup | None = None
@@ -176,7 +175,6 @@ class NodeHands:
         finally:
             del self._starting[run]
             self._never_started.discard(run)
-            self._late.discard(run)
 
     async def _tried(self, effect: Start) -> Started | StartFailed:
         """Start it, again where that may help."""
@@ -189,9 +187,8 @@ class NodeHands:
         began_us = self._clock.boot_us()
         while True:
             await self._entitled(run)
-            self._late.discard(run)
-            answer = await self._started(effect, definition, resource)
-            again_us = LATE_US if run in self._late else 0
+            answer, is_late = await self._started(effect, definition, resource)
+            again_us = LATE_US if is_late else 0
             if definition.mode is Mode.SOFT:
                 # Until then it may be on another node, whose kernel takes up to the guarantee: that
                 # may be what keeps a start here from succeeding, such as an address.
@@ -214,31 +211,32 @@ class NodeHands:
 
     async def _started(
         self, effect: Start, definition: "Definition", resource: Resource
-    ) -> Started | StartFailed:
+    ) -> tuple[Started | StartFailed, bool]:
+        """Start it once; returns what came of it, and whether it failed for want of time alone."""
         name, run = effect.resource, effect.run
         if run in self._never_started:
-            return StartFailed(name, run, "it is to be stopped already.")
+            return StartFailed(name, run, "it is to be stopped already."), False
         try:
             running = self._made(definition, resource)
         except (ResourceError, OSError) as problem:
-            return StartFailed(name, run, str(problem))
+            return StartFailed(name, run, str(problem)), False
         self._running[name] = running
         try:
             await running.start(effect.token or _EARLY, self._until_us)
         except asyncio.CancelledError:
             if not running.is_stopping:
                 raise
-            return Started(name, run)  # and it is being stopped, which tells what comes of it
+            # And it is being stopped, which tells what comes of it.
+            return Started(name, run), False
         except ResourceError as problem:
-            if isinstance(problem, LateStartError):
-                self._late.add(run)
-            return await self._given_back(effect, running, str(problem))
+            is_late = isinstance(problem, LateStartError)
+            return await self._given_back(effect, running, str(problem)), is_late
         running.extend(self._until_us)
         tasks: asyncio.TaskGroup = self._working
         task = tasks.create_task(self._watch(effect, running), name=f"watching {name}")
         self._watching.add(task)
         task.add_done_callback(self._watching.discard)
-        return Started(name, run)
+        return Started(name, run), False
 
     async def _entitled(self, run: int) -> None:
         """Wait, while the store is slow, until there is time to start anything, or it is to stop.
