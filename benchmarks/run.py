@@ -9,10 +9,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from benchmarks import export, healing, planning, recording
+from benchmarks.failover.table import TITLE as FAILOVER
 from benchmarks.sections import RESULTS, kept_section
 
-FAILOVER = "## Failover"
-"""Measured by `python -m benchmarks.failover`, which takes hours; what it wrote stays."""
 CACHE = Path(__file__).parent.parent / ".cache" / "cameras"
 
 HEAD = """# Benchmarks

@@ -77,8 +77,7 @@ class Engine(ABC):
         self.host(node).run(["kill", "-KILL", *pids])
 
     def pids(self, node: str) -> list[str]:
-        asked = ["sh", "-c", 'pgrep -f "$1" | grep -vx $$ || true', "sh", self.daemons]
-        return self.host(node).run(asked).split()
+        return [str(pid) for pid in self.host(node).pids(self.daemons)]
 
 
 def installed(program: str, package: str) -> str:

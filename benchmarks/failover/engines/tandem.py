@@ -28,7 +28,7 @@ class Tandem(Engine):
         fencing: whether nodes are fenced by the lab's power switch.
     """
 
-    daemons: ClassVar[str] = "[m] tandem.node.agent"
+    daemons: ClassVar[str] = services.AGENT
 
     def __init__(self, *, fencing: bool) -> None:
         self.title = "Tandem, standard" + (", fenced" if fencing else "")

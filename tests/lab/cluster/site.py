@@ -49,8 +49,6 @@ BEFORE_US: Final = 8_000_000
 
 LEAD_US: Final = 2_000_000
 WHOLE_S: Final = 150.0
-AGENT: Final = "[m] tandem.node.agent"
-ETCD: Final = "[e]tcd --name"
 PLACING: Final = Path(__file__).with_name("placing.py")
 
 _ASK_CAMERAS: Final = f"""
@@ -257,11 +255,6 @@ class Site:
     def recorders(self, name: str) -> list[int]:
         return [int(it["pid"]) for it in self.said_by(name)["recorders"] if it["pid"]]
 
-    def runs(self, name: str, pattern: str) -> list[int]:
-        """The processes of a node with such a command line, that of the question left out."""
-        asked = ["sh", "-c", 'pgrep -f "$1" | grep -vx $$ || true', "sh", pattern]
-        return [int(pid) for pid in self.node(name).run(asked).split()]
-
     def wait_for_a_write(self, name: str) -> None:
         """Until a recording of a node is seen to grow: its recorder is at work that moment.
 
@@ -314,12 +307,12 @@ class Site:
         lab.heal()
         for node in self.cluster.nodes:
             lab.thaw(node.name) if node.is_on else self.cluster.start(node.name)
-            if stopped := self.runs(node.name, ETCD):
+            if stopped := node.pids(services.ETCD):
                 self.signal(node.name, stopped, "CONT")
             for volume, fault in lab.status().hosts[node.name].volumes.items():
                 if fault:
                     self.cluster.repair_volume(node.name, volume)
-            if not self.runs(node.name, AGENT):
+            if not node.pids(services.AGENT):
                 self.start_services(node.name)
         if not self.is_whole:
             self.wait_until_whole()

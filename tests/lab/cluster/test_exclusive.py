@@ -33,8 +33,6 @@ pytestmark = [
 PLAN: Final = ClusterPlan(nodes=3, cameras=1, protection=Protection.FAILOVER)
 ADDRESSES: Final = {"vip": str(USERS.subnet[201]), "page": str(USERS.subnet[202])}
 RESOURCES: Final = ("vip", "page", "job")
-AGENT: Final = "[m] tandem.node.agent"
-PULSE: Final = "tandem.node.[p]ulse"
 
 SOON_S: Final = 10.0
 """Generous: what is measured is printed."""
@@ -115,21 +113,20 @@ class Site:
         there["job"] = bool(nodes - {other_than})
         return ", ".join(name for name, is_there in there.items() if not is_there)
 
-    def pids(self, name: str, pattern: str) -> list[str]:
-        asked = ["sh", "-c", 'pgrep -f "$1" | grep -vx $$ || true', "sh", pattern]
-        return self.lab.host(name).run(asked).split()
-
     def signal(self, name: str, word: str, *patterns: str) -> None:
-        pids = [pid for pattern in patterns for pid in self.pids(name, pattern)]
+        pids = [pid for pattern in patterns for pid in self.lab.host(name).pids(pattern)]
         assert pids, f"nothing of {patterns} runs on {name}"
-        self.lab.host(name).run(["kill", f"-{word}", *pids])
+        self.lab.host(name).run(["kill", f"-{word}", *map(str, pids)])
 
     def start_agent(self, name: str) -> None:
         """As the service manager does."""
-        wait_for(
-            lambda: "" if not self.pids(name, AGENT) else "it runs", "it ended", 30.0, SystemClock()
-        )
-        services.start(self.lab.host(name), self.cluster.record)
+        host = self.lab.host(name)
+
+        def running() -> str:
+            return "it runs" if host.pids(services.AGENT) else ""
+
+        wait_for(running, "it ended", 30.0, SystemClock())
+        services.start(host, self.cluster.record)
 
     def outages_s(self, since_s: float) -> dict[str, float]:
         """The longest silence of each since then."""
@@ -155,7 +152,7 @@ def site(whole: Site) -> Iterator[Site]:
     yield whole
     for node in whole.cluster.nodes:  # what a test that failed left undone
         whole.lab.thaw(node.name) if node.is_on else whole.cluster.start(node.name)
-        if not whole.pids(node.name, AGENT):
+        if not node.pids(services.AGENT):
             whole.start_agent(node.name)
     whole.remove()
 
@@ -172,19 +169,19 @@ def freeze(site: Site, owner: str) -> None:
 
 
 def agent_killed(site: Site, owner: str) -> None:
-    site.signal(owner, "KILL", AGENT)
+    site.signal(owner, "KILL", services.AGENT)
 
 
 def pulse_killed(site: Site, owner: str) -> None:
-    site.signal(owner, "KILL", PULSE)
+    site.signal(owner, "KILL", services.PULSE)
 
 
 def both_killed(site: Site, owner: str) -> None:
-    site.signal(owner, "KILL", AGENT, PULSE)
+    site.signal(owner, "KILL", services.AGENT, services.PULSE)
 
 
 def orderly_end(site: Site, owner: str) -> None:
-    site.signal(owner, "TERM", AGENT)
+    site.signal(owner, "TERM", services.AGENT)
 
 
 def mend(site: Site, hurt: Hurt, owner: str, seen: Seen) -> None:

@@ -7,9 +7,7 @@ from typing import Final
 import pytest
 from tests.lab.cluster.pictures import UNSURE_US, Found, tell
 from tests.lab.cluster.site import (
-    AGENT,
     CAMERAS,
-    ETCD,
     MIRRORED,
     PROTECTED,
     WINDOW_S,
@@ -17,6 +15,7 @@ from tests.lab.cluster.site import (
     site,
 )
 
+from tandem.lab.cluster import services
 from tandem.lab.cluster.mix import camera_id
 from tandem.lab.hosts import Direction
 from tandem.node.control.service import AGENT_PORT
@@ -250,8 +249,10 @@ def test_an_agent_that_is_killed_and_started_again_costs_nothing_where_two_recor
     name = "node3"
     alone = one.recorded_alone_by(name)
     sure_us, killed_us = one.sure_us(name), one.now_us
-    one.signal(name, one.runs(name, AGENT), "KILL")
-    one.wait(lambda: "recorders" if one.runs(name, "recording.process") else "", "all end with it")
+    one.signal(name, one.node(name).pids(services.AGENT), "KILL")
+    one.wait(
+        lambda: "recorders" if one.node(name).pids("recording.process") else "", "all end with it"
+    )
     one.start_services(name)
     healed_s = one.wait_until_whole()
     found = one.count_window(killed_us)
@@ -266,11 +267,11 @@ def test_an_agent_that_is_killed_and_started_again_costs_nothing_where_two_recor
 
 def test_the_store_of_a_node_may_be_killed_and_no_picture_is_lost(one: Site) -> None:
     name = "node2"
-    (pid,) = one.runs(name, ETCD)
+    (pid,) = one.node(name).pids(services.ETCD)
     killed_us = one.now_us
     one.signal(name, [pid], "KILL")
     one.wait(
-        lambda: "" if one.runs(name, ETCD) not in ([], [pid]) else "it is not",
+        lambda: "" if one.node(name).pids(services.ETCD) not in ([], [pid]) else "it is not",
         "etcd is started again",
     )
     one.record_until(killed_us + AFTER_US)
@@ -287,7 +288,7 @@ def test_without_the_store_recording_goes_on_a_dead_node_is_stood_in_for_and_one
     name, asked = "node3", one.node("node1")
     alone = one.recorded_alone_by(name)
     stopped_us = one.now_us
-    stopped = {node.name: one.runs(node.name, ETCD) for node in one.cluster.nodes}
+    stopped = {node.name: node.pids(services.ETCD) for node in one.cluster.nodes}
     for node, pids in stopped.items():
         one.signal(node, pids, "STOP")
     one.wait(lambda: "" if one.said_by("node1")["store"]["problem"] else "it does", "etcd is gone")

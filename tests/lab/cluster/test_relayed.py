@@ -4,9 +4,10 @@ from collections.abc import Iterator
 
 import pytest
 from tests.lab.cluster.pictures import STAND_IN_US, UNSURE_US, tell
-from tests.lab.cluster.site import AGENT, UNSETTLED_US, Site, site
+from tests.lab.cluster.site import UNSETTLED_US, Site, site
 
 from tandem.cluster.model import Protection
+from tandem.lab.cluster import services
 
 pytestmark = [pytest.mark.lab("loop"), pytest.mark.timeout(480)]
 
@@ -47,7 +48,7 @@ def one(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
 def from_where(one: Site, number: int) -> dict[str, str | None]:
     """Of each node that records a camera, which one passes it on; None: none does."""
-    asked = [host for host in one.cluster.living if one.runs(host.name, AGENT)]
+    asked = [host for host in one.cluster.living if host.pids(services.AGENT)]
     cameras = one.status(asked[0])["cameras"]
     return {
         copy["node_id"]: copy.get("relayed_from")

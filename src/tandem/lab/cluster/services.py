@@ -20,6 +20,11 @@ CONTROL: Final = CAMERA_HOME / "control"
 AGENT_LOG: Final = "/var/lib/tandem/agent.log"
 CAMERA_LOG: Final = "/var/lib/tandem/cameras.log"
 
+# What a node runs, as patterns for `Host.pids`.
+AGENT: Final = "[m] tandem.node.agent"
+PULSE: Final = "[m] tandem.node.pulse"
+ETCD: Final = "[e]tcd --name"
+
 _WORDS_OF_ERRORS: Final = (" ERROR ", " CRITICAL ", "Error: ")
 _MOST_LINES: Final = 3
 _LONGEST_LINE: Final = 300

@@ -93,6 +93,18 @@ class Host:
         called = f'"{shlex.join(argv)}" on {self.name}'
         return run(self.command(argv), given=given, deadline_s=deadline_s, called=called)
 
+    def pids(self, pattern: str) -> list[int]:
+        """The processes of this host with such a command line, that of the question left out.
+
+        Args:
+            pattern: a regular expression, for `pgrep --full`.
+
+        Raises:
+            LabError: the host is off or frozen.
+        """
+        asked = ["sh", "-c", 'pgrep --full "$1" | grep -vx $$ || true', "sh", pattern]
+        return [int(pid) for pid in self.run(asked).split()]
+
     def spawn(self, argv: Sequence[str], log: Path | str) -> int:
         """Run a program on this host as a daemon; it lives on when this process ends.
 

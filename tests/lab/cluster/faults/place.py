@@ -17,15 +17,12 @@ from tandem.lab.hosts import Direction, LabError, VolumeFault
 from tandem.node.control.client import AskingError, ControlClient
 
 JOB: Final = "writer"
-AGENT: Final = "[m] tandem.node.agent"
-PULSE: Final = "tandem.node.[p]ulse"
-ETCD: Final = "[e]tcd --name"
 KILLED: Final = {
-    Kind.AGENT_KILLED: (AGENT,),
-    Kind.PULSE_KILLED: (PULSE,),
-    Kind.BOTH_KILLED: (AGENT, PULSE),
-    Kind.ETCD_KILLED: (ETCD,),
-    Kind.STUCK: (AGENT, PULSE),
+    Kind.AGENT_KILLED: (services.AGENT,),
+    Kind.PULSE_KILLED: (services.PULSE,),
+    Kind.BOTH_KILLED: (services.AGENT, services.PULSE),
+    Kind.ETCD_KILLED: (services.ETCD,),
+    Kind.STUCK: (services.AGENT, services.PULSE),
 }
 WISH_S: Final = 60
 SETTLED_S: Final = 90.0
@@ -136,7 +133,7 @@ class Place:
             self.lab.thaw(node.name)
             if self.lab.status().hosts[node.name].volumes[VOLUME]:
                 self.lab.repair_volume(node.name, VOLUME)
-            if not self._pids(node.name, AGENT):
+            if not node.pids(services.AGENT):
                 services.start(node, self.cluster.record)
 
     def keep_logs(self, directory: Path) -> None:
@@ -153,9 +150,6 @@ class Place:
 
     def _kill(self, node: str, *patterns: str) -> None:
         """Those that run: what ended by itself meanwhile need not be killed."""
-        if pids := [pid for pattern in patterns for pid in self._pids(node, pattern)]:
-            self.lab.host(node).run(["kill", "-KILL", *pids])
-
-    def _pids(self, node: str, pattern: str) -> list[str]:
-        asked = ["sh", "-c", 'pgrep -f "$1" | grep -vx $$ || true', "sh", pattern]
-        return self.lab.host(node).run(asked).split()
+        host = self.lab.host(node)
+        if pids := [str(pid) for pattern in patterns for pid in host.pids(pattern)]:
+            host.run(["kill", "-KILL", *pids])
