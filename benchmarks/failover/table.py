@@ -54,12 +54,12 @@ def _table(trials: Sequence[Trial], cell: Cell) -> list[str]:
         "| engine | " + " | ".join(FAULTS[key].title for key in used) + " |",
         "|---|" + "---|" * len(used),
     ]
-    for key, make in ENGINES.items():
-        of_engine = [it for it in trials if it.engine == key]
+    in_order = sorted(trials, key=lambda it: list(ENGINES).index(it.engine))
+    for title in dict.fromkeys(it.title for it in in_order):
+        of_engine = [it for it in trials if it.title == title]
         for page in dict.fromkeys(name for it in of_engine for name in it.outage_ms):
-            title = f"{make().title}: {page.replace('-', ' ')}"
             cells = [cell([it for it in of_engine if it.fault == fault], page) for fault in used]
-            lines.append(f"| {title} | " + " | ".join(cells) + " |")
+            lines.append(f"| {title}: {page.replace('-', ' ')} | " + " | ".join(cells) + " |")
     return lines
 
 

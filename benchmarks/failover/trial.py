@@ -25,6 +25,7 @@ class Trial:
 
     Attributes:
         engine: key of the engine.
+        title: what tables call it: with its version, which may be another one next time.
         fault: key of the fault.
         commit: what was checked out.
         at: when, RFC 3339, UTC.
@@ -40,6 +41,7 @@ class Trial:
     """
 
     engine: str
+    title: str
     fault: str
     commit: str
     at: str
@@ -70,7 +72,9 @@ def run(site: Site, keys: tuple[str, str], fault: Fault, number: int, commit: st
     owner = site.settle()
     time.sleep(random.random())  # timers of engines have phases
     told = Trial(
-        *keys,
+        keys[0],
+        site.engine.title,
+        keys[1],
         commit,
         f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
         round(os.getloadavg()[0], 1),

@@ -59,10 +59,11 @@ def test_the_table_has_median_and_worst_and_what_never_came_back() -> None:
         one = {"address": outage_ms}
         is_back, none = {"address": back}, {"address": 0.0}
         at = "2026-01-01T00:00:00Z"
-        return Trial("keepalived-1s", "power", "abc", at, 1.0, {}, 100, one, is_back, none, none)
+        key, title = "keepalived-1s", "keepalived 9.1, advert 1 s"
+        return Trial(key, title, "power", "abc", at, 1.0, {}, 100, one, is_back, none, none)
 
     told = section([trial(100), trial(300), trial(200), trial(9999, back=False)])
-    assert "200 / 300, never 1 (4)" in told
+    assert "| keepalived 9.1, advert 1 s: address | 200 / 300, never 1 (4) |" in told
 
 
 def test_a_section_is_replaced_and_the_others_stay(
