@@ -22,6 +22,7 @@ from tandem.cluster.model import Protection
 from tandem.lab.cluster import ClusterPlan, LabCluster, Steps, services
 from tandem.lab.cluster.agents import client
 from tandem.lab.cluster.waiting import wait_for
+from tandem.lab.hosts import LabError
 from tandem.lab.hosts.networks import USERS
 
 pytestmark = [
@@ -211,6 +212,11 @@ def say(what: str, outages_s: dict[str, float], seen: Seen) -> None:
     print(f"\n{what}: {told}{soft} (looked each {seen.blind_s * 1000:.0f} ms at worst)")  # noqa: T201
 
 
+def say_why(site: Site) -> None:
+    """What the cluster says of all of them, for whoever looks for the reason."""
+    print(json.dumps(site.resources(), indent=1))  # noqa: T201
+
+
 @pytest.mark.parametrize(
     "hurt", [power_loss, freeze, agent_killed, pulse_killed, both_killed, orderly_end]
 )
@@ -220,9 +226,16 @@ def test_what_ran_there_runs_on_the_next_and_never_on_both(site: Site, hurt: Hur
     with watched(site.lab, names, frozenset(ADDRESSES.values())) as seen:
         began_s = boot_s()
         hurt(site, owner)
-        wait_for(
-            lambda: elsewhere(site, seen, owner), "addresses are elsewhere", SOON_S, SystemClock()
-        )
+        try:
+            wait_for(
+                lambda: elsewhere(site, seen, owner),
+                "addresses are elsewhere",
+                SOON_S,
+                SystemClock(),
+            )
+        except LabError:
+            say_why(site)
+            raise
         there_s = boot_s()
         wait_for(lambda: site.lacks(there_s, owner), "all run elsewhere", SOON_S, SystemClock())
         outages_s = site.outages_s(began_s - 0.1)
