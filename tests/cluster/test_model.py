@@ -30,7 +30,7 @@ GATE = Camera(
 )
 NODE = Node("n1", (Link("a", "10.0.1.1"), Link("b", "10.0.2.1")), 940, 110.5, 200, "rack1", "ab")
 PLACEMENT = Placement("gate", ("n1", "n2", "n3"), 12)
-SESSION = Session(3, 99, "nonce", SessionState.EVICTED, began=7, seen=12, incarnation=1)
+SESSION = Session(3, 99, "nonce", SessionState.EVICTED, began=7, seen=12, nodes=4, incarnation=1)
 
 
 def changed(data: bytes, **fields: object) -> bytes:
@@ -48,7 +48,7 @@ def test_the_form_on_the_wire_is_this() -> None:
     assert PLACEMENT.encode() == b'{"version":1,"nodes":["n1","n2","n3"],"generation":12}'
     assert SESSION.encode() == (
         b'{"version":1,"epoch":3,"counter":99,"nonce":"nonce","state":"evicted",'
-        b'"began":7,"seen":12,"incarnation":1}'
+        b'"began":7,"seen":12,"nodes":4,"incarnation":1}'
     )
     assert json.loads(GATE.encode()) == {
         "version": 1,

@@ -165,14 +165,15 @@ def test_of_two_attempts_only_the_one_that_is_there_carried_something() -> None:
 
 
 def test_all_attempts_of_which_one_can_happen_tell_the_same_sight() -> None:
-    state, effects = run(Renew("n1", seen=20), Unknown("n1"), Renew("n2", seen=30), state=live())
+    first, second = Renew("n1", seen=20, nodes=3), Renew("n2", seen=30, nodes=4)
+    state, effects = run(first, Unknown("n1"), second, state=live())
     (put,) = effects
     assert isinstance(put, Put)
-    assert put.session.seen == 20
+    assert (put.session.seen, put.session.nodes) == (20, 3)
     state, _ = step(state, Written("n2", 11), 9)
-    (put,) = step(state, Renew("n3", seen=40), 9)[1]
+    (put,) = step(state, Renew("n3", seen=40, nodes=5), 9)[1]
     assert isinstance(put, Put)
-    assert (put.session.seen, put.session.began) == (40, 10)
+    assert (put.session.seen, put.session.nodes, put.session.began) == (40, 5, 10)
 
 
 def test_an_attempt_that_is_too_old_to_be_remembered_ends_the_session() -> None:

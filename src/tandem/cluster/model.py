@@ -266,6 +266,8 @@ class Session:
         began: the revision that began it; 0 in the first write itself, whose revision that is.
         seen: the node had seen all sessions as they stood at this revision or later, before it
             wrote this.
+        nodes: so many are configured, as far as the node knew then: among so many it counts a
+            majority while the store is out of its reach.
         incarnation: of the store; a session of another one counts as none.
     """
 
@@ -275,6 +277,7 @@ class Session:
     state: SessionState = SessionState.LIVE
     began: int = 0
     seen: int = 0
+    nodes: int = 0
     incarnation: int = 0
 
     @property
@@ -306,6 +309,7 @@ class Session:
             state=stored.choice("state", SessionState),
             began=stored.whole("began", 0),
             seen=stored.whole("seen", 0),
+            nodes=stored.whole("nodes", 0),
             incarnation=stored.whole("incarnation", 0),
         )
 

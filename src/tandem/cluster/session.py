@@ -115,11 +115,13 @@ class Renew:
     Attributes:
         nonce: new and random.
         seen: all sessions have been seen as they stood at this revision.
+        nodes: so many are configured.
         carries: what else to write.
     """
 
     nonce: str
     seen: int = 0
+    nodes: int = 0
     carries: tuple[Write, ...] = ()
 
 
@@ -164,10 +166,12 @@ class Found:
     Attributes:
         stored: what stands there.
         seen: all sessions have been seen as they stood at this revision.
+        nodes: so many are configured.
     """
 
     stored: Stored | None
     seen: int = 0
+    nodes: int = 0
 
 
 Event = Begin | Renew | End | Written | Refused | Unknown | Found
@@ -276,7 +280,7 @@ def _wished(state: State, event: Begin | Renew | End, now_us: int) -> tuple[Stat
     if state.phase is Phase.LIVE and state.known:
         return _attempt(state, _next(state, state.known, event), now_us, event.carries)
     if state.phase is Phase.BEGINNING:
-        return _attempt(state, _first(state, event.nonce, event.seen), now_us)
+        return _attempt(state, _first(state, event.nonce, event), now_us)
     return state, []
 
 
@@ -295,24 +299,27 @@ def _outcome(state: State, event: Written | Refused | Unknown) -> tuple[State, l
 
 def _begin(state: State, found: Found, now_us: int) -> tuple[State, list[Effect]]:
     state = replace(state, phase=Phase.BEGINNING, known=found.stored)
-    return _attempt(state, _first(state, state.nonce, found.seen), now_us)
+    return _attempt(state, _first(state, state.nonce, found), now_us)
 
 
-def _first(state: State, nonce: str, seen: int) -> Session:
+def _first(state: State, nonce: str, event: Found | Renew) -> Session:
     """A new epoch, above whatever stands there: an earlier process, or an eviction."""
     epoch = state.known.session.epoch + 1 if state.known else 1
-    return Session(epoch, 0, nonce, seen=_seen(state, seen), incarnation=state.incarnation)
+    seen, nodes = _known(state, event.seen, event.nodes)
+    return Session(epoch, 0, nonce, seen=seen, nodes=nodes, incarnation=state.incarnation)
 
 
 def _next(state: State, stored: Stored, event: Renew) -> Session:
     """The session that is known, renewed once."""
     known = stored.session
+    seen, nodes = _known(state, event.seen, event.nodes)
     return Session(
         known.epoch,
         known.counter + 1,
         event.nonce,
         began=known.began or stored.revision,
-        seen=_seen(state, event.seen),
+        seen=seen,
+        nodes=nodes,
         incarnation=known.incarnation,
     )
 
@@ -320,19 +327,24 @@ def _next(state: State, stored: Stored, event: Renew) -> Session:
 def _last(state: State, stored: Stored, event: End) -> Session:
     """The session that is known, over: in the next epoch, as an eviction's is."""
     known = stored.session
+    seen, nodes = _known(state, known.seen, known.nodes)
     return replace(
         known,
         epoch=known.epoch + 1,
         nonce=event.nonce,
         state=SessionState.OFF,
         began=known.began or stored.revision,
-        seen=_seen(state, known.seen),
+        seen=seen,
+        nodes=nodes,
     )
 
 
-def _seen(state: State, seen: int) -> int:
+def _known(state: State, seen: int, nodes: int) -> tuple[int, int]:
     """The same in all attempts of which one at most happens: what is in the store then is known."""
-    return state.attempts[0].session.seen if state.attempts else seen
+    if not state.attempts:
+        return seen, nodes
+    first = state.attempts[0].session
+    return first.seen, first.nodes
 
 
 def _attempt(

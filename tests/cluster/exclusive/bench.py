@@ -40,9 +40,11 @@ def session(
     state: SessionState = SessionState.LIVE,
     began: int = 5,
     seen: int = 1_000,
+    nodes: int = 3,
 ) -> Stored:
     """Of another node; it knows everybody, if nothing else is said."""
-    return Stored(Session(epoch, counter, f"x{revision}", state, began, seen, 1), revision)
+    found = Session(epoch, counter, f"x{revision}", state, began, seen, nodes, 1)
+    return Stored(found, revision)
 
 
 def evicted(epoch: int = 2, counter: int = 1, revision: int = 20) -> Stored:

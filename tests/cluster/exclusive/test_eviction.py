@@ -141,6 +141,34 @@ def test_whoever_can_have_no_majority_of_promises_is_evicted_by_a_stranger(c: St
     assert list(engine.carried) == ["sessions/b"]
 
 
+def test_whoever_counts_among_fewer_nodes_is_not_outvoted_by_those_that_joined_since() -> None:
+    """It may hold with one promise of three nodes, where one of four would not be enough (E5)."""
+    engine = Engine("abcd").live({"b": session(seen=40), "c": session(), "d": evicted(revision=9)})
+    engine.silent = "b"
+    engine.renews(3 * OLD)
+    assert engine.carried == {}
+
+
+def test_whoever_counts_among_more_nodes_than_this_one_knows_needs_as_many_promises() -> None:
+    engine = Engine().live({"b": session(seen=40, nodes=5), "c": session()})
+    engine.silent = "b"
+    began_us = engine.now_us
+    while engine.now_us + FAST.renew_us < began_us + WAIT:
+        engine.renews()
+        assert engine.carried == {}
+    engine.renews()
+    if not engine.carried:
+        engine.tick(FAST.renew_us)
+    assert list(engine.carried) == ["sessions/b"]
+
+
+def test_a_node_that_this_one_has_not_heard_of_may_have_promised() -> None:
+    engine = Engine("ab").live({"b": session(seen=40), "c": session()})
+    engine.silent = "b"
+    engine.renews(3 * OLD)
+    assert engine.carried == {}
+
+
 def test_a_node_that_was_evicted_after_it_was_known_may_have_promised() -> None:
     engine = Engine().live({"b": session(seen=40), "c": evicted(revision=45)})
     engine.silent = "b"

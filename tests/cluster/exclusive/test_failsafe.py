@@ -15,6 +15,7 @@ from tandem.cluster.exclusive.events import (
     Unanswered,
     Unknown,
 )
+from tandem.cluster.exclusive.state import with_nodes
 from tandem.cluster.exclusive.timing import FAST, MS
 from tandem.cluster.session import Stored
 
@@ -99,6 +100,15 @@ def test_promises_of_less_than_a_majority_count_for_nothing() -> None:
     """Others may begin sessions that this node cannot know (E5)."""
     engine = holder("abcde", b=session())
     store_down(engine)
+    assert until_us(promise(engine, "b")) == []
+
+
+def test_a_majority_is_one_of_as_many_nodes_as_its_session_tells() -> None:
+    """That is what others know of it: an administrator's change may not have reached the store."""
+    engine = holder("abc", b=session(), c=evicted())
+    engine.state = with_nodes(engine.state, "abcde", ())
+    store_down(engine)
+    engine.state = with_nodes(engine.state, "abc", ())
     assert until_us(promise(engine, "b")) == []
 
 

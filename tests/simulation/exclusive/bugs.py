@@ -6,7 +6,7 @@ functions are exchanged here.
 """
 
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from types import ModuleType
@@ -14,6 +14,7 @@ from typing import Any
 
 from tests.simulation.exclusive import stories
 from tests.simulation.exclusive.chance import random_plan
+from tests.simulation.exclusive.joining import joining_plan
 from tests.simulation.exclusive.schedule import Maker, Plan
 from tests.simulation.exclusive.store import Answer, OnAnswer, Snapshot, Store, Txn
 
@@ -43,6 +44,7 @@ class Bug:
         patches: what is exchanged: a module or class, a name there, and what comes instead.
         store: the kind of store.
         aimed: the makers of faults that may show it; all if empty.
+        plans: makes a plan of a seed and those makers.
     """
 
     name: str
@@ -50,12 +52,13 @@ class Bug:
     patches: tuple[tuple[Any, str, Any], ...] = ()
     store: type[Store] = Store
     aimed: tuple[Maker, ...] = ()
+    plans: Callable[[int, Sequence[Maker]], Plan] = random_plan
 
     def __str__(self) -> str:
         return self.name
 
     def plan(self, seed: int) -> Plan:
-        return random_plan(seed, self.aimed)
+        return self.plans(seed, self.aimed)
 
     @contextmanager
     def made(self) -> Iterator[None]:
@@ -251,10 +254,18 @@ def _meant_for_any_process(state: Any, question: Any) -> bool:
     return bool(state.is_live and question.incarnation == state.incarnation)
 
 
+def _outvoted_among_those_configured_now(state: Any, peer: Any) -> bool:
+    seen = peer.stored.session.seen
+    able = [it for it in state.nodes if eviction.can_have_promised(state, it, peer, seen)]
+    return state.whole_revision >= seen and len(able) < known.majority(state.nodes)
+
+
 _CLOCK = (machine, "step", _step_that_tells_the_time)
 _BEHIND = stories.held_behind_the_back_of_one
 _RESTARTS = stories.cut_off_while_another_restarts
 _RETURNS = stories.cut_off_right_after_another_returns
+CUT_OFF = (_RESTARTS, _RETURNS, _BEHIND)
+"""A holder loses the store, and another one has no session for a while."""
 
 
 def _one(name: str, place: Any, function: str, instead: Any, *aimed: Maker) -> Bug:
@@ -342,5 +353,12 @@ BUGS = [
         aimed=(stories.held_by_promises_and_unheard_for_a_moment,),
     ),
     _one("E5: evicts whoever does not know it", eviction, "cannot_hold_at_us", _at_once, _RESTARTS),
+    Bug(
+        "E5: counts among those that have joined since",
+        "G1",
+        ((eviction, "is_outvoted", _outvoted_among_those_configured_now),),
+        aimed=CUT_OFF,
+        plans=joining_plan,
+    ),
 ]
 """Each mistake, and what it must be seen to break."""

@@ -52,7 +52,6 @@ class Setting(NamedTuple):
         starts_cold: whether the machines start at different moments, and the last one never.
         is_ordered: whether every resource is to run on the first node, the second being next.
         joiners: how many of the nodes, the last ones, are not configured at first.
-        joins_anyhow: whether they join while a node that has a session cannot write.
     """
 
     seed: int
@@ -69,7 +68,6 @@ class Setting(NamedTuple):
     starts_cold: bool = False
     is_ordered: bool = False
     joiners: int = 0
-    joins_anyhow: bool = False
 
 
 class Plan(NamedTuple):

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 
 import pytest
 from tests.simulation.exclusive import systematic
-from tests.simulation.exclusive.bugs import BUGS, Bug
+from tests.simulation.exclusive.bugs import BUGS, CUT_OFF, Bug
 from tests.simulation.exclusive.chance import random_plan
 from tests.simulation.exclusive.explain import explain
 from tests.simulation.exclusive.joining import joining_plan
@@ -22,6 +22,7 @@ BLOCKS = 10
 SEEDS_OF_A_BLOCK = 200
 BLOCKS_TO_PROVE = 50
 SEEDS_OF_A_BLOCK_TO_PROVE = 2_000
+BLOCKS_OF_JOINS_TO_PROVE = 10
 SEEDS_TO_FIND_A_BUG = 300
 
 
@@ -91,15 +92,21 @@ def test_nodes_join_whatever_else_goes_wrong() -> None:
     run_all(joining_plan(seed) for seed in range(SEEDS_OF_A_BLOCK))
 
 
-def test_a_join_while_a_holder_is_cut_off_from_the_store_is_not_safe_yet() -> None:
-    """A limit of the design (exclusive.md, Limits): once it is gone, this is to be turned round."""
-    for seed in range(SEEDS_TO_FIND_A_BUG):
-        try:
-            World(joining_plan(seed, anyhow=True), frozenset({"G1"})).run()
-        except ViolationError as violation:
-            print(f"seed {seed}: {violation}")  # noqa: T201 - the seed is told
-            return
-    pytest.fail("No seed shows it any more: judge such joins as any other.")
+def test_nodes_join_while_a_holder_is_cut_off_from_the_store() -> None:
+    run_all(joining_plan(seed, CUT_OFF) for seed in range(SEEDS_OF_A_BLOCK))
+
+
+@pytest.mark.prove
+@pytest.mark.parametrize("block", range(BLOCKS_OF_JOINS_TO_PROVE))
+def test_nodes_join_in_many_runs(
+    block: int, record_property: Callable[[str, object], None]
+) -> None:
+    """In each block as many where anything goes wrong as where a holder is cut off."""
+    first = SEEDS_OF_A_BLOCK + block * SEEDS_OF_A_BLOCK_TO_PROVE // 2
+    seeds = range(first, first + SEEDS_OF_A_BLOCK_TO_PROVE // 2)
+    record_property("seeds", f"{seeds[0]}..{seeds[-1]} of each kind")
+    run_all(joining_plan(seed) for seed in seeds)
+    run_all(joining_plan(seed, CUT_OFF) for seed in seeds)
 
 
 @pytest.mark.parametrize("bug", BUGS, ids=str)

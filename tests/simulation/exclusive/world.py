@@ -38,8 +38,6 @@ LIVELY_WITHIN_US = 12 * SECOND
 STAYS_US = 2 * SECOND
 LOOKS_EACH_US = 100 * MS
 JOINS_AGAIN_US = 300 * MS
-WRITES_WITHIN_US = 500 * MS
-"""A live node that renewed within this time can write: docs/design/exclusive.md, limits."""
 
 
 class World:
@@ -68,8 +66,6 @@ class World:
         self.sent: dict[str, Sent] = {}
         self.incarnation = 1
         self._written: set[str] = set()
-        self._renewed_us: dict[str, int] = {}
-        """By key of a session: when it was renewed last."""
         self._led_us: dict[str, int] = {}
         """By node: how long the store had been led when it last renewed."""
         self.nodes = nodes_of(setting)
@@ -193,7 +189,7 @@ class World:
 
     def join(self, node: str) -> None:
         """It is entered into the store as soon as it may, learns who is a node, and begins."""
-        if not (self.store.leader and (self.setting.joins_anyhow or self._all_write())):
+        if not self.store.leader:
             self.tell(node, "cannot join yet")
             self.queue.after(JOINS_AGAIN_US, partial(self.join, node))
             return
@@ -205,15 +201,6 @@ class World:
             ordered = self.ordered(resource)
             self.order(resource, [*ordered[:place], node, *ordered[place:]])
         self.machines[node].power_on()
-
-    def _all_write(self) -> bool:
-        """Whether every node that has a session renewed it a moment ago."""
-        now_us = self.queue.now_us
-        return all(
-            now_us - self._renewed_us.get(key, 0) <= WRITES_WITHIN_US
-            for key, row in self.store.now.rows.items()
-            if isinstance(row.value, Session) and row.value.is_live
-        )
 
     def restore(self, back_us: int) -> None:
         """The store is lost, and a backup is restored, as the guide tells: first the pulses end,
@@ -301,7 +288,6 @@ class World:
             self.tell(node, f"is {session.state} in epoch {session.epoch}")
         else:
             self._led_us[node] = self.store.led_us
-            self._renewed_us[SESSIONS + node] = self.queue.now_us
         self._written.add(session.nonce)
         is_own = session.state is not SessionState.OFF
         sent = self.sent.get(session.nonce) if is_own else None

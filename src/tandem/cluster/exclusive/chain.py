@@ -84,7 +84,8 @@ def renew(state: State, now_us: int, out: list[Effect]) -> None:
     if not carries and may_end(state):
         tell(state, session.End(nonce(state)), now_us, out)
         return
-    tell(state, session.Renew(nonce(state), state.whole_revision, carries), now_us, out)
+    seen, nodes = state.whole_revision, len(state.nodes)
+    tell(state, session.Renew(nonce(state), seen, nodes, carries), now_us, out)
 
 
 def may_end(state: State) -> bool:
@@ -160,7 +161,7 @@ def answered(state: State, view: View, now_us: int, out: list[Effect]) -> None:
     else:
         state.must_read = False
         own = (view.sessions or {}).get(state.node_id)
-        tell(state, session.Found(own, state.whole_revision), now_us, out)
+        tell(state, session.Found(own, state.whole_revision, len(state.nodes)), now_us, out)
 
 
 def unanswered(state: State, now_us: int) -> None:

@@ -7,7 +7,7 @@ Each eviction compares the revision of what it ends, and is carried by a renewal
 from dataclasses import replace
 
 from tandem.cluster import keys
-from tandem.cluster.exclusive.state import NEVER, Peer, State, counts, majority
+from tandem.cluster.exclusive.state import NEVER, Peer, State, counts, majority, majority_of
 from tandem.cluster.model import SessionState
 from tandem.cluster.session import Stored, Write
 
@@ -114,13 +114,16 @@ def knows_this_node(state: State, peer: Peer) -> bool:
 def is_outvoted(state: State, peer: Peer) -> bool:
     """E5: too few can have promised it anything, in the sessions in which it knows them.
 
-    A node cannot if it had no session then, or has begun another one since, or is off.
+    A node cannot if it had no session then, or has begun another one since, or is off. Whoever is
+    configured here may not be there yet, or no longer: so all sessions are looked at, and a
+    majority is one of as many nodes as its own session tells.
     """
-    seen = peer.stored.session.seen
-    if state.whole_revision < seen:
+    found = peer.stored.session
+    if state.whole_revision < found.seen:
         return False
-    able = sum(1 for name in state.nodes if can_have_promised(state, name, peer, seen))
-    return able < majority(state.nodes)
+    every = (state.node_id, *state.peers)
+    able = sum(1 for name in every if can_have_promised(state, name, peer, found.seen))
+    return able < majority_of(found.nodes)
 
 
 def mark_outvoted(state: State, now_us: int) -> None:

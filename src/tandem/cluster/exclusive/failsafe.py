@@ -6,7 +6,7 @@ from before the question was sent, and all are needed: the guarantee ends with t
 
 from tandem.cluster import keys
 from tandem.cluster.exclusive.events import Ask, Effect, Promise, Send
-from tandem.cluster.exclusive.state import Basis, State, counts, majority
+from tandem.cluster.exclusive.state import Basis, State, counts, majority_of
 from tandem.cluster.session import MOST_ATTEMPTS
 
 MOST_QUESTIONS = 16
@@ -29,14 +29,23 @@ def needed(state: State) -> Basis:
 
 
 def counted(state: State) -> Basis:
-    """F2: of those, the ones that it knew by the last renewal that surely happened as well.
-
-    With itself they must be a majority of all configured nodes: that is what E5 of others rests on.
-    """
+    """F2: of those, the ones that it knew by the last renewal that surely happened as well."""
     chain = state.chain
     if chain.known is None:
         return frozenset()
     return needed(state) & state.bases.get(chain.known.session.seen, frozenset())
+
+
+def enough(state: State) -> int:
+    """F2: a majority of the nodes, itself included: that is what E5 of others rests on.
+
+    They count by what its session in the store says, which is that of its last certain renewal or
+    that of an attempt since: so it counts by the greater one.
+    """
+    told = [one.session.nodes for one in state.chain.attempts]
+    if state.chain.known:
+        told.append(state.chain.known.session.nodes)
+    return majority_of(max(told, default=0))
 
 
 def promised_until_us(state: State) -> int:
@@ -44,7 +53,7 @@ def promised_until_us(state: State) -> int:
 
     Where this is the only node there is nobody to ask, and the question alone is enough.
     """
-    if len(counted(state)) + 1 < majority(state.nodes):
+    if len(counted(state)) + 1 < enough(state):
         return 0
     asked = [state.promises.get(one, 0) for one in needed(state)]
     oldest_us = min(asked, default=state.asked_us)

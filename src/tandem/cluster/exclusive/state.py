@@ -5,7 +5,7 @@ mapping in the place of one that changes.
 """
 
 import enum
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sized
 from dataclasses import dataclass, field, fields
 from typing import Final, Self
 
@@ -258,9 +258,14 @@ def counts(stored: Stored, incarnation: int) -> bool:
     return stored.session.is_live and stored.session.incarnation == incarnation
 
 
-def majority(nodes: Iterable[str]) -> int:
+def majority(nodes: Sized) -> int:
     """More than half of them."""
-    return len(tuple(nodes)) // 2 + 1
+    return majority_of(len(nodes))
+
+
+def majority_of(count: int) -> int:
+    """More than half of so many."""
+    return count // 2 + 1
 
 
 def start(
