@@ -4,7 +4,7 @@ from dataclasses import replace
 from random import Random
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from tests.cluster.test_placement import NAMES, camera, cameras, node, views
 
@@ -21,7 +21,11 @@ def settled(view: View, wanted: list[Camera]) -> View:
     return replace(view, placements=plan(view, wanted).placements)
 
 
+ONE_OF_TWO_IS_TO_BE_EMPTIED = View((node("n1"), node("n2")), {}, draining={"n1"})
+
+
 @given(views, cameras, lost, st.booleans())
+@example(ONE_OF_TWO_IS_TO_BE_EMPTIED, [camera("c1", Protection.HOT)], {"n2"}, True)
 def test_the_plan_after_a_loss_is_the_one_that_is_made_from_nothing(
     view: View, wanted: list[Camera], gone: set[str], is_roomy: bool
 ) -> None:

@@ -90,7 +90,8 @@ class _Calm:
             return None
         touched = sorted({place for node in lost for place in self._named[node]})
         placing = Placing(view, Wanted(self.placing.costs, self.placing.cameras))
-        if not placing.nodes:
+        # With all the others gone, a node that is to be emptied records again.
+        if not placing.nodes or not set(placing.nodes) <= set(self.placing.nodes):
             return None
         cameras = [placing.cameras[place] for place in touched]
         placing.start_from(self.placing, [camera.camera_id for camera in cameras])
