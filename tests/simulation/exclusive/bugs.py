@@ -14,7 +14,7 @@ from typing import Any
 
 from tests.simulation.exclusive import stories
 from tests.simulation.exclusive.chance import random_plan
-from tests.simulation.exclusive.joining import joining_plan
+from tests.simulation.exclusive.changing import joining_plan
 from tests.simulation.exclusive.schedule import Maker, Plan
 from tests.simulation.exclusive.store import Answer, OnAnswer, Snapshot, Store, Txn
 

@@ -37,6 +37,9 @@ class World(Protocol):
     def join(self, node: str) -> None:
         """The administrator makes it a node, and switches it on."""
 
+    def remove(self, node: str) -> None:
+        """The administrator takes it out, for good."""
+
     def restore(self, back_us: int) -> None:
         """The store goes back by that much."""
 
@@ -310,6 +313,11 @@ class Faults:
     def join(self, fault: Fault) -> End:
         """A server becomes a node, whatever else goes wrong meanwhile."""
         self._world.join(fault.on[0])
+        return _nothing
+
+    def remove(self, fault: Fault) -> End:
+        """A node that is lost is taken out of the cluster, as soon as that is allowed."""
+        self._world.remove(fault.on[0])
         return _nothing
 
     def swap(self, fault: Fault) -> End:

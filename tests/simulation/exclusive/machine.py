@@ -115,7 +115,7 @@ class Machine:
         self.starts_fail = False
         self.fencing_takes_us: int | None = 200 * MS
         self.configured: tuple[str, ...] = ()
-        """Who is a node, as its agent was told last; it is kept on its disk."""
+        self.configured_revision = 0
 
     # --- Power ----------------------------------------------------------------------------------
 
@@ -190,6 +190,14 @@ class Machine:
     def start_pulse(self) -> None:
         self._away["pulse"] -= 1
         self._begin_pulse()
+
+    def configure(self, nodes: tuple[str, ...], revision: int) -> None:
+        """Its agent is told who is a node, as of that revision, and keeps it on its disk."""
+        self.configured, self.configured_revision = nodes, revision
+
+    def was_removed(self) -> None:
+        """Its agent has seen that it is no node any more: no pulse begins here again."""
+        self.crash_pulse()
 
     def leave(self) -> None:
         """The pulse is asked to end in good order."""

@@ -218,13 +218,18 @@ class Shell:
         configured = configured_in(snapshot)
         if configured != self.machine.configured:
             delay_us = self.world.random.randint(1 * MS, SLOWEST_AGENT_US)
-            self._queue.after(delay_us, lambda: self._configure(configured))
+            self._queue.after(delay_us, lambda: self._configure(configured, snapshot.revision))
 
-    def _configure(self, nodes: tuple[str, ...]) -> None:
+    def _configure(self, nodes: tuple[str, ...], revision: int) -> None:
         """Its agent says who is a node."""
-        if self.is_closed or self.machine.is_pulse_frozen or len(nodes) < len(self._nodes):
+        is_old = revision <= self.machine.configured_revision
+        if self.is_closed or self.machine.is_pulse_frozen or is_old:
             return
-        self.machine.configured = self._nodes = nodes
+        if self.name not in nodes:
+            self.machine.was_removed()
+            return
+        self.machine.configure(nodes, revision)
+        self._nodes = nodes
         fences = nodes if self.world.setting.fencing else ()
         self.state = with_nodes(self.state, nodes, fences)
 
@@ -312,6 +317,9 @@ class Shell:
         world.network.send(me, to, deliver)
 
     def receives(self, sender: str, message: events.Message) -> None:
+        """Nobody answers a stranger."""
+        if sender not in self._nodes:
+            return
         if isinstance(message, events.Promise):
             asked_us = self._asked_us.get((message.number, sender))
             if asked_us is not None:

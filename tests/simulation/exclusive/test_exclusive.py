@@ -11,8 +11,8 @@ import pytest
 from tests.simulation.exclusive import systematic
 from tests.simulation.exclusive.bugs import BUGS, CUT_OFF, Bug
 from tests.simulation.exclusive.chance import random_plan
+from tests.simulation.exclusive.changing import joining_plan, removing_plan
 from tests.simulation.exclusive.explain import explain
-from tests.simulation.exclusive.joining import joining_plan
 from tests.simulation.exclusive.oracle import ViolationError
 from tests.simulation.exclusive.schedule import Fault, Plan, Setting
 from tests.simulation.exclusive.shrink import shrink
@@ -22,7 +22,7 @@ BLOCKS = 10
 SEEDS_OF_A_BLOCK = 200
 BLOCKS_TO_PROVE = 50
 SEEDS_OF_A_BLOCK_TO_PROVE = 2_000
-BLOCKS_OF_JOINS_TO_PROVE = 10
+BLOCKS_OF_CHANGES_TO_PROVE = 10
 SEEDS_TO_FIND_A_BUG = 300
 
 
@@ -92,21 +92,27 @@ def test_nodes_join_whatever_else_goes_wrong() -> None:
     run_all(joining_plan(seed) for seed in range(SEEDS_OF_A_BLOCK))
 
 
+def test_nodes_that_are_lost_are_removed_whatever_else_goes_wrong() -> None:
+    happened = run_all(removing_plan(seed) for seed in range(SEEDS_OF_A_BLOCK))
+    assert happened["removed"] > SEEDS_OF_A_BLOCK // 4
+
+
 def test_nodes_join_while_a_holder_is_cut_off_from_the_store() -> None:
     run_all(joining_plan(seed, CUT_OFF) for seed in range(SEEDS_OF_A_BLOCK))
 
 
 @pytest.mark.prove
-@pytest.mark.parametrize("block", range(BLOCKS_OF_JOINS_TO_PROVE))
-def test_nodes_join_in_many_runs(
+@pytest.mark.parametrize("block", range(BLOCKS_OF_CHANGES_TO_PROVE))
+def test_nodes_join_and_are_removed_in_many_runs(
     block: int, record_property: Callable[[str, object], None]
 ) -> None:
     """In each block as many where anything goes wrong as where a holder is cut off."""
-    first = SEEDS_OF_A_BLOCK + block * SEEDS_OF_A_BLOCK_TO_PROVE // 2
-    seeds = range(first, first + SEEDS_OF_A_BLOCK_TO_PROVE // 2)
-    record_property("seeds", f"{seeds[0]}..{seeds[-1]} of each kind")
-    run_all(joining_plan(seed) for seed in seeds)
-    run_all(joining_plan(seed, CUT_OFF) for seed in seeds)
+    first = SEEDS_OF_A_BLOCK + block * SEEDS_OF_A_BLOCK_TO_PROVE // 4
+    seeds = range(first, first + SEEDS_OF_A_BLOCK_TO_PROVE // 4)
+    record_property("seeds", f"{seeds[0]}..{seeds[-1]} of each of four kinds")
+    for makers in ((), CUT_OFF):
+        run_all(joining_plan(seed, makers) for seed in seeds)
+        run_all(removing_plan(seed, makers) for seed in seeds)
 
 
 @pytest.mark.parametrize("bug", BUGS, ids=str)

@@ -4,7 +4,8 @@ First there are faults, and nothing may ever be broken; then they end, and withi
 everything that is wanted must run again, in one place, and stay there.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from functools import partial
 from random import Random
 
@@ -24,7 +25,7 @@ from tests.simulation.exclusive.schedule import (
     resources_of,
 )
 from tests.simulation.exclusive.shell import Sent, Shell
-from tests.simulation.exclusive.store import Snapshot, Store, Txn
+from tests.simulation.exclusive.store import Row, Snapshot, Store, Txn
 from tests.simulation.exclusive.views import configured_in
 
 from tandem.cluster.exclusive import events
@@ -65,6 +66,7 @@ class World:
         self.timing = PRESETS[setting.preset]
         self.sent: dict[str, Sent] = {}
         self.incarnation = 1
+        self.removed: set[str] = set()
         self._written: set[str] = set()
         self._led_us: dict[str, int] = {}
         """By node: how long the store had been led when it last renewed."""
@@ -131,7 +133,7 @@ class World:
         configured = ((NODES + name, name) for name in self.founders)
         self.store.apply(Txn(puts=((CLUSTER, self.incarnation), *configured)))
         for name in self.founders:
-            self.machines[name].configured = tuple(self.founders)
+            self.machines[name].configure(tuple(self.founders), self.store.now.revision)
         for resource in resources_of(self.setting):
             is_ordered = self.setting.is_ordered
             every = self.founders
@@ -194,13 +196,48 @@ class World:
             self.queue.after(JOINS_AGAIN_US, partial(self.join, node))
             return
         self.store.apply(Txn(puts=((NODES + node, node),)))
-        self.machines[node].configured = configured_in(self.store.now)
+        self.machines[node].configure(configured_in(self.store.now), self.store.now.revision)
         self.tell(node, "joins")
         for resource in resources_of(self.setting):
             place = self.random.choice([0, len(self.founders)])
             ordered = self.ordered(resource)
             self.order(resource, [*ordered[:place], node, *ordered[place:]])
         self.machines[node].power_on()
+
+    def remove(self, node: str) -> None:
+        """It is lost, and taken out for good as soon as that is allowed (`node.joining.removing`):
+        it is not heard, and owns nothing that it may still run."""
+        rows = self.store.now.rows
+        if not self._may_remove(node, rows):
+            if self.queue.now_us < self.healed_us:
+                self.queue.after(JOINS_AGAIN_US, partial(self.remove, node))
+            return
+        self.tell(node, "is removed")
+        self.oracle.happened["removed"] += 1
+        self.removed.add(node)
+        puts: list[tuple[str, object]] = [(NODES + node, None)]
+        row = rows.get(SESSIONS + node)
+        if row and isinstance(row.value, Session) and row.value.is_live:
+            ended = replace(row.value, epoch=row.value.epoch + 1, state=SessionState.EVICTED)
+            puts.append((SESSIONS + node, ended))
+        self.store.apply(Txn(puts=tuple(puts)))
+        for resource in resources_of(self.setting):
+            self.order(resource, self.ordered(resource))
+
+    def _may_remove(self, node: str, rows: Mapping[str, Row]) -> bool:
+        row = rows.get(SESSIONS + node)
+        session = row.value if row and isinstance(row.value, Session) else None
+        owned = [it.value for it in rows.values() if isinstance(it.value, Owner)]
+        may_run = [
+            it
+            for it in owned
+            if it.node_id == node
+            and it.hold is Hold.HELD
+            and not (session and session.begun_epoch > it.epoch)
+        ]
+        is_off = session is not None and session.state is SessionState.OFF
+        is_lost = self.beats.suspected_at(node, self.queue.now_us)
+        return bool(self.store.leader) and is_lost and (is_off or not may_run)
 
     def restore(self, back_us: int) -> None:
         """The store is lost, and a backup is restored, as the guide tells: first the pulses end,
@@ -254,7 +291,8 @@ class World:
     def _committed(self, txn: Txn, snapshot: Snapshot) -> None:
         live = [one for _, one in txn.puts if isinstance(one, Session) and one.is_live]
         acts = any(isinstance(value, Session | Owner) for _, value in txn.puts)
-        if acts and len(live) != 1 and not self._is_farewell(txn):
+        is_removal = any(key.startswith(NODES) and value is None for key, value in txn.puts)
+        if acts and len(live) != 1 and not is_removal and not self._is_farewell(txn):
             self.oracle.violated("writer", f"{txn.puts} does not carry its writer's session")
         sent = next((self.sent[one.nonce] for one in live if one.nonce in self.sent), None)
         for key, value in txn.puts:
@@ -281,7 +319,7 @@ class World:
 
     def _session_written(self, node: str, session: Session, asked: Sent | None) -> None:
         self.oracle.session(self.store.life, node, session.epoch, session.counter)
-        if session.state is SessionState.EVICTED:
+        if session.state is SessionState.EVICTED and node not in self.removed:
             self._check_need(node, asked)
         if session.state is not SessionState.LIVE:
             self.oracle.happened[session.state] += 1
@@ -311,7 +349,7 @@ class World:
         """What is not as it should be, as a sentence."""
         rows = self.store.now.rows
         for name in self.nodes:
-            if not self.machines[name].is_up:
+            if not self.machines[name].is_up or name in self.removed:
                 continue
             row = rows.get(SESSIONS + name)
             if not row or not isinstance(row.value, Session) or not row.value.is_live:
