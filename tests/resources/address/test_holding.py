@@ -48,7 +48,7 @@ def test_the_network_is_asked_before_the_kernel_gets_the_address() -> None:
     played.until(T0 + PROBE_US)
     kinds = [type(effect) for _, effect in played.done]
     assert kinds == [Probe] * PROBES + [Add, Announce, Begun]
-    assert played.times_of(Probe) == [0, 10_000, 20_000]
+    assert played.times_of(Probe) == [0, 5_000, 10_000]
     assert played.times_of(Add) == [PROBE_US]
 
 
@@ -165,7 +165,7 @@ def test_a_start_that_must_be_late_is_refused_at_once(until_us: int, by_us: int)
 def test_a_start_that_was_held_up_until_it_is_late_is_refused_at_its_end() -> None:
     played = Played()
     played.take(begin(by_us=T0 + 1_000_000))
-    played.until(T0 + 25_000)
+    played.until(T0 + PROBE_US * 3 // 4)
     played.now_us = T0 + 1_000_000
     (refused,) = played.take(Tick())
     assert isinstance(refused, Refused)

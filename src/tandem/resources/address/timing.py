@@ -29,11 +29,12 @@ source. And nothing bounds how long somebody else holds the lock.
 """
 
 PROBES: Final = 3
-PROBE_GAP_US: Final = 10_000
-PROBE_US: Final = 40_000
-"""How long the network is asked who has an address before it is taken: three questions, 10 ms
-apart, and 20 ms for the last answer. A host of the same network answers within a millisecond. RFC
-5227 waits up to 7 s, for hosts that boot all at once. Who answers later is heard while it is held.
+PROBE_GAP_US: Final = 5_000
+PROBE_US: Final = 20_000
+"""How long the network is asked who has an address before it is taken: three questions, 5 ms
+apart, and 10 ms for the last answer. Meanwhile no node has it. A host of the same network answers
+within a millisecond. RFC 5227 waits up to 7 s, for hosts that boot all at once. Who answers later
+is heard while it is held.
 """
 
 ANNOUNCE_AFTER_US: Final = (0, 50_000, 200_000, 500_000)
