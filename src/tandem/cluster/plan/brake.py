@@ -2,16 +2,20 @@
 
 An automatic move that does not help is likely to be made again, and each one is an outage. So
 
-- a resource that moved `MOST_MOVES` times within `MOVES_WITHIN_US` without an operator's word is
-  held where it is, and has no successor until the first of these moves is that long ago: after so
-  many nodes it is more likely what kills them than what they die of;
+- a resource that moved `MOST_MOVES` times in a row without an operator's word, each time within
+  `IN_A_ROW_US` of the one before, is held where it is, and has no successor until the first of
+  these moves is `MOVES_WITHIN_US` ago: after so many nodes it is more likely what kills them than
+  what they die of. Faults that are further apart, such as those of somebody who tries out what
+  happens when a plug is pulled, are no such sign: whoever dies then is followed;
 - while many nodes come and go together, or the store's leader changes often, orders stay as they
   are committed. They name successors, so whoever dies is followed all the same.
 
-What an operator asks for is never braked, but for a wish from before the last automatic move.
+What an operator asks for is never braked, but for a wish from before the last automatic move; and
+where it moved something, that is counted anew.
 """
 
 from collections.abc import Iterable
+from itertools import pairwise
 from typing import Final
 
 from tandem.cluster.model import SECOND_US
@@ -20,6 +24,9 @@ from tandem.cluster.plan.view import View
 
 MOST_MOVES: Final = 4
 """Three nodes may die one after the other, and one more move brings it back."""
+
+IN_A_ROW_US: Final = 120 * SECOND_US
+"""A server that boots, and is hurt again, takes longer than this as a rule."""
 
 MOVES_WITHIN_US: Final = 600 * SECOND_US
 
@@ -62,5 +69,8 @@ def recent_moves(view: View, orders: Iterable[Order]) -> tuple[int, ...]:
 
 
 def is_held(moves: tuple[int, ...]) -> bool:
-    """Whether something has moved as often as it may."""
-    return len(moves) >= MOST_MOVES
+    """Whether something has moved as often in a row as it may."""
+    last = moves[-MOST_MOVES:]
+    return len(last) == MOST_MOVES and all(
+        later - earlier <= IN_A_ROW_US for earlier, later in pairwise(last)
+    )

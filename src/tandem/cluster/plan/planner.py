@@ -231,6 +231,8 @@ class _Outcome:
     def _is_held(self, seat: Seat) -> bool:
         moves = self._site.moves(seat.bundle)
         causes = [self._moved(seat, it.resource_id) for it in seat.bundle.members]
+        if Cause.WISHED in causes:
+            return False
         if any(it and it.is_automatic for it in causes):
             moves = (*moves, self._site.view.now_us)
         return is_held(moves)
@@ -246,6 +248,8 @@ class _Outcome:
         moved_us = before.moved_us
         if moved and moved.is_automatic:
             moved_us = (*moved_us, self._site.view.now_us)[-MOST_MOVES:]
+        if moved is Cause.WISHED:
+            moved_us = ()
         self._orders[name] = Order(nodes, before.generation + (not is_same), mode, moved_us)
 
     def _remove(self) -> tuple[str, ...]:
