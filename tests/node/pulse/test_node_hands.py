@@ -105,7 +105,8 @@ class One:
         return Health(self._name not in self._machine.broken, "it is broken.")
 
     def extend(self, until_us: int) -> None:
-        self._machine.until_us[self._name] = until_us
+        before_us = self._machine.until_us.get(self._name, 0)
+        self._machine.until_us[self._name] = max(before_us, until_us)
 
     async def kill(self, by_us: int) -> None:
         raise AssertionError(by_us)
@@ -205,6 +206,17 @@ async def test_it_starts_what_it_may_soon_not_run_once_it_may_again(bench: Bench
     bench.hands.entitle(LATER)
     async with asyncio.timeout(20):
         assert await starting == Started("db", 1)
+
+
+@in_a_loop
+@working
+async def test_one_that_comes_before_the_word_of_the_store_does_not_wait_for_it(
+    bench: Bench,
+) -> None:
+    soon = CLOCK.boot_us() + PATIENT.guarantee_us // 2
+    bench.hands.entitle(Entitled(soon, soon))
+    assert await bench.hands.start(Start("db", 1, None)) == Started("db", 1)
+    assert bench.machine.until_us["db"] >= soon + PATIENT.guarantee_us // 4
 
 
 @in_a_loop

@@ -45,8 +45,6 @@ class Timing:
         stagger_us: between those that may do the same: the first does it, the others if it did not.
         retry_us: after a transaction with a take, a release or an eviction was refused, before the
             next such one: a watch has brought what is new by then.
-        undo_soft_us: a soft resource that was started early runs for so long without the store's
-            word.
         fence_retry_us: between attempts to fence a node.
         fence_wait_us: for one attempt; then the next is made, whatever became of it.
         failed_us: a node where a start has failed tries again after so long.
@@ -64,7 +62,6 @@ class Timing:
     guarantee_us: int
     stagger_us: int = 50 * MS
     retry_us: int = 20 * MS
-    undo_soft_us: int = SECOND
     fence_retry_us: int = 2 * SECOND
     fence_wait_us: int = 60 * SECOND
     failed_us: int = 10 * SECOND
@@ -78,6 +75,14 @@ class Timing:
     def ask_us(self) -> int:
         """So long after a renewal a holder asks for failsafe: the next was not answered in time."""
         return self.renew_us + self.rpc_us
+
+    @property
+    def undo_soft_us(self) -> int:
+        """A soft resource that was started early runs for so long without the store's word.
+
+        That comes later than usual where the store lost its leader with the resource's owner.
+        """
+        return self.renew_us + self.store_failover_us + self.rpc_us
 
     def __post_init__(self) -> None:
         outage_us = self.renew_us + self.store_failover_us + self.rpc_us

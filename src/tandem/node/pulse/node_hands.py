@@ -186,7 +186,8 @@ class NodeHands:
             return StartFailed(name, run, str(problem))
         began_us = self._clock.boot_us()
         while True:
-            await self._entitled(run)
+            if effect.token is not None:
+                await self._entitled(run)
             answer, is_late = await self._started(effect, definition, resource)
             again_us = LATE_US if is_late else 0
             if definition.mode is Mode.SOFT:
@@ -222,7 +223,7 @@ class NodeHands:
             return StartFailed(name, run, str(problem)), False
         self._running[name] = running
         try:
-            await running.start(effect.token or _EARLY, self._until_us)
+            await running.start(effect.token or _EARLY, self._end_us(effect))
         except asyncio.CancelledError:
             if not running.is_stopping:
                 raise
@@ -237,6 +238,17 @@ class NodeHands:
         self._watching.add(task)
         task.add_done_callback(self._watching.discard)
         return Started(name, run), False
+
+    def _end_us(self, effect: Start) -> int:
+        """When the kernel is to end what is started now.
+
+        A soft one that comes before the store's word (S2) has a guarantee's time of its own: where
+        the store lost its leader with the owner, this node's is nearly over, and too short to begin
+        anything with. That one may run elsewhere meanwhile is what soft means.
+        """
+        if effect.token is not None:
+            return self._until_us
+        return max(self._until_us, self._clock.boot_us() + self._timing.guarantee_us)
 
     async def _entitled(self, run: int) -> None:
         """Wait, while the store is slow, until there is time to start anything, or it is to stop.
