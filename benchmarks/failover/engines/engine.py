@@ -24,12 +24,14 @@ class Engine(ABC):
         pages: what is asked for: a name, an address and a port each. Who answers for the first is
             the owner.
         daemons: the processes, by `pgrep`, that are killed.
+        counts_moves: whether it holds what has moved often, until an operator moves it.
         settling_s: so long after a node is back, the engine may still move things by itself.
     """
 
     title: str
     pages: dict[str, tuple[str, int]]
     daemons: ClassVar[str]
+    counts_moves: ClassVar[bool] = False
     settling_s: float = 2.0
     lab: Lab
 

@@ -29,6 +29,7 @@ class Tandem(Engine):
     """
 
     daemons: ClassVar[str] = services.AGENT
+    counts_moves: ClassVar[bool] = True
 
     def __init__(self, *, fencing: bool) -> None:
         self.title = "Tandem, standard" + (", fenced" if fencing else "")
