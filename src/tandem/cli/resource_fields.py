@@ -41,6 +41,13 @@ def definition_options(command: Command) -> Command:
         command = click.option(flag, name, multiple=True, metavar=metavar, help=text)(command)
     for decorate in (
         click.option("--option", "options", multiple=True, metavar="NAME=VALUE", help="of KIND"),
+        click.option(
+            "--check",
+            "checks",
+            multiple=True,
+            metavar="TABLE",
+            help="""health check, as in '{kind = "tcp", port = 80}'; several times for several""",
+        ),
         click.option("--need", "needs", multiple=True, metavar="NAME=N", help="as in kbps=2000"),
         click.option("--overcommit/--no-overcommit", default=None, help="may run without room"),
         click.option("--sticky/--not-sticky", default=None, help="stays where it is"),
@@ -65,6 +72,8 @@ def fields_of(typed: Mapping[str, object]) -> Json:
     }
     if "options" in found:
         found["options"] = dict(_pair(it, "--option") for it in found["options"])
+    if "checks" in found:
+        found["checks"] = [_table(it, "--check") for it in found["checks"]]
     if "needs" in found:
         found["needs"] = dict(_pair(it, "--need") for it in found["needs"])
     if "failure_timeout" in found:
@@ -93,6 +102,13 @@ def file_definitions(path: Path) -> dict[str, Json]:
             f"{path}: {what}. Write a table for each resource: [web], then its fields, then"
             " [web.options]."
         )
+    return found
+
+
+def _table(text: str, flag: str) -> Json:
+    found = _value(text)
+    if not isinstance(found, dict):
+        raise click.UsageError(f'{flag} {text}: write a table, as in {{kind = "tcp", port = 80}}.')
     return found
 
 

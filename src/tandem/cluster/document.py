@@ -152,6 +152,13 @@ class Document:
         objects = cast(list[dict[str, object]], values)
         return [Document(f"{self.what}, {name}", fields, self._source) for fields in objects]
 
+    def tables(self, name: str) -> tuple[dict[str, object], ...]:
+        """A list of objects, as they stand."""
+        values = self._list(name)
+        if not all(isinstance(value, dict) for value in values):
+            self._refuse(name, "a list of objects", values)
+        return tuple(cast(list[dict[str, object]], values))
+
     def named_parts(self, name: str, what: str) -> dict[str, "Document"]:
         """An object of objects: each by its name.
 

@@ -1,6 +1,7 @@
 """What the engine asks for, done with resources by their kinds; and what an earlier pulse left."""
 
 import asyncio
+import socket
 from collections.abc import Awaitable, Callable, Mapping
 from functools import wraps
 from pathlib import Path
@@ -398,3 +399,40 @@ async def test_without_a_fence_device_fencing_fails_and_says_so(bench: Bench) ->
     assert answer == FencingFailed(
         "n2", 3, "no fence device is entered for it (`tandem fence add`)."
     )
+
+
+@in_a_loop
+@working
+async def test_one_whose_check_fails_is_stopped_and_has_failed_with_the_checks_reason(
+    bench: Bench,
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port = listening.getsockname()[1]
+        check = {"kind": "tcp", "port": port, "interval_s": 0.1, "failures": 2, "start_s": 0}
+        bench.hands.definitions = {
+            "db": Definition("db", "played", options={"secret": "s"}, checks=(check,)),
+        }
+        assert await bench.hands.start(Start("db", 1, TOKEN)) == Started("db", 1)
+        await asyncio.sleep(0.3)
+        assert bench.machine.runs
+        assert not bench.told
+    async with asyncio.timeout(20):
+        await until(lambda: bench.told)
+    said = f"its check 1 failed 2 times in a row: 127.0.0.1:{port}: Connection refused."
+    assert bench.told == [StartFailed("db", 1, said)]
+    assert not bench.machine.runs
+
+
+@in_a_loop
+@working
+async def test_one_with_checks_stops_when_told_and_has_not_failed(bench: Bench) -> None:
+    bench.hands.definitions = {
+        "db": Definition(
+            "db", "played", options={"secret": "s"}, checks=({"kind": "tcp", "port": 9},)
+        ),
+    }
+    assert await bench.hands.start(Start("db", 1, TOKEN)) == Started("db", 1)
+    await many_turns()
+    assert await bench.hands.stop(Stop("db", 1, None)) == Stopped("db", 1)
+    await many_turns()
+    assert not bench.told

@@ -51,6 +51,7 @@ class Resource:
         failure_timeout_s: after which a failure is forgiven; 0: never by itself.
         restart_budget: after how many failures that are not forgiven, on all nodes together, it is
             left stopped.
+        checks: what is asked of it while it runs; may hold secrets. The plan does not look at them.
         enabled: whether it is to run at all.
         unprotected: an operator has said that it may be `strict` without a proven last line. The
             plan does not look at it.
@@ -77,6 +78,7 @@ class Resource:
     migration_threshold: int = THRESHOLD
     failure_timeout_s: int = FAILURE_TIMEOUT_S
     restart_budget: int = RESTARTS
+    checks: tuple[Mapping[str, object], ...] = field(default=(), repr=False)
     enabled: bool = True
     unprotected: bool = False
 
@@ -124,6 +126,7 @@ class Resource:
             migration_threshold=stored.whole("migration_threshold", THRESHOLD),
             failure_timeout_s=stored.whole("failure_timeout_s", FAILURE_TIMEOUT_S, LONGEST_S),
             restart_budget=stored.whole("restart_budget", RESTARTS),
+            checks=stored.tables("checks"),
             enabled=stored.flag("enabled", default=True),
             unprotected=stored.flag("unprotected", default=False),
         )

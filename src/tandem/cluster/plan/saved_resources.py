@@ -149,14 +149,14 @@ def _read_member(node_id: str, stored: Document) -> Member:
 
 
 def _resource(resource: Resource) -> Fields:
-    """Its options are its kind's alone, and may hold secrets."""
+    """Its options and checks are not the plan's to look at, and may hold secrets."""
     usual = {
         it.name: it.default if it.default is not MISSING else None
         for it in fields(resource)
         if it.name != "mode"
     }
     found = asdict(resource)
-    for name in ("resource_id", "options", "needs"):
+    for name in ("resource_id", "options", "needs", "checks"):
         del found[name]
     kept = {name: value for name, value in found.items() if value != usual.get(name, MISSING)}
     return kept | ({"needs": dict(resource.needs)} if resource.needs else {})

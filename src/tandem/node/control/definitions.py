@@ -15,6 +15,7 @@ from tandem.cluster.order import Mode
 from tandem.cluster.plan.bundles import Precedence
 from tandem.cluster.plan.resource import Resource
 from tandem.node.control.protocol import VERSION, Json, RefusedError
+from tandem.resources.checks.options import read_checks
 from tandem.resources.kind import OptionError, Place
 from tandem.resources.kinds import kind_called
 from tandem.resources.options import checked_id
@@ -108,6 +109,7 @@ def check_definition(resource: Resource, company: Company) -> None:
         )
     try:
         kept = kind_called(resource.kind).resource(name, resource.options, _NOWHERE)
+        read_checks(f"Resource {name}", resource.checks)
     except OptionError as problem:
         raise RefusedError(str(problem)) from None
     why = kept.unprotected_because

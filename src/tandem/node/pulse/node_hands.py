@@ -28,6 +28,8 @@ from tandem.node.pulse.fencing import Fencing, only_say
 from tandem.node.pulse.leftovers import Leftovers
 from tandem.node.pulse.running import PROOF_US, Running
 from tandem.node.pulse.standing import Standing
+from tandem.resources.checks.failing import failing
+from tandem.resources.checks.options import Check, read_checks
 from tandem.resources.kind import (
     Kind,
     LateStartError,
@@ -218,6 +220,7 @@ class NodeHands:
         if run in self._never_started:
             return StartFailed(name, run, "it is to be stopped already."), False
         try:
+            checks = read_checks(f"Resource {name}", definition.checks)
             running = self._made(definition, resource)
         except (ResourceError, OSError) as problem:
             return StartFailed(name, run, str(problem)), False
@@ -234,7 +237,7 @@ class NodeHands:
             return await self._given_back(effect, running, str(problem)), is_late
         running.extend(self._until_us)
         tasks: asyncio.TaskGroup = self._working
-        task = tasks.create_task(self._watch(effect, running), name=f"watching {name}")
+        task = tasks.create_task(self._watch(effect, running, checks), name=f"watching {name}")
         self._watching.add(task)
         task.add_done_callback(self._watching.discard)
         return Started(name, run), False
@@ -316,14 +319,30 @@ class NodeHands:
         self._forget(effect.resource, running)
         return StartFailed(effect.resource, effect.run, reason)
 
-    async def _watch(self, effect: Start, running: Running) -> None:
+    async def _watch(self, effect: Start, running: Running, checks: tuple[Check, ...]) -> None:
         try:
-            reason = await running.watch()
+            reason = await self._unwell(effect.resource, running, checks)
         except asyncio.CancelledError:
             if running.is_stopping:
                 return
             raise
         self.tell(await self._given_back(effect, running, reason))
+
+    async def _unwell(self, name: str, running: Running, checks: tuple[Check, ...]) -> str:
+        """Why it is not well any more, by its kind or by a check of its definition."""
+        if not checks:
+            return await running.watch()
+        asking = {
+            asyncio.create_task(running.watch()),
+            asyncio.create_task(failing(checks, name, self._clock)),
+        }
+        try:
+            done, _ = await asyncio.wait(asking, return_when=asyncio.FIRST_COMPLETED)
+            return done.pop().result()
+        finally:
+            for task in asking:
+                task.cancel()
+            await asyncio.gather(*asking, return_exceptions=True)
 
     async def stop(self, effect: Stop) -> Stopped | StopFailed:
         """See `Hands.stop`."""
