@@ -4,7 +4,9 @@ import asyncio
 import socket
 from collections.abc import Awaitable, Callable, Mapping
 from functools import wraps
+from os import getuid
 from pathlib import Path
+from pwd import getpwuid
 
 import pytest
 from tests.conformance.store.subjects import in_a_loop
@@ -436,3 +438,24 @@ async def test_one_with_checks_stops_when_told_and_has_not_failed(bench: Bench) 
     assert await bench.hands.stop(Stop("db", 1, None)) == Stopped("db", 1)
     await many_turns()
     assert not bench.told
+
+
+@in_a_loop
+@working
+async def test_a_check_that_cannot_be_asked_is_a_failure_and_not_the_end_of_the_pulse(
+    bench: Bench,
+) -> None:
+    asked: tuple[Mapping[str, object], ...] = (
+        {"kind": "command", "command": ["/bin/true", "\0"], "user": getpwuid(getuid()).pw_name},
+        {"kind": "http", "url": "http://127.0.0.1:9/", "host": "a\r\nb"},
+    )
+    for run, check in enumerate(asked, 1):
+        given = {**check, "failures": 1, "start_s": 0}
+        bench.hands.definitions = {
+            "db": Definition("db", "played", options={"secret": "s"}, checks=(given,)),
+        }
+        bench.told.clear()
+        assert await bench.hands.start(Start("db", run, TOKEN)) == Started("db", run)
+        async with asyncio.timeout(20):
+            await until(lambda: bench.told)
+        assert isinstance(bench.told[0], StartFailed)

@@ -48,6 +48,8 @@ async def ask(check: Check, resource_id: str) -> Health:
                     return await _ask_command(asks, resource_id)
     except TimeoutError:
         return Health(is_well=False, said=f"{_named(asks)}: no answer within {timeout_s:g} s")
+    except ValueError as error:  # what a definition says cannot be asked so: no fault of the pulse
+        return Health(is_well=False, said=f"{_named(asks)}: {error}")
 
 
 async def watch(
