@@ -20,6 +20,10 @@ from tandem.node.store.model import Put, Transaction
 ADDRESS = ("--kind", "address", "--mode", "soft", "--option", "address=10.0.0.5")
 PROCESS = ("--kind", "process", "--option", 'command=["/usr/bin/web", "-v"]')
 
+TCP = ("--check", '{kind = "tcp", port = 80}')
+SECRET_URL = "http://viewer:s3cr3t@127.0.0.1:80/h?key=s3cr3t"
+HTTP = ("--check", f'{{kind = "http", url = "{SECRET_URL}", failures = 5}}')
+
 
 @pytest.fixture
 def desk(tmp_path: Path) -> Iterator[Desk]:
@@ -100,6 +104,21 @@ def test_a_file_enters_each_of_its_tables(desk: Desk) -> None:
     assert (stored(desk, "web").group_place, stored(desk, "vip").mode) == (1, Mode.SOFT)
 
 
+def test_health_checks_are_entered_as_they_were_typed_or_stand_in_a_file(desk: Desk) -> None:
+    assert desk.run("resource", "add", "web", *PROCESS, *TCP, *HTTP).exit_code == 0
+    tcp = {"kind": "tcp", "port": 80}
+    assert stored(desk, "web").checks == (tcp, {"kind": "http", "url": SECRET_URL, "failures": 5})
+    path = desk.file(
+        "site.toml",
+        '[db]\nkind = "process"\noptions = { command = ["/usr/bin/db"] }\n'
+        '[[db.checks]]\nkind = "tcp"\nport = 80\n'
+        '[[db.checks]]\nkind = "command"\ncommand = ["/bin/ask", "-q"]\n',
+    )
+    assert desk.run("resource", "add", "-f", path).exit_code == 0
+    asked = {"kind": "command", "command": ["/bin/ask", "-q"]}
+    assert stored(desk, "db").checks == (tcp, asked)
+
+
 @pytest.mark.parametrize(
     ("typed", "why"),
     [
@@ -118,6 +137,11 @@ def test_a_file_enters_each_of_its_tables(desk: Desk) -> None:
             ("--kind", "unit", "--option", "unit=db.service"),
             "Resource new would be strict, and nothing in the kernel ends it",
         ),
+        (
+            (*ADDRESS, *TCP, "--check", '{kind = "tcp"}'),
+            "Resource new, check 2: port: write a whole number",
+        ),
+        ((*ADDRESS, "--check", "{}"), "Resource new, check 1: kind: write command, tcp or http."),
     ],
 )
 def test_what_could_not_run_is_refused_with_what_to_write(
@@ -156,6 +180,8 @@ def test_one_address_is_one_resource_and_no_circle_is_entered(desk: Desk) -> Non
         ("new", *ADDRESS, "-f", "site.toml"),
         ("new", "--kind", "address", "--option", "address"),
         ("new", *ADDRESS, "--failure-timeout", "soon"),
+        ("new", *ADDRESS, "--check", "tcp"),
+        ("new", *ADDRESS, "--check", "{kind = tcp}"),
         ("-f", "missing.toml"),
     ],
 )
@@ -179,6 +205,17 @@ def test_an_edit_changes_what_is_given_and_nothing_else(desk: Desk) -> None:
     vip = stored(desk, "vip")
     assert vip.options == {"address": "10.0.0.5", "interface": "eth1"}
     assert vip.prefers == ("node1",)
+
+
+def test_an_edit_gives_all_checks_anew_or_leaves_them_and_says_from_when_they_count(
+    desk: Desk,
+) -> None:
+    desk.run("resource", "add", "vip", *ADDRESS, *HTTP)
+    done = desk.run("resource", "edit", "vip", *TCP)
+    assert "goes on as it was started: `disable` and `enable` start it anew" in said(done.output)
+    desk.run("resource", "edit", "vip", "--prefer", "node1")
+    assert stored(desk, "vip").checks == ({"kind": "tcp", "port": 80},)
+    assert desk.run("resource", "edit", "vip", "--check", "tcp").exit_code == 2
 
 
 def test_a_move_is_a_wish_with_an_end(desk: Desk) -> None:
@@ -279,3 +316,11 @@ def test_show_has_the_definition_and_no_value_of_its_environment(desk: Desk) -> 
     assert "environment=(PASSWORD)" in output
     assert "It is running on node2, with token 1.7." in output
     assert desk.run("resource", "show", "none").exit_code == 1
+
+
+def test_show_has_the_checks_and_no_login_or_query_of_their_pages(desk: Desk) -> None:
+    desk.run("resource", "add", "web", *PROCESS, *TCP, *HTTP)
+    output = desk.run("resource", "show", "web").output
+    assert "kind=tcp, port=80; kind=http, url=http://127.0.0.1:80/h, failures=5" in said(output)
+    assert "s3cr3t" not in output
+    assert "viewer" not in output

@@ -99,6 +99,10 @@ def test_no_secret_that_was_planted_is_in_the_bundle(tmp_path: Path, programs: P
         typed = ("Gate", f"rtsp://192.0.2.10/stream1?pwd={URL_PASSWORD}")
         entered = desk.enter(*typed, "--user", "viewer", "--password-file", password)
         assert entered.exit_code == 0, entered.output
+        url = f"http://{TOKEN}:{FENCE_PASSWORD}@127.0.0.1/h?key={URL_PASSWORD}"
+        check = ("--check", f'{{kind = "http", url = "{url}"}}')
+        process = ("--kind", "process", "--option", 'command=["/usr/bin/web"]')
+        assert desk.run("resource", "add", "web", *process, *check).exit_code == 0
         planted = plant(desk)
         bundle = tmp_path / "bundle.tar.gz"
         # The settings have a table that no release knows: they are damaged, and shown all the same.
@@ -131,6 +135,15 @@ def test_the_bundle_holds_what_helps(tmp_path: Path, programs: Path) -> None:
     told = entries(files)
     assert told["journal.txt"]["removed"] == 1
     assert set(files) == {name for name, it in told.items() if not it["problem"]} | {MANIFEST}
+
+
+def test_the_bundle_says_which_check_failed_and_why(tmp_path: Path, programs: Path) -> None:
+    failed = "Resource web does not run here: its check 2 failed 3 times in a row: "
+    failed += "http://127.0.0.1:8080/health: status 503."
+    (programs / "journalctl").write_text(f"#!/bin/sh\necho '{failed}'\n")
+    bundle = tmp_path / "bundle.tar.gz"
+    desk_at(tmp_path).run("support", "--output", str(bundle))
+    assert failed in unpacked(bundle)["journal.txt"]
 
 
 def test_nobody_else_may_read_the_bundle(tmp_path: Path, programs: Path) -> None:

@@ -24,6 +24,7 @@ from tandem.cli.resource_text import instant, resource_lines
 from tandem.cluster.order import Mode
 from tandem.node.control.client import ControlClient
 from tandem.node.control.protocol import VERSION
+from tandem.resources.checks.options import shown_url
 
 Json = dict[str, Any]
 
@@ -113,7 +114,7 @@ def edit(resource_id: str, as_json: bool, settings_path: Path, **typed: object) 
         echo_json({"version": VERSION, "resource_id": resource_id, "revision": revision})
         return
     click.echo(f"Resource '{resource_id}' is changed.")
-    if {"options", "kind"} & fields.keys():
+    if {"options", "kind", "checks"} & fields.keys():
         click.echo("What runs goes on as it was started: `disable` and `enable` start it anew.")
 
 
@@ -255,8 +256,13 @@ def _is_said(value: object) -> bool:
 
 def _shown(value: object) -> str:
     if isinstance(value, dict):
-        return ", ".join(
-            f"{key}=({', '.join(it)})" if key in _SECRET and isinstance(it, dict) else f"{key}={it}"
-            for key, it in value.items()
-        )
+        return ", ".join(f"{key}={_shown_option(key, it)}" for key, it in value.items())
+    if isinstance(value, list) and all(isinstance(it, dict) for it in value):
+        return "; ".join(map(_shown, value))
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def _shown_option(name: str, value: object) -> str:
+    if name in _SECRET and isinstance(value, dict):
+        return f"({', '.join(value)})"
+    return shown_url(value) if name == "url" and isinstance(value, str) else str(value)

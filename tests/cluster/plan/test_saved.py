@@ -6,14 +6,17 @@ from random import Random
 from typing import Any
 
 import pytest
-from tests.cluster.plan.golden import NOW_US, SITUATIONS, read, situations
+from tests.cluster.plan.golden import NOW_US, read, situations
 from tests.cluster.test_placement import camera, node
 
 from tandem.cluster.document import StoredValueError
 from tandem.cluster.load import Cost
 from tandem.cluster.model import Placement
 from tandem.cluster.placement import View
+from tandem.cluster.plan.resource import Resource
 from tandem.cluster.plan.saved import CameraInput, Decision, decode_input, encode_input
+from tandem.cluster.plan.saved_resources import encode_view
+from tandem.cluster.plan.view import View as ResourceView
 
 
 def test_an_input_of_cameras_is_read_as_it_was_written() -> None:
@@ -44,10 +47,11 @@ def test_a_decision_says_which_release_and_node_made_it_and_is_repeated(path: An
     assert again.difference(again.made_from.outcome()) == []
 
 
-def test_no_option_of_a_resource_is_saved() -> None:
-    made_from, _ = read(SITUATIONS / "a_new_resource_gets_a_node_and_two_successors.toml")
-    document = json.loads(encode_input(made_from))
-    assert "options" not in document["resources"]["web"]
+def test_no_option_or_check_of_a_resource_is_saved() -> None:
+    web = Resource("web", "process", options={"user": "s3cr3t"}, checks=({"url": "s3cr3t"},))
+    saved = json.dumps(encode_view(ResourceView(0, ()), [web]))
+    assert '"web"' in saved
+    assert "s3cr3t" not in saved
 
 
 def damaged(document: Any, random: Random) -> Any:

@@ -31,8 +31,9 @@ def test_an_order_that_names_a_node_twice_is_refused() -> None:
         Order.decode("web", twice)
 
 
-def test_options_are_stored_and_never_shown() -> None:
-    web = Resource("web", "process", options={"environment": {"TOKEN": "secret"}})
+def test_options_and_checks_are_stored_and_never_shown() -> None:
+    checks = ({"kind": "http", "url": "http://u:secret@127.0.0.1/"},)
+    web = Resource("web", "process", options={"environment": {"TOKEN": "secret"}}, checks=checks)
     assert Resource.decode("web", web.encode()) == web
     assert "secret" not in repr(web)
 
@@ -46,7 +47,15 @@ def test_a_definition_that_could_never_start_is_refused(name: str) -> None:
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("needs", {"kbps": -1}), ("needs", [1]), ("options", "x"), ("mode", "both"), ("after", [1])],
+    [
+        ("needs", {"kbps": -1}),
+        ("needs", [1]),
+        ("options", "x"),
+        ("mode", "both"),
+        ("after", [1]),
+        ("checks", {}),
+        ("checks", ["x"]),
+    ],
 )
 def test_a_definition_with_a_wrong_field_is_refused_by_its_name(field: str, value: object) -> None:
     stored = json.loads(Resource("web", "process").encode()) | {field: value}

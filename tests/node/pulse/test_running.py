@@ -99,6 +99,19 @@ async def test_a_stop_cuts_a_start_short_and_comes_after_it() -> None:
 
 
 @in_a_loop
+async def test_one_that_is_told_to_stop_before_it_is_looked_at_stops_at_once() -> None:
+    async with made() as (played, one):
+        stopping = asyncio.create_task(one.stop(None, 1000))
+        await asyncio.sleep(0)
+        watching = asyncio.create_task(one.watch())
+        await until(lambda: played.under_way)
+        played.holds["stop"].set()
+        await asyncio.wait([stopping, watching], timeout=20)
+        assert watching.cancelled()
+        assert played.is_closed
+
+
+@in_a_loop
 async def test_a_stop_that_must_be_sooner_replaces_one_that_has_time_and_both_are_answered() -> (
     None
 ):

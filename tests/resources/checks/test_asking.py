@@ -1,6 +1,7 @@
 """What checks see of a service: one that answers, one that hangs, one that is not there."""
 
 import asyncio
+import re
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
@@ -99,6 +100,39 @@ def test_a_page_is_judged_by_its_status_and_its_text() -> None:
     assert not page(PAGE, status=204).is_well
     assert "does not contain 'all good'" in page(PAGE, contains="all good").said
     assert not page(b"no protocol at all\r\n\r\n").is_well
+
+
+def test_a_host_name_that_no_request_can_carry_is_an_answer() -> None:
+    health = page(PAGE, host="a\r\nb")
+    assert not health.is_well
+    assert "header" in health.said
+
+
+@pytest.mark.parametrize(
+    "served",
+    [PAGE, ERROR, b"no protocol at all\r\n\r\n", b"", b"HTTP/1.1 200 OK\r\nA\r\n\r\n", None],
+)
+@pytest.mark.parametrize("options", [{}, {"contains": "nothing"}, {"host": "a\r\nb"}])
+def test_no_answer_holds_a_login_or_a_query_of_its_url(
+    served: bytes | None, options: dict[str, object]
+) -> None:
+    async def asked(port: int) -> Health:
+        url = f"http://viewer:s3cr3t@127.0.0.1:{port}/h?key=s3cr3t#s3cr3t"
+        timeout_s = 0.1 if served is None else 30
+        return await ask(check("http", timeout_s=timeout_s, url=url, **options), "web")
+
+    said = with_server(served, asked).said
+    assert re.match(r"http://127\.0\.0\.1:\d+/h: ", said)
+    assert "s3cr3t" not in said
+    assert "viewer" not in said
+
+
+@pytest.mark.parametrize("login", ["viewer:s3cr3t", "viewer:s3cr3t\\", "viewer:s3cr3t\u20ac"])
+def test_neither_does_that_of_a_page_that_cannot_be_asked_for(login: str) -> None:
+    health = answer(check("http", url=f"http://{login}@127.0.0.1:{free_port()}/h?key=s3cr3t"))
+    assert not health.is_well
+    assert "s3cr3t" not in health.said
+    assert "viewer" not in health.said
 
 
 def test_who_accepts_but_never_answers_is_not_well() -> None:

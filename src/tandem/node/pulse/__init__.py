@@ -6,8 +6,8 @@
 - `engine` runs `cluster.exclusive`: it carries out what that asks for, and tells what came of it
 - `store_words` puts the engine's transactions and views into the store's terms; pure
 - `hands` is what the engine needs done besides: resources, fencing, messages; `node_hands` does it,
-  `running` one resource at a time; `leftovers` is what an earlier pulse may have left; `fencing`
-  what ends machines
+  `running` one resource at a time; `unwell` waits until one is not well; `leftovers` is what an
+  earlier pulse may have left; `fencing` what ends machines
 - `messages` is what agent and pulse say to each other; `link` and `child` are the agent's end of
   that, `pipes` and `process` the pulse's; `reporting` makes the reports
 - `privileges` and `lateness` are about being on time

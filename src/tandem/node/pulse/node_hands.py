@@ -28,7 +28,7 @@ from tandem.node.pulse.fencing import Fencing, only_say
 from tandem.node.pulse.leftovers import Leftovers
 from tandem.node.pulse.running import PROOF_US, Running
 from tandem.node.pulse.standing import Standing
-from tandem.resources.checks.failing import failing
+from tandem.node.pulse.unwell import until_unwell
 from tandem.resources.checks.options import Check, read_checks
 from tandem.resources.kind import (
     Kind,
@@ -321,28 +321,12 @@ class NodeHands:
 
     async def _watch(self, effect: Start, running: Running, checks: tuple[Check, ...]) -> None:
         try:
-            reason = await self._unwell(effect.resource, running, checks)
+            reason = await until_unwell(effect.resource, running, checks, self._clock)
         except asyncio.CancelledError:
             if running.is_stopping:
                 return
             raise
         self.tell(await self._given_back(effect, running, reason))
-
-    async def _unwell(self, name: str, running: Running, checks: tuple[Check, ...]) -> str:
-        """Why it is not well any more, by its kind or by a check of its definition."""
-        if not checks:
-            return await running.watch()
-        asking = {
-            asyncio.create_task(running.watch()),
-            asyncio.create_task(failing(checks, name, self._clock)),
-        }
-        try:
-            done, _ = await asyncio.wait(asking, return_when=asyncio.FIRST_COMPLETED)
-            return done.pop().result()
-        finally:
-            for task in asking:
-                task.cancel()
-            await asyncio.gather(*asking, return_exceptions=True)
 
     async def stop(self, effect: Stop) -> Stopped | StopFailed:
         """See `Hands.stop`."""

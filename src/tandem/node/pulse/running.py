@@ -70,13 +70,14 @@ class Running:
     async def watch(self) -> str:
         """Wait until it is not well any more; why, as a sentence. Cancelled if it is to stop."""
         bad = 0
-        while True:
+        while not self.is_stopping:
             await self._alone(partial(asyncio.sleep, HEALTH_S))
             by_us = self._clock.boot_us() + HEALTH_US
             health = await self._alone(partial(self._resource.health, by_us))
             bad = 0 if health.is_well else bad + 1
             if bad >= BAD_ANSWERS:
                 return health.said
+        raise asyncio.CancelledError  # told to stop before it was looked at for the first time
 
     def extend(self, until_us: int) -> None:
         """Put its end in the kernel off. Never waits."""

@@ -12,7 +12,7 @@ import aiohttp
 
 from tandem.clock import Clock
 from tandem.recording.own_thread import in_own_thread
-from tandem.resources.checks.options import Check, Command, Http, Tcp
+from tandem.resources.checks.options import Check, Command, Http, Tcp, shown_url
 from tandem.resources.checks.verdict import Verdict, judged
 from tandem.resources.kind import Health
 
@@ -98,7 +98,7 @@ async def _ask_http(asks: Http) -> Health:
                 page += more
             status = answer.status
     except (aiohttp.ClientError, OSError) as error:
-        return Health(is_well=False, said=f"{name}: {error}")
+        return Health(is_well=False, said=f"{name}: {_http_reason(error)}")
     is_good = status == asks.status if asks.status is not None else 200 <= status < 400
     if not is_good:
         return Health(is_well=False, said=f"{name}: status {status}")
@@ -161,10 +161,23 @@ def _named(asks: Tcp | Http | Command) -> str:
             host = f"[{asks.address}]" if ":" in asks.address else asks.address
             return f"{host}:{asks.port}"
         case Http():
-            return asks.url
+            return shown_url(asks.url)
         case Command():
             return asks.command[0]
 
 
+def _http_reason(error: aiohttp.ClientError | OSError) -> str:
+    """What went wrong, without the URL, which may hold secrets."""
+    match error:
+        case aiohttp.ClientResponseError():
+            return " ".join(error.message.split()) or "it speaks no HTTP"
+        case aiohttp.InvalidURL():
+            return "this URL cannot be asked for"
+        case OSError():
+            return _reason(error)
+        case _:
+            return " ".join(str(error).split())
+
+
 def _reason(error: OSError) -> str:
-    return os.strerror(error.errno) if error.errno else str(error)
+    return os.strerror(error.errno) if error.errno and error.errno > 0 else str(error)

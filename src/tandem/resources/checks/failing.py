@@ -25,13 +25,16 @@ async def failing(checks: Sequence[Check], resource_id: str, clock: Clock) -> st
 
     def hear(at: int, verdict: Verdict) -> None:
         if not verdict.is_well and not failed.done():
-            failed.set_result(
-                f"its check {at} failed {verdict.failures} times in a row: {verdict.said}."
-            )
+            count = verdict.failures
+            often = "once" if count == 1 else f"{count} times in a row"
+            failed.set_result(f"its check {at} failed {often}: {verdict.said}.")
 
     async with asyncio.TaskGroup() as group:
         tasks = [
-            group.create_task(watch(it, resource_id, clock, partial(hear, at)))
+            group.create_task(
+                watch(it, resource_id, clock, partial(hear, at)),
+                name=f"check {at} of {resource_id}",
+            )
             for at, it in enumerate(checks, 1)
         ]
         reason = await failed

@@ -92,6 +92,16 @@ def read_checks(owner: str, values: Sequence[object]) -> tuple[Check, ...]:
     return tuple(_check(f"{owner}, check {at}", value) for at, value in enumerate(values, 1))
 
 
+def shown_url(url: str) -> str:
+    """A URL without user, password, query and fragment; nothing of one that cannot be read."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return "***"
+    place = parts.netloc.rpartition("@")[2]
+    return parts._replace(netloc=place, query="", fragment="").geturl()
+
+
 def _check(owner: str, value: object) -> Check:
     if not isinstance(value, Mapping):
         raise Options(owner, {}, ()).error("checks", "write a list of tables.")
