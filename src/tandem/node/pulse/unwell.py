@@ -23,14 +23,12 @@ async def until_unwell(
     Returns:
         Why it is not well, as a sentence.
     """
-    looking = {
-        asyncio.create_task(running.watch(), name=f"looking at {resource_id}"),
-        asyncio.create_task(failing(checks, resource_id, clock), name=f"checking {resource_id}"),
-    }
-    try:
+    async with asyncio.TaskGroup() as tasks:
+        looking = {
+            tasks.create_task(running.watch(), name=f"looking at {resource_id}"),
+            tasks.create_task(failing(checks, resource_id, clock), name=f"checking {resource_id}"),
+        }
         ended, _ = await asyncio.wait(looking, return_when=asyncio.FIRST_COMPLETED)
-        return ended.pop().result()
-    finally:
         for task in looking:
             task.cancel()
-        await asyncio.wait(looking)
+    return ended.pop().result()
