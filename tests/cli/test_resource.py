@@ -24,6 +24,8 @@ TCP = ("--check", '{kind = "tcp", port = 80}')
 SECRET_URL = "http://viewer:s3cr3t@127.0.0.1:80/h?key=s3cr3t"
 HTTP = ("--check", f'{{kind = "http", url = "{SECRET_URL}", failures = 5}}')
 
+BEGUN = "has not begun to run it"
+
 
 @pytest.fixture
 def desk(tmp_path: Path) -> Iterator[Desk]:
@@ -324,3 +326,21 @@ def test_show_has_the_checks_and_no_login_or_query_of_their_pages(desk: Desk) ->
     assert "kind=tcp, port=80; kind=http, url=http://127.0.0.1:80/h, failures=5" in said(output)
     assert "s3cr3t" not in output
     assert "viewer" not in output
+
+
+def test_show_says_which_check_failed_where_and_status_does_while_it_runs_nowhere(
+    desk: Desk,
+) -> None:
+    desk.run("resource", "add", "web", *PROCESS, *TCP)
+    reason = "its check 1 failed 3 times in a row: 127.0.0.1:80: Connection refused."
+    runs(desk, "web", "node2", failure=reason)
+    failed = f"The last time it failed on node2: {reason}"
+    assert failed in said(desk.run("resource", "show", "web").output)
+    assert failed not in said(desk.run("status").output), "it runs again"
+    runs(desk, "web", "node2", phase="stopped", failure=reason)
+    assert said(desk.run("resource", "show", "web").output).count(failed) == 1
+    done = desk.run("status")
+    assert done.exit_code == 3
+    assert f"Resource web runs nowhere: it is to run on node1, which {BEGUN}. {failed}" in said(
+        done.output
+    )

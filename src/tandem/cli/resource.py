@@ -247,7 +247,8 @@ def _words(now: Json | None) -> list[str]:
     if now["moved_us"]:
         moves = ", ".join(instant(it) for it in now["moved_us"])
         said.append(f"It moved by itself at {moves}.")
-    return [*said, *([now["why_not"]] if now["why_not"] else []), *now["problems"]]
+    failed = [now["why_not"]] if now["why_not"] else now["failures"]
+    return [*said, *failed, *now["problems"]]
 
 
 def _is_said(value: object) -> bool:

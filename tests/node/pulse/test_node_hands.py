@@ -160,6 +160,7 @@ async def test_what_waits_to_be_started_is_not_once_it_is_to_stop(bench: Bench) 
     async with asyncio.timeout(20):
         assert isinstance(await starting, StartFailed)
     assert not bench.machine.runs
+    assert not bench.hands.failure_of("db")
 
 
 @in_a_loop
@@ -194,6 +195,7 @@ async def test_one_that_cannot_be_started_or_is_not_defined_is_told_as_such(benc
     bench.machine.refuses.add("db")
     answer = await bench.hands.start(Start("db", 1, TOKEN))
     assert answer == StartFailed("db", 1, "it does not want to.")
+    assert bench.hands.failure_of("db") == "it does not want to."
     found = await bench.hands.start(Start("nobody", 2, TOKEN))
     assert isinstance(found, StartFailed)
     assert "no definition of resource nobody" in found.reason

@@ -55,6 +55,7 @@ async def test_one_whose_check_fails_is_stopped_and_has_failed_with_the_checks_r
         await until(lambda: bench.told)
     said = f"its check 1 failed 2 times in a row: 127.0.0.1:{port}: Connection refused."
     assert bench.told == [StartFailed("db", 1, said)]
+    assert bench.hands.failure_of("db") == said
     assert not bench.machine.runs
 
 
@@ -97,6 +98,7 @@ async def test_one_with_checks_stops_when_told_and_is_asked_no_more(bench: Bench
         await many_turns()
         assert not [it for it in asyncio.all_tasks() if "db" in it.get_name()]
     assert not bench.told
+    assert not bench.hands.failure_of("db")
 
 
 @in_a_loop

@@ -119,12 +119,17 @@ def _described(
         "says": planned.get("says"),
         "why": planned.get("why") or [],
     }
-    problems = [
-        f"Resource {name} on {node_id}: {one['problem']}"
-        for node_id, one in sorted(said.items())
-        if one.get("problem")
+    problems = _told(said, "problem", f"Resource {name} on")
+    failures = _told(said, "failure", "The last time it failed on")
+    absence = " ".join([why, *failures]) if (why := _absence(document, statuses)) else None
+    return document | {"why_not": absence, "problems": problems, "failures": failures}
+
+
+def _told(said: Mapping[str, Json], field: str, begins: str) -> list[str]:
+    """What each node tells of it there, as sentences that begin like this."""
+    return [
+        f"{begins} {name}: {one[field]}" for name, one in sorted(said.items()) if one.get(field)
     ]
-    return document | {"why_not": _absence(document, statuses) or None, "problems": problems}
 
 
 def _absence(it: Json, statuses: Mapping[str, Json | None]) -> str:

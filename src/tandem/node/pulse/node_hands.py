@@ -100,6 +100,7 @@ class NodeHands:
         self._standing = Standing(self._resource_of, clock)
         self._never_started: set[int] = set()
         self._starting: dict[int, str] = {}
+        self._failures: dict[str, str] = {}
         self._until_us = 0
         self._tasks: asyncio.TaskGroup | None = None
         self._watching: set[asyncio.Task[None]] = set()
@@ -108,6 +109,10 @@ class NodeHands:
         """What is wrong with what runs, as a sentence; "" if nothing is known to be."""
         running = self._running.get(resource)
         return running.problem if running else ""
+
+    def failure_of(self, resource: str) -> str:
+        """Why it failed here the last time, as a sentence; "" if it never has."""
+        return self._failures.get(resource, "")
 
     async def run(self) -> None:
         """Work until cancelled, which ends all that runs."""
@@ -173,7 +178,10 @@ class NodeHands:
             return Started(name, run)
         self._starting[run] = name
         try:
-            return await self._tried(effect)
+            answer = await self._tried(effect)
+            if isinstance(answer, StartFailed) and run not in self._never_started:
+                self._failures[name] = answer.reason
+            return answer
         finally:
             del self._starting[run]
             self._never_started.discard(run)
@@ -326,6 +334,7 @@ class NodeHands:
             if running.is_stopping:
                 return
             raise
+        self._failures[effect.resource] = reason
         self.tell(await self._given_back(effect, running, reason))
 
     async def stop(self, effect: Stop) -> Stopped | StopFailed:

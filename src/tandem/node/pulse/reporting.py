@@ -55,6 +55,7 @@ def _resources(state: EngineState, hands: NodeHands) -> Iterator[Json]:
             "owner": owner.owner.node_id if owner else None,
             "hold": owner.owner.hold.value if owner else None,
             "failed_us": state.failed.get(name),
+            "failure": hands.failure_of(name) or None,
             "problem": state.unread.get(name) or hands.problem_of(name) or None,
         }
 
