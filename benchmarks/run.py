@@ -8,7 +8,7 @@ import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks import export, healing, planning, recording
+from benchmarks import export, healing, heartbeats, planning, recording
 from benchmarks.failover.table import TITLE as FAILOVER
 from benchmarks.sections import RESULTS, kept_section
 
@@ -59,7 +59,7 @@ def main() -> None:
         recorded = recording.section(given.cameras, given.most, given.rounds, place, CACHE)
         exported = export.section(given.minutes, Path(tempfile.mkdtemp(dir=work)))
         healed = healing.section(given.healed, Path(tempfile.mkdtemp(dir=work)))
-    planned = planning.section()
+    planned = f"{planning.section()}\n{heartbeats.section()}"
     text = f"{HEAD}{about}\n{recorded}\n{exported}\n{healed}\n{planned}\n{kept_section(FAILOVER)}"
     print(text)
     RESULTS.write_text(text)

@@ -17,6 +17,7 @@ from tandem.cluster.heartbeat import (
     _code,
     decode,
     encode,
+    encode_round,
 )
 
 KEY = bytes(range(32))
@@ -61,6 +62,14 @@ def signed(body: bytes) -> bytes:
 @given(beats)
 def test_what_is_sent_is_received(beat: Heartbeat) -> None:
     assert decode(encode(beat, KEY), KEY, beat.cluster) == beat
+
+
+@given(beats, st.lists(st.tuples(names, names), max_size=4))
+def test_a_round_of_beats_is_sent_as_each_would_be_by_itself(
+    beat: Heartbeat, ways: list[tuple[str, str]]
+) -> None:
+    sent = [replace(beat, receiver=receiver, link=link) for receiver, link in ways]
+    assert encode_round(sent, KEY) == [encode(one, KEY) for one in sent]
 
 
 def test_the_form_on_the_wire_is_this() -> None:

@@ -185,6 +185,18 @@ def test_a_beat_that_was_recorded_and_sent_again_is_no_sign_of_life() -> None:
     assert step(state, Beat(beat(counter=1, started_us=2)), 200)[0] != state
 
 
+def test_what_a_slower_link_brings_again_is_no_later_sign_of_life() -> None:
+    state = start("a", ["x", "y"], ["b", "c"], 0)
+    told = beat(counter=7, heard=(Heard("c", "x", 0), Heard("a", "x", 0)))
+    state, _ = step(state, Beat(told), 100)
+    state, _ = step(state, Beat(replace(told, link="y")), 90_000)
+    assert state.peers["c"].relayed_us == 100
+    assert state.peers["b"].links["x"].arrived_us == 100
+    state, _ = step(state, Beat(replace(told, counter=8)), 100_000)
+    assert state.peers["c"].relayed_us == 100_000
+    assert state.peers["b"].links["x"].arrived_us == 100_000
+
+
 @pytest.mark.parametrize(
     "stray", [beat(receiver="c"), beat(sender="z"), beat(sender="a"), beat(link="z")]
 )

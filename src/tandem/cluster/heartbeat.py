@@ -21,6 +21,7 @@ import hmac
 import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import groupby
 from typing import Final
 
@@ -39,6 +40,8 @@ _UNKNOWN: Final = 0xFFFF
 _MOST_COUNTED: Final = 0xFF
 _MOST_WORDS: Final = 0x7F
 _SUSPECTED: Final = 0x80
+_MOST_ROUNDS: Final = 64
+"""Beats of so many senders may arrive between those of one over its links."""
 
 
 class HeartbeatError(ValueError):
@@ -99,6 +102,24 @@ def encode(beat: Heartbeat, key: bytes) -> bytes:
     Raises:
         HeartbeatError: it names too many nodes to fit.
     """
+    return encode_round([beat], key)[0]
+
+
+def encode_round(beats: Sequence[Heartbeat], key: bytes) -> list[bytes]:
+    """The datagrams of beats that tell the same of others, which is most of what each holds.
+
+    Args:
+        beats: of one instant, with the same `heard` and `suspects`.
+        key: of the cluster.
+
+    Raises:
+        HeartbeatError: they name too many nodes to fit.
+    """
+    words = b"".join(_words(beats[0].heard, beats[0].suspects)) if beats else b""
+    return [_encoded(beat, words, key) for beat in beats]
+
+
+def _encoded(beat: Heartbeat, words: bytes, key: bytes) -> bytes:
     parts = [
         _HEAD.pack(
             MAGIC,
@@ -113,7 +134,7 @@ def encode(beat: Heartbeat, key: bytes) -> bytes:
             _UNKNOWN if beat.loss is None else round(beat.loss * _LOSS_UNIT),
         ),
         *map(_text, (beat.sender, beat.receiver, beat.link)),
-        *_words(beat.heard, beat.suspects),
+        words,
     ]
     body = b"".join(parts)
     if len(body) + CODE_BYTES > MOST_BYTES:
@@ -153,8 +174,7 @@ def decode(data: bytes, key: bytes, cluster: int) -> Heartbeat:
     started_us, counter, sent_us, echo_sent_us, echo_held_us, loss = times
     reader = _Reader(body, _HEAD.size)
     sender, receiver, link = reader.text(), reader.text(), reader.text()
-    heard, suspects = reader.words()
-    reader.end()
+    heard, suspects = _read_words(reader.rest())
     return Heartbeat(
         cluster=number,
         sender=sender,
@@ -169,6 +189,15 @@ def decode(data: bytes, key: bytes, cluster: int) -> Heartbeat:
         heard=heard,
         suspects=suspects,
     )
+
+
+@lru_cache(maxsize=_MOST_ROUNDS)
+def _read_words(words: bytes) -> tuple[tuple[Heard, ...], frozenset[str]]:
+    """They are the same on all links, and reading them costs most."""
+    reader = _Reader(words, 0)
+    found = reader.words()
+    reader.end()
+    return found
 
 
 def _words(heard: Sequence[Heard], suspects: frozenset[str]) -> Iterator[bytes]:
@@ -237,6 +266,9 @@ class _Reader:
     def end(self) -> None:
         if self._at != len(self._body):
             raise HeartbeatError("A heartbeat is longer than what it says.")
+
+    def rest(self) -> bytes:
+        return self._body[self._at :]
 
     def _take(self, size: int) -> bytes:
         part = self._body[self._at : self._at + size]

@@ -248,6 +248,8 @@ def _heard(state: State, beat: Heartbeat, now_us: int) -> State:
         suspects=beat.suspects if said > sender.said else sender.suspects,
         said=max(said, sender.said),
     )
+    if said <= sender.said:
+        return replace(state, peers=peers)  # another link was faster, and has told the same
     for word in beat.heard:
         if word.age_ms < OLDEST_MS:
             _take_word(state.node_id, peers, beat.sender, word, now_us - word.age_ms * 1000)
@@ -258,12 +260,17 @@ def _take_word(me: str, peers: dict[str, Peer], sender: str, word: Heard, at_us:
     """Of this node: its own beats arrive there. Of another: it lives."""
     if word.node_id == me:
         links = peers[sender].links
-        if (link := links.get(word.link)) is not None:
-            link = replace(link, arrived_us=max(link.arrived_us or at_us, at_us))
+        link = links.get(word.link)
+        if link is not None and (link.arrived_us is None or link.arrived_us < at_us):
+            link = replace(link, arrived_us=at_us)
             peers[sender] = replace(peers[sender], links={**links, word.link: link})
-    elif word.node_id in peers and word.node_id != sender:
-        relayed_us = max(peers[word.node_id].relayed_us or at_us, at_us)
-        peers[word.node_id] = replace(peers[word.node_id], relayed_us=relayed_us)
+        return
+    peer = peers.get(word.node_id)
+    if peer is None or word.node_id == sender:
+        return
+    # Most of what sixty nodes tell of each other is no news, and making a peer anew costs most.
+    if peer.relayed_us is None or peer.relayed_us < at_us:
+        peers[word.node_id] = replace(peer, relayed_us=at_us)
 
 
 def _judged(health: LocalHealth, name: str, peer: Peer, now_us: int) -> tuple[Peer, list[Effect]]:

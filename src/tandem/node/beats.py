@@ -28,6 +28,7 @@ from tandem.cluster.heartbeat import (
     HeartbeatError,
     decode,
     encode,
+    encode_round,
 )
 from tandem.cluster.link_state import PERIOD_US
 from tandem.cluster.local_health import TICK_US
@@ -278,12 +279,13 @@ class Beats:
             self._open_missing()
         self._counter += 1
         member = self._member
-        for beat in suspicion.beats(
+        beats = suspicion.beats(
             self.state, member.cluster, member.started_us, self._counter, self._clock.boot_us()
-        ):
+        )
+        for beat, data in zip(beats, encode_round(beats, member.key), strict=True):
             key = (beat.receiver, beat.link)
             if (opened := self._sockets.get(key)) is not None:
-                self._send_one(key, opened, encode(beat, member.key))
+                self._send_one(key, opened, data)
 
     def _send_one(self, key: _Key, opened: socket.socket, data: bytes) -> None:
         try:
