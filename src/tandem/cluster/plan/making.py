@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
+from tandem.cluster.plan.brake import is_held
 from tandem.cluster.plan.bundles import Bundle, bundles, tied
 from tandem.cluster.plan.obstacles import away, times
 from tandem.cluster.plan.ranking import Company, ranked
@@ -100,8 +101,8 @@ class Making:
     def _hold_back(self, seat: Seat) -> None:
         """What has moved too often does not move again, though it cannot run where it is."""
         site, bundle = self._site, seat.bundle
-        if (held := site.braked(bundle)) and held != site.unrest and not site.wish(bundle):
-            seat.waits = (seat.because, held)
+        if is_held(site.moves(bundle)) and not site.wish(bundle):
+            seat.waits = (seat.because, site.braked(bundle))
             seat.kept = tuple(it for it in self._back(seat) if it == seat.now)
 
     def _part(self, seat: Seat) -> None:

@@ -184,7 +184,7 @@ class _Outcome:
             moves = self._site.moves(seat.bundle)
             often = self._site.braked(seat.bundle) if is_held(moves) else ""
             if astray := self._astray(seat, name):
-                often = self._site.unrest or "it has moved too often within ten minutes"
+                often = self._site.unrest or "it has moved too often"
                 return Runs(name, astray, f"it is to be on {seat.target}, but {often}")
             return Runs(name, seat.target, seat.held or often)
         head = self._site.view.orders[name].nodes[0]

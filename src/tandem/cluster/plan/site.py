@@ -55,7 +55,7 @@ class Site:
         """Why a bundle may not move by itself, as a clause; empty where it may."""
         moves = self.moves(bundle)
         if is_held(moves):
-            return f"it has moved {len(moves)} times within ten minutes"
+            return f"it has moved {len(moves)} times in a row"
         return self.unrest
 
     def running(self, resource_id: str) -> Sequence[Running]:
